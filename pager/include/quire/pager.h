@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The contract between the pager and the programs it pages: the requests a program may send, and where things lie in
+ * its address space. Both sides include this file. docs/protocol.md is the prose beside it. */
+#ifndef QUIRE_PAGER_H
+#define QUIRE_PAGER_H
+
+#include <quire/abi.h>
+
+/* ---- What a program starts with ---------------------------------------------------------------------------------- */
+/* Handles. The pager's endpoint carries the program's badge, which is its process id. */
+#define P_HANDLE_PAGER 1   /* SEND */
+#define P_HANDLE_MACHINE 2 /* DEBUG */
+#define P_HANDLE_TASK 3    /* its own task: THREAD */
+#define P_HANDLE_GIFT 4    /* what its parent passed with spawn, or nothing */
+
+/* At entry sp is 16-aligned and points at argc, then argv[0..argc-1], 0, 0 (an empty environment), as in the RISC-V
+ * ELF psABI's Linux note; the strings lie above. All other registers are zero. */
+
+/* ---- Address space ----------------------------------------------------------------------------------------------- */
+#define P_IMAGE_BASE 0x10000   /* programs are linked here; the heap starts at the page after the image's last */
+#define P_STACK_BYTES 0x800000 /* the stack's limit */
+#define P_STACK_TOP (Q_USER_TOP - Q_PAGE_SIZE) /* the last page is never mapped: 4-byte fetches cannot leave the half */
+#define P_STACK_BASE (P_STACK_TOP - P_STACK_BYTES)
+#define P_GUARD_BYTES 0x200000 /* the least gap between the break and P_STACK_BASE, never mapped */
+#define P_BREAK_MAX (P_STACK_BASE - P_GUARD_BYTES)
+
+/* ---- Requests: call(P_HANDLE_PAGER, label, ...). The reply's label is 0 or an errno value of picolibc. ------------- */
+#define P_REQUESTS(X)                                                                                                \
+  X(1, sbrk)                                                                                                         \
+  X(2, exit)                                                                                                         \
+  X(3, spawn)                                                                                                        \
+  X(4, watch)                                                                                                        \
+  X(5, reap)                                                                                                         \
+  X(6, kill)                                                                                                         \
+  X(7, stats)                                                                                                        \
+  X(8, system)                                                                                                       \
+  X(9, trace)
+
+enum p_request {
+#define X(n, name) P_##name = n,
+  P_REQUESTS(X)
+#undef X
+};
+
+/* sbrk(a2 signed bytes, a3 flags)       -> a2 the old break. Only the size changes; with P_SBRK_POPULATE the new pages
+ *      are mapped at once, or ENOMEM and nothing changed. Shrinking gives the frames back at once. ENOMEM: past
+ *      P_BREAK_MAX. EINVAL: below the heap's start, or unknown flags.
+ * exit(a2 status)                       No answer: everything the program had is given back.
+ * spawn(a2 bytes in use of the readable buffer, a3 flags; readable buffer: name NUL argument NUL ...; t0 handle or 0)
+ *                                       -> a2 process id of a new program from the boot image, a child of the caller,
+ *      which finds the handle as P_HANDLE_GIFT. argv[0] is the name. ENOENT, ENOEXEC, ENOMEM, EAGAIN (too many
+ *      processes), E2BIG (over P_SPAWN_MAX), EINVAL, EFAULT. Flags: P_SPAWN_QUIET prints no diagnosis when it dies.
+ * watch(a2 bits; t0 endpoint, NOTIFY)   The bits are notified there each time a child of the caller ends. t0 0: no more.
+ * reap(a2 process id or 0 for any; writable buffer: struct p_death)
+ *                                       -> a2 process id of an ended child, whose record is written and forgotten.
+ *      EAGAIN: none ended yet. ECHILD: no such child. Children of a parent that ended are forgotten by themselves.
+ * kill(a2 process id)                   Ends a descendant. ESRCH, EPERM.
+ * stats(a2 process id, 0: self; writable buffer: struct p_stats)    ESRCH.
+ * system(writable buffer: struct p_system; a2 flags)    With P_SYSTEM_DROP, empties the caches first.
+ * trace(a2 P_TRACE_*, a3 process id to record, 0: all; writable buffer: struct p_trace[])
+ *                                       P_TRACE_READ -> a2 entries written, oldest first, a3 entries lost. The ring
+ *      holds P_TRACE_RING of them.
+ */
+#define P_SBRK_POPULATE 1
+#define P_SPAWN_QUIET 1
+#define P_SPAWN_MAX 2048
+#define P_SYSTEM_DROP 1
+#define P_TRACE_START 0
+#define P_TRACE_STOP 1
+#define P_TRACE_READ 2
+#define P_TRACE_RING 256
+
+/* Why a program ended, or why a fault was refused. */
+#define P_REASONS(X)                                                                                                 \
+  X(0, EXIT, "exited")                                                                                               \
+  X(1, KILLED, "killed")                                                                                             \
+  X(2, NULL, "null page")                                                                                            \
+  X(3, BREAK, "at or above the break")                                                                               \
+  X(4, GUARD, "guard gap")                                                                                           \
+  X(5, BELOW_SP, "below the stack pointer")                                                                          \
+  X(6, HOLE, "nothing lives here")                                                                                   \
+  X(7, TEXT, "write to a read-only segment")                                                                         \
+  X(8, NOEXEC, "execute of data")                                                                                    \
+  X(9, KERNEL, "not a user address")                                                                                 \
+  X(10, NOFRAME, "out of memory")                                                                                    \
+  X(11, EXCEPTION, "exception")
+
+enum p_reason {
+#define X(n, name, text) P_REASON_##name = n,
+  P_REASONS(X)
+#undef X
+};
+
+struct p_death {
+  uint64_t id;
+  uint64_t reason;  /* P_REASON_* */
+  uint64_t status;  /* EXIT: what it said. EXCEPTION: scause. */
+  uint64_t kind;    /* Q_FAULT_* of the refused access */
+  uint64_t address; /* touched; stval of an exception */
+  uint64_t pc, sp;
+};
+
+struct p_stats { /* frames and pages of 4 KiB */
+  uint64_t id, parent;
+  uint64_t size;     /* bytes from the heap's start to the break */
+  uint64_t heap;     /* the heap's start */
+  uint64_t resident; /* private frames mapped */
+  uint64_t peak;     /* the most there ever were */
+  uint64_t shared;   /* pages of the image's cache mapped */
+  uint64_t faults[3]; /* answered with a page, by Q_FAULT_* */
+  uint64_t copies;    /* of these, by a kernel copy */
+  uint64_t retries;   /* already there */
+  uint64_t refused;
+  char name[32];
+};
+
+struct p_system {
+  uint64_t frames;       /* owned by the pager at boot, all uses */
+  uint64_t free;         /* of these free */
+  uint64_t cached;       /* in the image cache, droppable */
+  uint64_t donated;      /* pages in blocks given to the kernel now */
+  uint64_t donated_free; /* of these free */
+  uint64_t processes;
+  uint64_t user;         /* private frames of programs */
+  uint64_t own;          /* the pager's own */
+  char policy[16];
+};
+
+struct p_trace {
+  uint64_t id, address, pc;
+  uint32_t kind;   /* Q_FAULT_* | Q_FAULT_COPY */
+  uint32_t answer; /* 0: mapped, else P_REASON_* of the refusal */
+  uint64_t pages;  /* mapped by the answer */
+  uint64_t instret; /* the counter when the pager got it */
+};
+
+#endif
