@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The kernel's objects and how they lie in memory. Every object lives in a page that a pager donated:
+ *   TASK page     slot 0 (1 KiB) the task with its first handles; slots 1-3 a thread each
+ *   THREADS page  slot 0 a header; slots 1-3 a thread each
+ *   OBJECTS page  slot 0 (128 bytes) a header; slots 1-31 an endpoint or IRQ each
+ *   HANDLES page  slot 0 (32 bytes) a header; slots 1-127 a handle each
+ *   PAGER page    one pager object
+ * An object has no reference count: destroying it voids the handles on its list. All fields are guarded by the one
+ * kernel lock. */
+#ifndef OBJECT_H
+#define OBJECT_H
+
+#include <quire/abi.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "layout.h"
+
+typedef uint64_t pa_t;  /* physical address */
+typedef uint64_t uva_t; /* user virtual address: never dereferenced */
+typedef uint64_t pte_t;
+
+enum object_type { OBJECT_NONE, OBJECT_TASK, OBJECT_THREAD, OBJECT_ENDPOINT, OBJECT_PAGER, OBJECT_IRQ, OBJECT_MACHINE };
+
+/* A right to an object. A free one has type OBJECT_NONE and stands on its task's free list through `next`. */
+struct handle {
+  struct object *object;
+  uint64_t badge;
+  uint8_t type, rights;
+  uint16_t generation; /* of the slot, so that a stale handle is told from its successor */
+  uint32_t next, prev; /* the object's list, as handle_ref() numbers; 0 ends it */
+  uint32_t unused;
+};
+_Static_assert(sizeof(struct handle) == 32, "128 a page");
+
+struct object {
+  uint32_t handles; /* first of the list */
+  uint8_t type;     /* OBJECT_NONE: the slot is free */
+  uint8_t dying;    /* being destroyed: takes no new work */
+  uint8_t held;     /* endpoint: a token of a message received here may be out */
+  uint8_t unused;
+};
+
+/* Frame table entry: 8 bytes for each 4 KiB of RAM. */
+enum frame_kind {
+  FRAME_RESERVED, /* firmware, device tree, holes: never handed out */
+  FRAME_KERNEL,   /* image, this table, boot page tables */
+  FRAME_USER,     /* owned by a pager: count = number of mappings, windows excepted */
+  FRAME_FREE,     /* donated, holds nothing: count = next in its block */
+  FRAME_TABLE,    /* page table: count = valid entries */
+  FRAME_TASK,
+  FRAME_THREADS,
+  FRAME_OBJECTS,
+  FRAME_HANDLES,
+  FRAME_PAGER
+};
+#define FRAME_WRITABLE 1 /* USER: mapped writable; stays until count is 0 or the one mapping is changed */
+#define FRAME_EXECUTABLE 2
+#define FRAME_RAW 4 /* FREE: not zeroed yet */
+#define FRAME_BUSY 8 /* USER: holds something at boot, or is being revoked: not to be mapped or listed as free */
+struct frame {
+  uint32_t count;
+  uint16_t owner; /* the pager's number; 0 none */
+  uint8_t kind, flags;
+};
+_Static_assert(sizeof(struct frame) == 8, "8 bytes for 4 KiB");
+
+/* 2 MiB of RAM. A donated one stands on its pager's list while it has free pages, the empty ones last. */
+struct block {
+  uint32_t free;       /* first free page, as frame number + 1 */
+  uint32_t next, prev; /* block number + 1 */
+  uint16_t used;       /* pages that hold something */
+  uint16_t owner;      /* pager it was donated by; 0: not donated */
+};
+
+struct queue {
+  struct wait *head, *tail;
+};
+
+struct endpoint {
+  struct object object;
+  uint64_t bits; /* pending notifications */
+  struct thread *receivers, *receivers_tail;
+  struct queue queue; /* what was sent and nobody received yet */
+  uint32_t cursor;    /* of the sweep that voids tokens when it is destroyed */
+};
+
+struct irq {
+  struct object object;
+  uint32_t source;
+  bool claimed; /* between the interrupt and its acknowledgement */
+  uint64_t bits;
+  struct handle endpoint;
+};
+
+/* One answer that a thread waits for. `call` and `fault` of a thread are independent: while a server holds its call, a
+ * pager may hold a fault in its name. */
+enum wait_state {
+  WAIT_NONE,
+  WAIT_SENT, /* queued, not received */
+  WAIT_HELD  /* received: the token is out */
+};
+enum wait_slot { SLOT_CALL, SLOT_FAULT };
+struct wait {
+  uint64_t sequence; /* of the token */
+  struct task *server; /* HELD: the task that may answer */
+  struct endpoint *endpoint; /* where it was sent */
+  struct wait *next, *prev;
+  uint64_t badge;
+  uint8_t state, slot;
+  uint8_t message; /* Q_MSG_* it is delivered as */
+  uint8_t queued;  /* on the endpoint's queue; a HELD one too, when a copy is ready */
+  uint8_t error;   /* of COPY_FAILED */
+  uint8_t copying; /* its server was told PENDING and has not been told the end */
+};
+
+enum thread_state {
+  THREAD_FREE, /* the slot holds none */
+  THREAD_NEW,  /* not started */
+  THREAD_READY, /* runs, or stands in a ready queue */
+  THREAD_CALL,
+  THREAD_FAULT,
+  THREAD_RECEIVE,
+  THREAD_SLEEP,
+  THREAD_ZOMBIE /* ended; a server has yet to be told that its copy failed */
+};
+
+/* x[] is also the message: what a blocked caller sent lies in its own argument registers until it is answered. */
+enum { REG_PC, REG_RA, REG_SP, REG_GP, REG_TP, REG_T0, REG_T1, REG_T2, REG_A0 = 10, REG_A1, REG_A2, REG_A3, REG_A4,
+       REG_A5, REG_A6, REG_A7, REG_S2, REG_T3 = 28, REG_T4, REG_T5, REG_T6 };
+struct thread {
+  uint64_t x[32];
+  uint64_t f[32];
+  uint64_t fcsr;
+  struct hart *hart;
+  struct task *task;
+  uint64_t sequence; /* of its latest token; never goes back */
+  struct wait wait[2];
+  struct thread *next, *prev; /* ready queue or receivers */
+  struct endpoint *receiving;
+  uint64_t deadline; /* SLEEP: timebase ticks; place in the heap of sleepers: */
+  struct thread *left, *right, *parent;
+  uint64_t fault_address;
+  uint64_t fault_kind; /* Q_FAULT_* | Q_FAULT_COPY, or scause of an exception */
+  uint64_t fault_reason;
+  struct object object;
+  uint8_t state, priority, rank; /* rank: of the leftist heap */
+  bool queued;                   /* in a ready queue */
+};
+_Static_assert(sizeof(struct thread) <= 1024, "four slots a page");
+_Static_assert(offsetof(struct thread, x) == THREAD_REGS && offsetof(struct thread, f) == THREAD_FP &&
+                   offsetof(struct thread, hart) == THREAD_HART,
+               "trap.S");
+
+struct page_header { /* of THREADS, OBJECTS and HANDLES pages */
+  struct task *task;
+  struct page_header *next; /* of the same task */
+};
+
+#define INLINE_HANDLES 20
+#define HANDLE_PAGES 8
+struct task {
+  uint64_t satp; /* with the ASID of asid_generation */
+  uint64_t asid_generation;
+  uint64_t leaf_tag; /* va >> 21 of the last leaf table used, which spares two of three steps of a walk; ~0: none */
+  pte_t *leaf;
+  struct pager *pager;
+  uint64_t badge;
+  pte_t *root;
+  struct pager *window;         /* whose frames it sees */
+  struct task *next, *prev;     /* of its pager */
+  struct page_header *pages;
+  struct page_header *handle_pages[HANDLE_PAGES];
+  struct handle supervisor;
+  uva_t teardown; /* how far destroying it has come */
+  uint32_t cursor;
+  struct object object;
+  uint32_t harts; /* that have run it since its ASID was given: one bit each */
+  uint16_t quota; /* pages it may still take */
+  uint16_t free_handle; /* slot number */
+  uint16_t threads; /* live ones and zombies */
+  bool stopped;
+  bool received; /* tokens may name it */
+  bool orphan;   /* destroyed but for zombies */
+  uint8_t handle_page_count;
+  struct handle handles[INLINE_HANDLES];
+};
+_Static_assert(sizeof(struct task) <= 1024, "four slots a page");
+
+struct pager {
+  struct object object;
+  uint16_t number;
+  bool devices; /* may map what is not RAM */
+  uint32_t blocks, blocks_tail; /* donated ones with free pages, block number + 1 */
+  uint64_t owned, donated, donated_free;
+  struct task *tasks, *server; /* server: the task that has the window */
+  uint64_t window_next;        /* block up to which the window is built */
+  struct task *revoke_task;    /* how far a grant has come */
+  uva_t revoke_va;
+  struct endpoint endpoint;
+};
+
+struct hart {
+  uint64_t stack; /* its top */
+  uint8_t resched; /* a thread of higher priority became ready */
+  uint8_t ready_mask;
+  bool armed; /* the timer */
+  uint64_t entered; /* instret at the entry, in builds that measure */
+  uint64_t slice_end;
+  struct thread *fpu; /* whose floating-point registers these are */
+  struct thread *sleepers; /* leftist heap by deadline */
+  uint64_t asid_generation; /* up to which its TLB is clean */
+  uint64_t id; /* SBI's */
+  int64_t plic_context;
+  struct thread *ready[Q_PRIORITIES], *ready_tail[Q_PRIORITIES];
+  struct thread idle;
+};
+_Static_assert(offsetof(struct hart, stack) == HART_STACK && offsetof(struct hart, resched) == HART_RESCHED &&
+                   offsetof(struct hart, entered) == HART_ENTERED,
+               "trap.S");
+
+/* What a system call returns in a0 and a1. */
+struct ret {
+  int64_t a0;
+  uint64_t a1;
+};
+
+#define EXTRA_HANDLE(page, index) (INLINE_HANDLES + ((page) << 7) + (index))
+#endif
