@@ -197,6 +197,7 @@ struct pager {
   uint64_t window_next;        /* block up to which the window is built */
   struct task *revoke_task;    /* how far a grant has come */
   uva_t revoke_va;
+  pa_t revoke_block;
   struct endpoint endpoint;
 };
 
@@ -209,8 +210,8 @@ struct hart {
   uint64_t slice_end;
   struct thread *fpu; /* whose floating-point registers these are */
   struct thread *sleepers; /* leftist heap by deadline */
-  uint64_t asid_generation; /* up to which its TLB is clean */
-  uint64_t id; /* SBI's */
+  uint32_t bit; /* its own in a mask of harts */
+  uint64_t id;  /* SBI's */
   int64_t plic_context;
   struct thread *ready[Q_PRIORITIES], *ready_tail[Q_PRIORITIES];
   struct thread idle;

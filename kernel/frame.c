@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The frame table: who owns each 4 KiB of RAM, and pages for the kernel's own objects out of what pagers donated. Knows
+ * nothing of what the pages hold. */
+#include "kernel.h"
+
+#define BLOCK_FRAMES (Q_BLOCK_SIZE / Q_PAGE_SIZE)
+
+struct frame *frame_of(pa_t pa) {
+  uint64_t number = (pa - kernel.ram_base) >> Q_PAGE_SHIFT;
+  return pa >= kernel.ram_base && number < kernel.frame_count ? &kernel.frames[number] : NULL;
+}
+
+pa_t frame_pa(const struct frame *frame) {
+  return kernel.ram_base + ((uint64_t)(frame - kernel.frames) << Q_PAGE_SHIFT);
+}
+
+static struct block *block_of(const struct frame *frame) {
+  return &kernel.blocks[(uint64_t)(frame - kernel.frames) / BLOCK_FRAMES];
+}
+
+static pa_t block_pa(const struct block *block) {
+  return kernel.ram_base + (uint64_t)(block - kernel.blocks) * Q_BLOCK_SIZE;
+}
+
+static struct frame *block_frames(const struct block *block) {
+  return &kernel.frames[(uint64_t)(block - kernel.blocks) * BLOCK_FRAMES];
+}
+
+/* Puts the block on its pager's list: first if it is in use, so that the others get a chance to become empty. */
+void block_list(struct pager *pager, struct block *block) {
+  uint32_t number = (uint32_t)(block - kernel.blocks) + 1;
+  bool first = block->used != 0;
+  block->next = first ? pager->blocks : 0;
+  block->prev = first ? 0 : pager->blocks_tail;
+  *(block->next ? &kernel.blocks[block->next - 1].prev : &pager->blocks_tail) = number;
+  *(block->prev ? &kernel.blocks[block->prev - 1].next : &pager->blocks) = number;
+}
+
+static void block_unlist(struct pager *pager, struct block *block) {
+  *(block->next ? &kernel.blocks[block->next - 1].prev : &pager->blocks_tail) = block->prev;
+  *(block->prev ? &kernel.blocks[block->prev - 1].next : &pager->blocks) = block->next;
+}
+
+void *page_alloc(struct pager *pager, enum frame_kind kind) {
+  if (!pager->blocks)
+    return NULL;
+  struct block *block = &kernel.blocks[pager->blocks - 1];
+  struct frame *frame = &kernel.frames[block->free - 1];
+  ASSERT(frame->kind == FRAME_FREE && frame->owner == pager->number);
+  if (!block->used) { /* it moves from the end of the list to its front */
+    block_unlist(pager, block);
+    block->used = 1;
+    block_list(pager, block);
+  } else {
+    block->used++;
+  }
+  block->free = frame->count;
+  if (!block->free)
+    block_unlist(pager, block);
+  pager->donated_free--;
+  void *page = pa_to_va(frame_pa(frame));
+  if (frame->flags & FRAME_RAW)
+    memset(page, 0, Q_PAGE_SIZE);
+  *frame = (struct frame){.owner = pager->number, .kind = kind};
+  return page;
+}
+
+void page_free(void *page) {
+  struct frame *frame = frame_of(va_to_pa(page));
+  struct block *block = block_of(frame);
+  struct pager *pager = pagers[frame->owner];
+  ASSERT(frame->kind >= FRAME_TABLE && block->used && pager);
+  if (frame->kind == FRAME_TABLE)
+    ASSERT(frame->count == 0); /* no entry is valid, so it is zero already */
+  else
+    memset(page, 0, Q_PAGE_SIZE);
+  bool listed = block->free != 0;
+  *frame = (struct frame){.count = block->free, .owner = pager->number, .kind = FRAME_FREE};
+  block->free = (uint32_t)(frame - kernel.frames) + 1;
+  pager->donated_free++;
+  block->used--;
+  if (listed && block->used)
+    return;
+  if (listed)
+    block_unlist(pager, block);
+  block_list(pager, block);
+}
+
+bool block_owned(const struct pager *pager, pa_t base) {
+  const struct frame *frame = frame_of(base);
+  if ((base - kernel.ram_base) % Q_BLOCK_SIZE || !frame || block_of(frame)->owner)
+    return false;
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++)
+    if (frame[i].kind != FRAME_USER || frame[i].owner != pager->number)
+      return false;
+  return true;
+}
+
+int block_donate(struct pager *pager, pa_t base) {
+  if (!block_owned(pager, base))
+    return Q_E_OWNER;
+  struct frame *frame = frame_of(base);
+  struct block *block = block_of(frame);
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++)
+    if (frame[i].count || frame[i].flags & FRAME_BUSY)
+      return Q_E_BUSY;
+  /* Decoded: nothing fails from here. Pages are zeroed when they are first used, so that this stays short. */
+  vm_window_block(pager, base, false);
+  uint32_t first = (uint32_t)(frame - kernel.frames) + 1;
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++)
+    frame[i] = (struct frame){.count = i + 1 < BLOCK_FRAMES ? first + i + 1 : 0,
+                              .owner = pager->number,
+                              .kind = FRAME_FREE,
+                              .flags = FRAME_RAW};
+  *block = (struct block){.free = first, .owner = pager->number};
+  block_list(pager, block);
+  pager->owned -= BLOCK_FRAMES;
+  pager->donated += BLOCK_FRAMES;
+  pager->donated_free += BLOCK_FRAMES;
+  return 0;
+}
+
+/* Zeroes some pages that were donated and never used. False: there is more to do. */
+static bool block_scrub(struct frame *frame) {
+  unsigned budget = 16;
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
+    if (!(frame[i].flags & FRAME_RAW))
+      continue;
+    if (!budget--)
+      return false;
+    memset(pa_to_va(frame_pa(&frame[i])), 0, Q_PAGE_SIZE);
+    frame[i].flags = 0;
+  }
+  return true;
+}
+
+int block_reclaim(struct pager *pager, pa_t *base) {
+  struct block *block = pager->blocks_tail ? &kernel.blocks[pager->blocks_tail - 1] : NULL;
+  if (!block || block->used)
+    return Q_E_BUSY;
+  struct frame *frame = block_frames(block);
+  if (!block_scrub(frame))
+    restart(); /* the block stays donated until it is clean */
+  block_unlist(pager, block);
+  *block = (struct block){0};
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++)
+    frame[i] = (struct frame){.owner = pager->number, .kind = FRAME_USER};
+  pager->owned += BLOCK_FRAMES;
+  pager->donated -= BLOCK_FRAMES;
+  pager->donated_free -= BLOCK_FRAMES;
+  *base = block_pa(block);
+  vm_window_block(pager, *base, true);
+  return 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the kernel's files offer each other, file by file. Unless said otherwise a function is called with the lock held,
+ * returns 0 or an error of abi.h (positive), and on an error has changed nothing. */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include "object.h"
+#include "riscv.h"
+
+register struct thread *current __asm__("tp"); /* the running thread, or its hart's idle one */
+
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+#define ALIGN_UP(x, to) (((x) + (to)-1) & ~((uint64_t)(to)-1))
+
+/* ---- main.c ---- */
+struct kernel {
+  pa_t ram_base, ram_end;
+  uint64_t ram_frames, frame_count, block_count; /* frames of RAM; entries of the two tables */
+  struct frame *frames;
+  struct block *blocks;
+  struct hart *harts;
+  uint64_t hart_count, timebase;
+  pte_t *root; /* boot page table: its upper half is everybody's */
+  pa_t root_pa;
+  uint64_t asid_generation, asid_next, asid_count;
+  uint64_t sequence_epoch; /* no token had a higher sequence number when its thread ended */
+  unsigned token_shift;    /* bits of a token that name thread and slot */
+  bool sstc;
+  struct q_info info; /* live objects and counters */
+  uint64_t entry_instret;
+  pa_t plic, plic_end;
+  uint32_t irq_count;
+  uint64_t deadline; /* timebase ticks; 0 none */
+};
+extern struct kernel kernel;
+extern struct pager *pagers[64]; /* by number; 0 is none */
+
+static inline void *pa_to_va(pa_t pa) {
+  return (void *)(PHYSMAP + pa);
+}
+static inline pa_t va_to_pa(const void *va) {
+  return (uint64_t)va - PHYSMAP; /* of the physical map, not of the image */
+}
+
+/* ---- print.c ---- */
+/* %s, %d (uint64_t), %x (uint64_t), %c; to the firmware's console. */
+void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void console_write(const char *text, uint64_t bytes);
+_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void machine_off(bool failure);
+void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
+void *memset(void *to, int byte, size_t bytes);
+int memcmp(const void *a, const void *b, size_t bytes);
+size_t strlen(const char *text);
+int strcmp(const char *a, const char *b);
+#define ASSERT(condition)                                                                                            \
+  do {                                                                                                               \
+    if (__builtin_expect(!(condition), 0))                                                                           \
+      panic("%s:%d: %s", __FILE_NAME__, __LINE__, #condition);                                                       \
+  } while (0)
+#ifdef CHECK_INVARIANTS
+#define ASSERT_DEBUG(condition) ASSERT(condition) /* on hot paths */
+#else
+#define ASSERT_DEBUG(condition) ((void)0)
+#endif
+
+/* ---- frame.c: who owns each frame; pages for the kernel's objects ---- */
+struct frame *frame_of(pa_t pa); /* NULL: not RAM */
+pa_t frame_pa(const struct frame *frame);
+/* A zeroed page from the pager's donations, or NULL. */
+void *page_alloc(struct pager *pager, enum frame_kind kind);
+void page_free(void *page); /* scrubs it */
+int block_donate(struct pager *pager, pa_t block);
+int block_reclaim(struct pager *pager, pa_t *block);
+bool block_owned(const struct pager *pager, pa_t block); /* all 512 frames its own, for users */
+void block_list(struct pager *pager, struct block *block);
+
+/* ---- vm.c: see vm.h ---- */
+void ledger_assert_clean(void);
+
+/* ---- object.c: handles and slots ---- */
+struct handle *handle_find(struct task *task, q_handle value);
+/* The handle if it is one of that type with these rights; else *error says why not. */
+struct handle *handle_check(q_handle value, enum object_type type, unsigned rights, int *error);
+int handle_add(struct task *task, struct object *object, unsigned rights, uint64_t badge, q_handle *value);
+void handle_bind(struct handle *handle, struct object *object, unsigned rights, uint64_t badge); /* embedded ones */
+void handle_void(struct handle *handle); /* off its object's list; the slot is not freed */
+void handle_close(struct task *task, struct handle *handle);
+bool object_void_handles(struct object *object); /* all handles to it; true when done */
+void *slot_alloc(struct task *task, enum frame_kind kind);
+struct task *object_task(const void *object); /* in whose page it lies */
+struct ret object_destroy(struct handle *handle);
+bool endpoint_destroy(struct endpoint *endpoint);
+void irq_destroy(struct irq *irq);
+void task_pages_free(struct task *task);
+
+/* ---- sched.c ---- */
+void thread_ready(struct thread *thread);
+void thread_ready_front(struct thread *thread);
+void thread_unready(struct thread *thread);
+void thread_switch(struct thread *thread); /* makes it current: address space, floating point */
+_Noreturn void schedule(void);             /* current is ready and queued, or blocked */
+_Noreturn void resume(void);
+_Noreturn void deliver(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6,
+                       uint64_t a7);
+void thread_result(struct thread *thread, int64_t a0, uint64_t a1); /* the call it is in returns that, the rest 0 */
+void sleep_until(struct thread *thread, uint64_t deadline);
+void sleep_cancel(struct thread *thread);
+void timer_interrupt(void);
+void timer_arm(struct hart *hart);
+bool fp_switch(void); /* false: the thread had its floating-point state already */
+void fp_forget(struct thread *thread);
+static inline struct hart *this_hart(void) {
+  return current->hart;
+}
+
+/* ---- ipc.c ---- */
+struct thread *wait_thread(struct wait *wait);
+void endpoint_signal(struct endpoint *endpoint, uint64_t bits);
+_Noreturn void fault_self(uva_t va, unsigned kind);
+_Noreturn void exception_self(uint64_t cause, uint64_t value, uint64_t reason);
+void wait_cancel(struct wait *wait);   /* nobody answers it any more */
+void wait_unqueue(struct wait *wait);
+void wait_orphan(struct wait *wait);   /* whoever held it has died: a call fails, a fault is delivered anew */
+bool wait_sweep(struct task *server, struct endpoint *endpoint, uint32_t *cursor); /* true when done */
+void copy_failed(struct thread *owner, int error);
+void receiver_unqueue(struct thread *thread);
+
+/* ---- task.c ---- */
+void thread_end(struct thread *thread);
+bool task_stop(struct task *task);
+bool task_destroy(struct task *task);
+void zombie_told(struct thread *thread);
+struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota);
+struct thread *thread_create(struct task *task, unsigned priority);
+bool pager_empty(const struct pager *pager);
+struct pager *pager_create(struct pager *parent);
+
+/* ---- plic.c ---- */
+void plic_init(void);
+void plic_interrupt(void);
+int irq_bind(struct irq *irq, uint32_t source);
+void irq_ack(struct irq *irq);
+void irq_mask(struct irq *irq);
+
+/* ---- check.c ---- */
+void check_state(void); /* walks everything; panics on a broken invariant; builds with check_invariants */
+
+/* ---- syscall.c ---- */
+static inline struct ret ok(uint64_t a1) {
+  return (struct ret){0, a1};
+}
+static inline struct ret fail(int error) {
+  return (struct ret){-error, 0};
+}
+/* Leaves the thread at its ecall with changed argument registers, so that interrupts get their turn. */
+_Noreturn void restart(void);
+#endif

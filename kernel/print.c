@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Text to the firmware's console, panic, and the few library functions the compiler expects. */
+#include "kernel.h"
+
+#include <stdarg.h>
+
+void console_write(const char *text, uint64_t bytes) {
+  for (uint64_t i = 0; i < bytes; i++)
+    sbi_call(SBI_PUTCHAR, 0, (uint8_t)text[i], 0, 0, 0, 0);
+}
+
+static void print_number(uint64_t value, unsigned base) {
+  char digits[20];
+  unsigned n = sizeof digits;
+  do {
+    digits[--n] = "0123456789abcdef"[value % base];
+    value /= base;
+  } while (value);
+  console_write(digits + n, sizeof digits - n);
+}
+
+static void print_list(const char *format, va_list list) {
+  for (; *format; format++) {
+    if (*format != '%') {
+      console_write(format, 1);
+      continue;
+    }
+    while (*++format == 'l')
+      ;
+    if (*format == 's') {
+      const char *text = va_arg(list, const char *);
+      console_write(text, strlen(text));
+    } else if (*format == 'd') {
+      print_number((uint64_t)va_arg(list, long), 10);
+    } else {
+      print_number(va_arg(list, uint64_t), 16);
+    }
+  }
+}
+
+void print(const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  print_list(format, list);
+  va_end(list);
+}
+
+_Noreturn void machine_off(bool failure) {
+  sbi_call(SBI_SRST, 0, 0, failure, 0, 0, 0);
+  for (;;)
+    __asm__ volatile("wfi");
+}
+
+_Noreturn void panic(const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  print("quire: panic: ");
+  print_list(format, list);
+  print("\n");
+  machine_off(true);
+}
+
+_Noreturn void panic_trap(uint64_t cause, uint64_t pc, uint64_t value, uint64_t ra);
+_Noreturn void panic_trap(uint64_t cause, uint64_t pc, uint64_t value, uint64_t ra) {
+  panic("trap in the kernel: scause %lx at %lx, stval %lx, ra %lx", cause, pc, value, ra);
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
+  char *t = to;
+  const char *f = from;
+  if ((((uint64_t)t | (uint64_t)f) & 7) == 0) {
+    for (; bytes >= 64; bytes -= 64, t += 64, f += 64) {
+      uint64_t *t8 = (uint64_t *)t;
+      const uint64_t *f8 = (const uint64_t *)f;
+      uint64_t a = f8[0], b = f8[1], c = f8[2], d = f8[3], e = f8[4], g = f8[5], h = f8[6], i = f8[7];
+      t8[0] = a, t8[1] = b, t8[2] = c, t8[3] = d, t8[4] = e, t8[5] = g, t8[6] = h, t8[7] = i;
+    }
+    for (; bytes >= 8; bytes -= 8, t += 8, f += 8)
+      *(uint64_t *)t = *(const uint64_t *)f;
+  }
+  while (bytes--)
+    *t++ = *f++;
+  return to;
+}
+
+void *memset(void *to, int byte, size_t bytes) {
+  char *t = to;
+  uint64_t word = (uint8_t)byte * 0x0101010101010101ul;
+  if (((uint64_t)t & 7) == 0) {
+    for (; bytes >= 64; bytes -= 64, t += 64) {
+      uint64_t *t8 = (uint64_t *)t;
+      t8[0] = word, t8[1] = word, t8[2] = word, t8[3] = word, t8[4] = word, t8[5] = word, t8[6] = word, t8[7] = word;
+    }
+  }
+  while (bytes--)
+    *t++ = (char)byte;
+  return to;
+}
+
+int memcmp(const void *a, const void *b, size_t bytes) {
+  const uint8_t *x = a, *y = b;
+  for (; bytes; bytes--, x++, y++)
+    if (*x != *y)
+      return *x - *y;
+  return 0;
+}
+
+size_t strlen(const char *text) {
+  size_t n = 0;
+  while (text[n])
+    n++;
+  return n;
+}
+
+int strcmp(const char *a, const char *b) {
+  while (*a && *a == *b)
+    a++, b++;
+  return (uint8_t)*a - (uint8_t)*b;
+}

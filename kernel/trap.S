@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Into the kernel and out of it. In user mode sscratch holds the running thread; in the kernel it is 0 and tp is the
+ * thread, so that a trap in the kernel is told from one in user mode without trusting any register of the user. All of
+ * the user's registers go to the thread, so no blocked thread holds kernel stack. C code ends in one of:
+ *   a return (a0, a1)      the result of a system call of the same thread; callee-saved registers were never changed
+ *   deliver(a0-a7)         the result of a system call of the thread in tp: the rest comes from memory or is zero
+ *   resume()               all registers of the thread in tp come from memory */
+#include "layout.h"
+#include "riscv.h"
+
+#define X(n) (8 * (n))
+
+.macro saved op /* what the calling convention keeps */
+  \op ra, X(1)(tp)
+  \op sp, X(2)(tp)
+  \op gp, X(3)(tp)
+  \op s0, X(8)(tp)
+  \op s1, X(9)(tp)
+  \op s2, X(18)(tp)
+  \op s3, X(19)(tp)
+  \op s4, X(20)(tp)
+  \op s5, X(21)(tp)
+  \op s6, X(22)(tp)
+  \op s7, X(23)(tp)
+  \op s8, X(24)(tp)
+  \op s9, X(25)(tp)
+  \op s10, X(26)(tp)
+  \op s11, X(27)(tp)
+.endm
+
+.macro arguments op
+  \op a0, X(10)(tp)
+  \op a1, X(11)(tp)
+  \op a2, X(12)(tp)
+  \op a3, X(13)(tp)
+  \op a4, X(14)(tp)
+  \op a5, X(15)(tp)
+  \op a6, X(16)(tp)
+  \op a7, X(17)(tp)
+.endm
+
+.macro temporaries op
+  \op t0, X(5)(tp)
+  \op t1, X(6)(tp)
+  \op t2, X(7)(tp)
+  \op t3, X(28)(tp)
+  \op t4, X(29)(tp)
+  \op t5, X(30)(tp)
+  \op t6, X(31)(tp)
+.endm
+
+.macro scrub
+  li t0, 0
+  li t1, 0
+  li t2, 0
+  li t3, 0
+  li t4, 0
+  li t5, 0
+  li t6, 0
+.endm
+
+.macro unlock
+  la t6, kernel_lock
+  fence rw, w
+  sw zero, (t6)
+.endm
+
+.macro check_exit /* builds with check_invariants: measures, and asserts the ledger */
+#ifdef CHECK_INVARIANTS
+  addi sp, sp, -64
+  sd a0, 0(sp)
+  sd a1, 8(sp)
+  sd a2, 16(sp)
+  sd a3, 24(sp)
+  sd a4, 32(sp)
+  sd a5, 40(sp)
+  sd a6, 48(sp)
+  sd a7, 56(sp)
+  call exit_checks
+  ld a0, 0(sp)
+  ld a1, 8(sp)
+  ld a2, 16(sp)
+  ld a3, 24(sp)
+  ld a4, 32(sp)
+  ld a5, 40(sp)
+  ld a6, 48(sp)
+  ld a7, 56(sp)
+  addi sp, sp, 64
+#endif
+.endm
+
+.section .text.trap, "ax"
+.balign 4
+.globl trap_entry
+trap_entry:
+  csrrw tp, sscratch, tp
+  beqz tp, kernel_trap
+  saved sd
+  arguments sd
+  temporaries sd
+  csrrw t0, sscratch, zero
+  sd t0, X(4)(tp)
+  csrr t1, sepc
+  sd t1, THREAD_REGS(tp)
+  ld t2, THREAD_HART(tp)
+  ld sp, HART_STACK(t2)
+#ifdef CHECK_INVARIANTS
+  csrr t3, instret
+  sd t3, HART_ENTERED(t2)
+#endif
+  la t3, kernel_lock
+  li t4, 1
+1:
+  amoswap.w.aq t5, t4, (t3)
+  bnez t5, 1b
+  csrr t0, scause
+  li t1, SCAUSE_ECALL
+  bne t0, t1, 2f
+  li t1, 16 /* Q_SYS_COUNT */
+  bgeu a7, t1, 3f
+  la t0, syscall_table
+  slli t1, a7, 3
+  add t0, t0, t1
+  ld t0, (t0)
+  jalr t0
+syscall_return:
+  ld t0, THREAD_HART(tp)
+  lbu t0, HART_RESCHED(t0)
+  bnez t0, 4f
+  check_exit
+  ld t0, THREAD_REGS(tp)
+  addi t0, t0, 4
+  csrw sepc, t0
+  unlock
+  csrw sscratch, tp
+  ld ra, X(1)(tp)
+  ld sp, X(2)(tp)
+  ld gp, X(3)(tp)
+  li a2, 0
+  li a3, 0
+  li a4, 0
+  li a5, 0
+  li a6, 0
+  li a7, 0
+  scrub
+  ld tp, X(4)(tp)
+  sret
+2:
+  mv a0, t0
+  csrr a1, stval
+  tail trap_other
+3:
+  call syscall_unknown
+  j syscall_return
+4:
+  tail syscall_preempted
+
+.globl deliver
+deliver:
+  check_exit
+  ld t0, THREAD_REGS(tp)
+  addi t0, t0, 4
+  csrw sepc, t0
+  unlock
+  csrw sscratch, tp
+  saved ld
+  scrub
+  ld tp, X(4)(tp)
+  sret
+
+.globl resume
+resume:
+  check_exit
+  ld t0, THREAD_REGS(tp)
+  csrw sepc, t0
+  unlock
+  csrw sscratch, tp
+  saved ld
+  arguments ld
+  temporaries ld
+  ld tp, X(4)(tp)
+  sret
+
+kernel_trap: /* tp and sscratch were swapped: sscratch holds the kernel's tp */
+  la sp, panic_stack_top
+  csrr a0, scause
+  csrr a1, sepc
+  csrr a2, stval
+  mv a3, ra
+  tail panic_trap
+
+.globl fp_save /* a0: thread */
+fp_save:
+  addi a0, a0, THREAD_FP
+  .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+  fsd f\n, 8*\n(a0)
+  .endr
+  csrr t0, fcsr
+  sd t0, 256(a0)
+  ret
+
+.globl fp_load /* a0: thread */
+fp_load:
+  addi a0, a0, THREAD_FP
+  .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+  fld f\n, 8*\n(a0)
+  .endr
+  ld t0, 256(a0)
+  csrw fcsr, t0
+  ret
+
+.section .bss
+.balign 16
+panic_stack:
+  .skip STACK_BYTES
+panic_stack_top:

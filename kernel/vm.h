@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Page tables. Nothing here knows why a page is mapped; sizes and policies are the pager's. */
+#ifndef VM_H
+#define VM_H
+
+#include "kernel.h"
+
+#define PTE_V 1
+#define PTE_R 2
+#define PTE_W 4
+#define PTE_X 8
+#define PTE_U 16
+#define PTE_G 32
+#define PTE_A 64
+#define PTE_D 128
+#define PTE_WINDOW 256 /* of the bits left to software: not counted in the frame table */
+
+static inline pa_t pte_pa(pte_t pte) {
+  return (pte >> 10 & 0xfffffffffff) << 12;
+}
+static inline pte_t pte_make(pa_t pa, uint64_t bits) {
+  return pa >> 2 | bits;
+}
+
+struct mapping {
+  uva_t va;
+  uint64_t frame_prot; /* frame address | Q_PROT_* */
+  uint64_t pages;
+  uint64_t expected; /* frame address | 1 to replace, or 0 */
+  uva_t written;     /* the page that is being written: it starts dirty; ~0 none */
+};
+struct range {
+  uva_t va, end; /* what remains */
+  uint64_t written;
+};
+struct harvest {
+  uint64_t accessed, dirty, present;
+};
+
+int vm_create(struct task *task);
+bool vm_destroy(struct task *task); /* false: bounded work was done, call again */
+void vm_switch(struct task *task);  /* makes its address space the hart's */
+void vm_kernel(void);               /* the hart runs nobody's */
+int vm_map(struct pager *pager, struct task *task, const struct mapping *mapping);
+/* The byte's address in the kernel's view if the task may access it so (Q_FAULT_*), with its accessed and dirty bits set
+ * as such an access sets them; else NULL. Good to the end of the page. */
+void *vm_resolve(struct task *task, uva_t va, unsigned kind);
+bool vm_spurious(struct task *task, uva_t va, unsigned kind); /* a fault that the page table does not justify */
+/* Removes what is there, and stores what it was into the caller's array. E_FAULT: the array is not resident. */
+int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entries);
+int vm_protect(struct task *task, struct range *range, unsigned prot); /* the first pages, whole or not at all */
+void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, struct harvest *out);
+int vm_window(struct pager *pager, struct task *task, bool *done);
+int vm_window_block(struct pager *pager, pa_t block, bool visible);
+bool vm_revoke(struct pager *pager, pa_t block); /* unmaps the block everywhere; false: call again */
+
+/* At boot. */
+void vm_boot(pa_t image, pa_t tables); /* the physical map in final form, with tables from there */
+#define VM_BOOT_TABLES 40
+void vm_check(struct task *task, void (*leaf)(struct task *, uva_t, pte_t)); /* every leaf but the window's */
+#endif
