@@ -10,6 +10,7 @@
 register struct thread *current __asm__("tp"); /* the running thread, or its hart's idle one */
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 #define ALIGN_UP(x, to) (((x) + (to)-1) & ~((uint64_t)(to)-1))
 
@@ -34,7 +35,8 @@ struct kernel {
   uint64_t deadline; /* timebase ticks; 0 none */
 };
 extern struct kernel kernel;
-extern struct pager *pagers[64]; /* by number; 0 is none */
+#define PAGERS 64
+extern struct pager *pagers[PAGERS]; /* by number; 0 is none */
 
 static inline void *pa_to_va(pa_t pa) {
   return (void *)(PHYSMAP + pa);
@@ -90,14 +92,13 @@ void handle_close(struct task *task, struct handle *handle);
 bool object_void_handles(struct object *object); /* all handles to it; true when done */
 void *slot_alloc(struct task *task, enum frame_kind kind);
 struct task *object_task(const void *object); /* in whose page it lies */
-struct ret object_destroy(struct handle *handle);
 bool endpoint_destroy(struct endpoint *endpoint);
+void endpoint_abandon(struct endpoint *endpoint); /* its last handle went */
 void irq_destroy(struct irq *irq);
-void task_pages_free(struct task *task);
 
 /* ---- sched.c ---- */
 void thread_ready(struct thread *thread);
-void thread_ready_front(struct thread *thread);
+void thread_ready_at(struct thread *thread, bool front);
 void thread_unready(struct thread *thread);
 void thread_switch(struct thread *thread); /* makes it current: address space, floating point */
 _Noreturn void schedule(void);             /* current is ready and queued, or blocked */
@@ -109,33 +110,44 @@ void sleep_until(struct thread *thread, uint64_t deadline);
 void sleep_cancel(struct thread *thread);
 void timer_interrupt(void);
 void timer_arm(struct hart *hart);
+void fp_save(struct thread *thread);
+void fp_load(const struct thread *thread);
 bool fp_switch(void); /* false: the thread had its floating-point state already */
 void fp_forget(struct thread *thread);
 static inline struct hart *this_hart(void) {
   return current->hart;
 }
 
+extern uint32_t kernel_lock;
+static inline void kernel_lock_take(void) {
+  while (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE))
+    ;
+}
+static inline void kernel_unlock(void) {
+  __atomic_store_n(&kernel_lock, 0, __ATOMIC_RELEASE);
+}
+
 /* ---- ipc.c ---- */
 struct thread *wait_thread(struct wait *wait);
 void endpoint_signal(struct endpoint *endpoint, uint64_t bits);
-_Noreturn void fault_self(uva_t va, unsigned kind);
+_Noreturn void fault_program(uva_t va, unsigned kind);     /* current's own instruction */
+struct ret fault_self(uva_t va, unsigned kind);            /* a kernel copy in current's memory; returns only an error */
 _Noreturn void exception_self(uint64_t cause, uint64_t value, uint64_t reason);
-void wait_cancel(struct wait *wait);   /* nobody answers it any more */
-void wait_unqueue(struct wait *wait);
-void wait_orphan(struct wait *wait);   /* whoever held it has died: a call fails, a fault is delivered anew */
-bool wait_sweep(struct task *server, struct endpoint *endpoint, uint32_t *cursor); /* true when done */
-void copy_failed(struct thread *owner, int error);
+void wait_cancel(struct wait *wait);                       /* nobody answers it any more */
+void wait_orphan(struct wait *wait);  /* whoever held it has died: a call fails, a fault is delivered anew */
+bool wait_sweep(const struct task *server, const struct endpoint *endpoint, uint32_t *cursor); /* false: call again */
+void copy_orphaned(struct thread *owner); /* its server is told that the copy failed */
 void receiver_unqueue(struct thread *thread);
 
 /* ---- task.c ---- */
-void thread_end(struct thread *thread);
+struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota);
+struct thread *thread_create(struct task *task, unsigned priority);
+bool thread_end(struct thread *thread);  /* false, as from the next two: call again */
 bool task_stop(struct task *task);
 bool task_destroy(struct task *task);
 void zombie_told(struct thread *thread);
-struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota);
-struct thread *thread_create(struct task *task, unsigned priority);
-bool pager_empty(const struct pager *pager);
-struct pager *pager_create(struct pager *parent);
+struct pager *pager_create(struct pager *parent, int *error);
+int pager_destroy(struct pager *pager, bool *done);
 
 /* ---- plic.c ---- */
 void plic_init(void);

@@ -30,7 +30,7 @@ struct handle {
   uint16_t generation; /* of the slot, so that a stale handle is told from its successor */
   uint32_t next, prev; /* the object's list, as handle_ref() numbers; 0 ends it */
   uint32_t unused;
-};
+} __attribute__((aligned(32)));
 _Static_assert(sizeof(struct handle) == 32, "128 a page");
 
 struct object {
@@ -205,9 +205,9 @@ struct hart {
   uint64_t stack; /* its top */
   uint8_t resched; /* a thread of higher priority became ready */
   uint8_t ready_mask;
-  bool armed; /* the timer */
   uint64_t entered; /* instret at the entry, in builds that measure */
   uint64_t slice_end;
+  uint64_t timer; /* what it is set to */
   struct thread *fpu; /* whose floating-point registers these are */
   struct thread *sleepers; /* leftist heap by deadline */
   uint32_t bit; /* its own in a mask of harts */

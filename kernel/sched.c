@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which thread runs: eight priorities, round robin within one, sleepers in a leftist heap (Crane 1972) by deadline. The
+ * timer is armed only when somebody else could run or somebody sleeps. Floating-point registers are switched lazily: a
+ * thread that does not own them has sstatus.FS off and traps at its first such instruction. */
+#include "kernel.h"
+#include "vm.h"
+
+#define SLICE_PER_SECOND 100
+
+void thread_ready_at(struct thread *thread, bool front) {
+  struct hart *hart = this_hart();
+  unsigned p = thread->priority;
+  ASSERT(!thread->queued);
+  thread->state = THREAD_READY;
+  thread->queued = true;
+  thread->next = front ? hart->ready[p] : NULL;
+  thread->prev = front ? NULL : hart->ready_tail[p];
+  *(thread->next ? &thread->next->prev : &hart->ready_tail[p]) = thread;
+  *(thread->prev ? &thread->prev->next : &hart->ready[p]) = thread;
+  hart->ready_mask |= 1u << p;
+  if (thread != current && (p > current->priority || current == &hart->idle))
+    hart->resched = 1;
+  timer_arm(hart);
+}
+
+void thread_ready(struct thread *thread) {
+  thread_ready_at(thread, false);
+}
+
+void thread_unready(struct thread *thread) {
+  struct hart *hart = this_hart();
+  unsigned p = thread->priority;
+  if (!thread->queued)
+    return;
+  *(thread->next ? &thread->next->prev : &hart->ready_tail[p]) = thread->prev;
+  *(thread->prev ? &thread->prev->next : &hart->ready[p]) = thread->next;
+  thread->queued = false;
+  if (!hart->ready[p])
+    hart->ready_mask &= ~(1u << p);
+}
+
+void thread_switch(struct thread *thread) {
+  struct hart *hart = this_hart();
+  if (thread->task != current->task || current == &hart->idle)
+    vm_switch(thread->task);
+  thread->hart = hart;
+  current = thread;
+  if (hart->fpu == thread)
+    csr_set(sstatus, SSTATUS_FS);
+  else
+    csr_clear(sstatus, SSTATUS_FS);
+}
+
+/* ---- Sleepers ---------------------------------------------------------------------------------------------------- */
+static unsigned rank(const struct thread *thread) {
+  return thread ? thread->rank : 0;
+}
+
+/* Merging walks the two right spines, each at most as long as the logarithm of its heap. */
+static struct thread *merge(struct thread *a, struct thread *b) {
+  if (!a || !b)
+    return a ? a : b;
+  if (b->deadline < a->deadline) {
+    struct thread *t = a;
+    a = b, b = t;
+  }
+  a->right = merge(a->right, b);
+  a->right->parent = a;
+  if (rank(a->left) < rank(a->right)) {
+    struct thread *t = a->left;
+    a->left = a->right, a->right = t;
+  }
+  a->rank = (uint8_t)(rank(a->right) + 1);
+  return a;
+}
+
+void sleep_until(struct thread *thread, uint64_t deadline) {
+  struct hart *hart = this_hart();
+  thread->state = THREAD_SLEEP;
+  thread->deadline = deadline;
+  thread->left = thread->right = thread->parent = NULL;
+  thread->rank = 1;
+  hart->sleepers = merge(hart->sleepers, thread);
+  hart->sleepers->parent = NULL;
+  timer_arm(hart);
+}
+
+/* Ranks above the removed place may now be too high, which costs balance and never order: the spine that merging walks
+ * is still short, since every rank up to the root is repaired until one stands unchanged. */
+static void repair(struct thread *thread) {
+  for (; thread; thread = thread->parent) {
+    if (rank(thread->left) < rank(thread->right)) {
+      struct thread *t = thread->left;
+      thread->left = thread->right, thread->right = t;
+    }
+    if (thread->rank == rank(thread->right) + 1)
+      return;
+    thread->rank = (uint8_t)(rank(thread->right) + 1);
+  }
+}
+
+void sleep_cancel(struct thread *thread) {
+  struct thread *rest = merge(thread->left, thread->right), *parent = thread->parent;
+  struct thread **place = !parent                   ? &this_hart()->sleepers
+                          : parent->left == thread ? &parent->left
+                                                   : &parent->right;
+  *place = rest;
+  if (rest)
+    rest->parent = parent;
+  repair(parent);
+}
+
+/* ---- Timer ------------------------------------------------------------------------------------------------------- */
+static void timer_set(uint64_t time) {
+  if (kernel.sstc)
+    csr_write(0x14d, time); /* stimecmp */
+  else
+    sbi_call(SBI_TIME, 0, time, 0, 0, 0, 0);
+}
+
+/* Sets the timer to the next thing to do: the end of the slice if another thread is ready, a sleeper, the deadline. */
+void timer_arm(struct hart *hart) {
+  uint64_t next = kernel.deadline ? kernel.deadline : ~0ul;
+  if (hart->ready_mask)
+    next = MIN(next, hart->slice_end);
+  if (hart->sleepers)
+    next = MIN(next, hart->sleepers->deadline);
+  if (next == hart->timer)
+    return;
+  hart->timer = next;
+  timer_set(next);
+}
+
+void timer_interrupt(void) {
+  struct hart *hart = this_hart();
+  uint64_t now = csr_read(time);
+  hart->timer = 0;
+  if (kernel.deadline && now >= kernel.deadline) {
+    print("quire: deadline: the machine's time is up\n");
+    machine_off(true);
+  }
+  for (unsigned budget = 32; budget && hart->sleepers && hart->sleepers->deadline <= now; budget--) {
+    struct thread *thread = hart->sleepers;
+    sleep_cancel(thread);
+    thread_result(thread, 0, 0);
+    thread_ready(thread);
+  }
+  if (now >= hart->slice_end) {
+    hart->slice_end = now + kernel.timebase / SLICE_PER_SECOND;
+    if (hart->ready_mask >> current->priority && current != &hart->idle)
+      hart->resched = 1;
+  }
+  timer_arm(hart);
+}
+
+/* ---- Choosing ---------------------------------------------------------------------------------------------------- */
+/* Nobody can run: waits for an interrupt without the lock, on the kernel's own page table. */
+static void idle(struct hart *hart) {
+  hart->idle.hart = hart;
+  current = &hart->idle;
+  vm_kernel();
+  kernel_unlock();
+  __asm__ volatile("wfi");
+  kernel_lock_take();
+  uint64_t pending = csr_read(sip);
+  if (pending & SIE_TIMER)
+    timer_interrupt();
+  if (pending & SIE_EXTERNAL)
+    plic_interrupt();
+}
+
+_Noreturn void schedule(void) {
+  struct hart *hart = this_hart();
+  while (!hart->ready_mask)
+    idle(hart);
+  unsigned p = 31 - (unsigned)__builtin_clz(hart->ready_mask);
+  struct thread *thread = hart->ready[p];
+  hart->resched = 0;
+  thread_unready(thread);
+  if (thread != current) {
+    kernel.info.switches++;
+    hart->slice_end = csr_read(time) + kernel.timebase / SLICE_PER_SECOND;
+    timer_arm(hart);
+    thread_switch(thread);
+  }
+  ASSERT(thread->state == THREAD_READY && !thread->task->stopped);
+  resume();
+}
+
+/* ---- Floating point ---------------------------------------------------------------------------------------------- */
+bool fp_switch(void) {
+  struct hart *hart = this_hart();
+  if (hart->fpu == current)
+    return false;
+  csr_set(sstatus, SSTATUS_FS);
+  if (hart->fpu)
+    fp_save(hart->fpu);
+  fp_load(current);
+  hart->fpu = current;
+  return true;
+}
+
+void fp_forget(struct thread *thread) {
+  if (this_hart()->fpu == thread)
+    this_hart()->fpu = NULL;
+}
