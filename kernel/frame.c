@@ -2,6 +2,7 @@
 /* The frame table: who owns each 4 KiB of RAM, and pages for the kernel's own objects out of what pagers donated. Knows
  * nothing of what the pages hold. */
 #include "kernel.h"
+#include "vm.h"
 
 #define BLOCK_FRAMES (Q_BLOCK_SIZE / Q_PAGE_SIZE)
 
@@ -151,4 +152,31 @@ int block_reclaim(struct pager *pager, pa_t *base) {
   *base = block_pa(block);
   vm_window_block(pager, *base, true);
   return 0;
+}
+
+/* From here on nothing of the block can be mapped; what is mapped goes step by step. */
+bool block_revoke(struct pager *pager, pa_t base) {
+  struct frame *frame = frame_of(base);
+  uint64_t mapped = 0;
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
+    frame[i].flags |= FRAME_BUSY;
+    mapped += frame[i].count;
+  }
+  return !mapped || vm_revoke(pager, base);
+}
+
+int block_move(struct pager *from, struct pager *to, pa_t base) {
+  struct frame *frame = frame_of(base);
+  int error = vm_window_block(to, base, true);
+  if (!error && to != from)
+    vm_window_block(from, base, false);
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
+    ASSERT(!frame[i].count);
+    frame[i].flags = 0;
+    if (!error)
+      frame[i].owner = to->number;
+  }
+  from->owned -= error ? 0 : BLOCK_FRAMES;
+  to->owned += error ? 0 : BLOCK_FRAMES;
+  return error;
 }

@@ -547,9 +547,9 @@ bool endpoint_destroy(struct endpoint *endpoint) {
     thread_result(receiver, -Q_E_DEAD, 0);
     thread_ready(receiver);
   }
-  if (!object_void_handles(&endpoint->object))
-    return false;
   if (endpoint->object.held && !wait_sweep(NULL, endpoint, &endpoint->cursor))
+    return false;
+  if (!object_void_handles(&endpoint->object))
     return false;
   endpoint_free(endpoint);
   return true;

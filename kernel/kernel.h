@@ -55,6 +55,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
 void *memset(void *to, int byte, size_t bytes);
 int memcmp(const void *a, const void *b, size_t bytes);
 size_t strlen(const char *text);
+size_t strnlen(const char *text, size_t max);
 int strcmp(const char *a, const char *b);
 #define ASSERT(condition)                                                                                            \
   do {                                                                                                               \
@@ -76,6 +77,8 @@ void page_free(void *page); /* scrubs it */
 int block_donate(struct pager *pager, pa_t block);
 int block_reclaim(struct pager *pager, pa_t *block);
 bool block_owned(const struct pager *pager, pa_t block); /* all 512 frames its own, for users */
+bool block_revoke(struct pager *pager, pa_t block); /* unmaps it everywhere; false: call again */
+int block_move(struct pager *from, struct pager *to, pa_t block);
 void block_list(struct pager *pager, struct block *block);
 
 /* ---- vm.c: see vm.h ---- */
@@ -89,7 +92,10 @@ int handle_add(struct task *task, struct object *object, unsigned rights, uint64
 void handle_bind(struct handle *handle, struct object *object, unsigned rights, uint64_t badge); /* embedded ones */
 void handle_void(struct handle *handle); /* off its object's list; the slot is not freed */
 void handle_close(struct task *task, struct handle *handle);
-bool object_void_handles(struct object *object); /* all handles to it; true when done */
+bool object_void_handles(struct object *object); /* all but object_keep; false: call again */
+extern struct handle *object_keep;
+void handle_forget(struct task *task, struct handle *handle); /* the last one, whose object is gone */
+bool in_objects_page(const struct object *object); /* an endpoint or IRQ of a task, not a pager object's */
 void *slot_alloc(struct task *task, enum frame_kind kind);
 struct task *object_task(const void *object); /* in whose page it lies */
 bool endpoint_destroy(struct endpoint *endpoint);
@@ -152,9 +158,8 @@ int pager_destroy(struct pager *pager, bool *done);
 /* ---- plic.c ---- */
 void plic_init(void);
 void plic_interrupt(void);
-int irq_bind(struct irq *irq, uint32_t source);
+int irq_bind(struct irq *irq, uint64_t source);
 void irq_ack(struct irq *irq);
-void irq_mask(struct irq *irq);
 
 /* ---- check.c ---- */
 void check_state(void); /* walks everything; panics on a broken invariant; builds with check_invariants */

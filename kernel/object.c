@@ -120,18 +120,34 @@ void handle_close(struct task *task, struct handle *handle) {
   /* Nobody can name it any more. A thread or a task lives on without a name. */
   if (type == OBJECT_IRQ)
     irq_destroy((struct irq *)object);
-  else if (type == OBJECT_ENDPOINT && frame_of(va_to_pa(object))->kind == FRAME_OBJECTS)
+  else if (type == OBJECT_ENDPOINT && in_objects_page(object))
     endpoint_abandon((struct endpoint *)object);
 }
 
+struct handle *object_keep;
+
 bool object_void_handles(struct object *object) {
-  for (unsigned budget = 128; object->handles; budget--) {
-    if (!budget)
-      return false;
+  for (unsigned budget = 128; budget; budget--) {
     struct handle *handle = handle_at(object->handles);
+    if (handle && handle == object_keep)
+      handle = handle_at(handle->next);
+    if (!handle)
+      return true;
     slot_release(object_task(handle), handle);
   }
-  return true;
+  return false;
+}
+
+void handle_forget(struct task *task, struct handle *handle) {
+  static struct object gone;
+  handle->object = &gone;
+  handle->next = handle->prev = 0;
+  slot_release(task, handle);
+}
+
+bool in_objects_page(const struct object *object) {
+  const struct frame *frame = frame_of(va_to_pa(object));
+  return frame && frame->kind == FRAME_OBJECTS;
 }
 
 struct task *object_task(const void *object) {

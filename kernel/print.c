@@ -117,3 +117,10 @@ int strcmp(const char *a, const char *b) {
     a++, b++;
   return (uint8_t)*a - (uint8_t)*b;
 }
+
+size_t strnlen(const char *text, size_t max) {
+  size_t n = 0;
+  while (n < max && text[n])
+    n++;
+  return n;
+}

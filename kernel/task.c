@@ -172,15 +172,16 @@ static void task_unlink(struct task *task) {
     task->next->prev = task->prev;
 }
 
-/* Steps in an order that lets each find what it needs: nothing runs, nothing names it, nothing waits for it, no memory. */
+/* In an order that lets each step find what it needs. Handles to it go last: until then another holder can go on with
+ * what one that died has begun. */
 bool task_destroy(struct task *task) {
   task->object.dying = 1;
-  if (!task_stop(task) || !object_void_handles(&task->object) || !objects_end(task) || !handles_end(task))
+  if (!task_stop(task) || !objects_end(task) || !handles_end(task))
     return false;
   handle_void(&task->supervisor);
   if (task->received && !wait_sweep(task, NULL, &task->cursor))
     return false;
-  if (!vm_destroy(task))
+  if ((task->root && !vm_destroy(task)) || !object_void_handles(&task->object))
     return false;
   task_unlink(task);
   kernel.info.tasks--;

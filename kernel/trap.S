@@ -89,6 +89,7 @@
 #endif
 .endm
 
+.option arch, +d /* only fp_save and fp_load name the registers; the user owns them */
 .section .text.trap, "ax"
 .balign 4
 .globl trap_entry

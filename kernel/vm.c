@@ -45,7 +45,7 @@ void ledger_assert_clean(void) {
   ASSERT(ledger_used == 0);
 }
 #else
-#define ledger_add(task, va) ((void)0)
+#define ledger_add(task, va) ((void)(va))
 #define ledger_fenced(task, va) ((void)0)
 #endif
 
@@ -547,6 +547,7 @@ bool vm_destroy(struct task *task) {
   memset(&task->root[256], 0, Q_PAGE_SIZE / 2);
   kernel.info.tables--;
   page_free(task->root);
+  task->root = NULL;
   return true;
 }
 

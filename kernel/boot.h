@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What only boot needs. */
+#ifndef BOOT_H
+#define BOOT_H
+
+#include "cpio.h"
+#include "fdt.h"
+#include "kernel.h"
+#include "vm.h"
+
+#define KERNEL_POOL (256 * Q_PAGE_SIZE) /* at least so much is left for objects in the kernel's own blocks */
+
+_Noreturn void refuse(const char *what, const char *why);
+/* Loads the ELF file as the first program, ready to run. */
+struct thread *load_first(struct pager *pager, const struct cpio_file *file, const struct machine *board);
+uint64_t check_bytes(void); /* memory that check_state() needs */
+void check_memory(char *memory);
+#endif

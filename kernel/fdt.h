@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the kernel wants to know from a flattened device tree (Devicetree Specification v0.4). Also builds on the host. */
+#ifndef FDT_H
+#define FDT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FDT_MEMORIES 8
+#define FDT_RESERVED 32
+#define FDT_HARTS 32
+
+struct fdt_range {
+  uint64_t base, bytes;
+};
+
+struct fdt_hart {
+  uint64_t id;          /* as SBI names it */
+  uint32_t phandle;     /* of its interrupt controller; 0 none */
+  int32_t plic_context; /* of its supervisor mode; -1 none */
+};
+
+struct machine {
+  struct fdt_range memory[FDT_MEMORIES], reserved[FDT_RESERVED];
+  unsigned memories, reserves;
+  struct fdt_hart hart[FDT_HARTS];
+  unsigned harts;
+  bool sstc;                    /* every hart has stimecmp */
+  uint32_t timebase;            /* ticks a second */
+  uint64_t initrd, initrd_end;  /* both 0: none */
+  const char *bootargs;         /* never NULL; NUL-terminated, in the tree */
+  struct fdt_range uart, plic;  /* bytes 0: none */
+  uint32_t uart_irq, plic_sources;
+};
+
+/* Reads the tree at blob, of which `available` bytes may be read. NULL if it is good; else what is wrong with it. */
+const char *fdt_read(const void *blob, size_t available, struct machine *out);
+#endif
