@@ -101,6 +101,11 @@ static const char *check_structure(const struct tree *t) {
   return depth || roots != 1 ? "device tree: not exactly one whole root node" : NULL;
 }
 
+uint32_t fdt_bytes(const void *blob) {
+  const uint8_t *p = blob;
+  return be32(p) == MAGIC ? be32(p + 4) : 0;
+}
+
 static bool block_inside(uint32_t offset, uint32_t bytes, uint32_t total) {
   return offset <= total && bytes <= total - offset;
 }

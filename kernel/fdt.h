@@ -34,6 +34,8 @@ struct machine {
   uint32_t uart_irq, plic_sources;
 };
 
+/* The size that the tree's header states; 0 if there is no tree. */
+uint32_t fdt_bytes(const void *blob);
 /* Reads the tree at blob, of which `available` bytes may be read. NULL if it is good; else what is wrong with it. */
 const char *fdt_read(const void *blob, size_t available, struct machine *out);
 #endif

@@ -157,10 +157,10 @@ static char *lay_out(char *at) {
 static void init_asids(void) {
   uint64_t old = csr_read(satp);
   csr_write(satp, old | SATP_ASID_MASK << SATP_ASID_SHIFT);
-  uint64_t bits = (uint64_t)__builtin_popcountl(csr_read(satp) >> SATP_ASID_SHIFT & SATP_ASID_MASK);
+  uint64_t kept = csr_read(satp) >> SATP_ASID_SHIFT & SATP_ASID_MASK;
   csr_write(satp, old);
   fence_all();
-  kernel.asid_count = 1ul << MIN(bits, option("asid_bits", 16));
+  kernel.asid_count = MIN(kept + 1, 1ul << MIN(option("asid_bits", 16), 16));
   kernel.asid_generation = 1;
   kernel.asid_next = kernel.asid_count > 1;
 }
@@ -168,7 +168,8 @@ static void init_asids(void) {
 static void init_numbers(void) {
   kernel.timebase = board.timebase;
   kernel.sstc = board.sstc;
-  kernel.token_shift = 1 + 64 - (unsigned)__builtin_clzl((kernel.ram_end - kernel.ram_base) >> 10);
+  for (kernel.token_shift = 1; (kernel.ram_end - kernel.ram_base) >> 10 >> (kernel.token_shift - 1);)
+    kernel.token_shift++;
   kernel.plic = board.plic.base;
   kernel.plic_end = board.plic.base + board.plic.bytes;
   kernel.irq_count = board.plic_sources;
@@ -222,7 +223,7 @@ static void check_initrd(void) {
 
 _Noreturn void main(uint64_t boot_hart, pa_t tree, pa_t image, uint64_t instret) {
   kernel.entry_instret = instret;
-  uint32_t tree_bytes = tree % 8 ? 0 : __builtin_bswap32(((uint32_t *)pa_to_va(tree))[1]);
+  uint32_t tree_bytes = fdt_bytes(pa_to_va(tree));
   const char *error = fdt_read(pa_to_va(tree), tree_bytes, &board);
   if (error)
     refuse("", error);

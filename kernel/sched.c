@@ -173,7 +173,9 @@ _Noreturn void schedule(void) {
   struct hart *hart = this_hart();
   while (!hart->ready_mask)
     idle(hart);
-  unsigned p = 31 - (unsigned)__builtin_clz(hart->ready_mask);
+  unsigned p = Q_PRIORITIES - 1;
+  while (!(hart->ready_mask >> p & 1))
+    p--;
   struct thread *thread = hart->ready[p];
   hart->resched = 0;
   thread_unready(thread);
