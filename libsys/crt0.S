@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Where a program starts: sp points at argc, argv, and an empty environment (pager.h).
+.section .text.start, "ax"
+.globl _start
+_start:
+  .option push
+  .option norelax
+  la gp, __global_pointer$
+  .option pop
+  la tp, __first_tls
+  ld a0, (sp)
+  addi a1, sp, 8
+  call program_start
+
+# A further thread starts here: a0 is its struct p_thread; sp points at the thread-local block, above the stack.
+.globl thread_entry
+thread_entry:
+  .option push
+  .option norelax
+  la gp, __global_pointer$
+  .option pop
+  mv tp, sp
+  call thread_start

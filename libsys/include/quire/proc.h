@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The pager's requests as C functions (contract: quire/pager.h), and what else a program of Quire has beyond C. Results
+ * are 0 or positive, or a negated errno value. */
+#ifndef QUIRE_PROC_H
+#define QUIRE_PROC_H
+
+#include <quire/pager.h>
+#include <quire/sys.h>
+
+int64_t p_sbrk_bytes(int64_t bytes, unsigned flags); /* the old break */
+_Noreturn void p_exit_now(int status);               /* without atexit() */
+int64_t p_spawn_program(const char *const argv[], unsigned flags, q_handle gift); /* the new process id */
+int64_t p_watch_children(q_handle endpoint, uint64_t bits);
+int64_t p_reap_child(uint64_t id, struct p_death *death);
+int64_t p_kill_program(uint64_t id);
+int64_t p_stats_of(uint64_t id, struct p_stats *stats); /* 0: of this program */
+int64_t p_system_stats(unsigned flags, struct p_system *stats);
+/* P_TRACE_*; entries read. */
+int64_t p_trace_ring(unsigned operation, uint64_t id, struct p_trace *entries, uint64_t count, uint64_t *lost);
+/* Waits for the end of that child (0: of any) and takes its record; its id. Not for several threads at once. */
+int64_t p_wait_for(uint64_t id, struct p_death *death);
+const char *p_reason_text(uint64_t reason);
+const char *p_kind_text(uint64_t kind);
+const char *q_error_text(int64_t error); /* of a negated Q_E_* */
+
+/* A further thread of this program, with a stack of its own and thread-local variables; -ENOMEM. Its memory is freed by
+ * p_thread_free() once it is known to have ended (p_thread_exit() ends the one that calls). */
+struct p_thread {
+  q_handle handle;
+  void (*entry)(void *);
+  void *argument;
+  char *memory;
+};
+int64_t p_thread_start(struct p_thread *thread, void (*entry)(void *), void *argument, unsigned priority);
+_Noreturn void p_thread_exit(void);
+void p_thread_free(struct p_thread *thread);
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests to the pager, and the few system functions that picolibc wants. */
+#include <quire/proc.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The pager is the one server that cannot die for its programs: an error of the call itself is a bug of ours. */
+static int64_t request(struct q_call *c) {
+  if (q_call(P_HANDLE_PAGER, c) < 0)
+    return -EIO;
+  return c->label ? -(int64_t)c->label : 0;
+}
+
+/* Word 0 of the answer, if it is a good one. */
+static int64_t ask(struct q_call *c) {
+  int64_t error = request(c);
+  return error ? error : (int64_t)c->word[0];
+}
+
+int64_t p_sbrk_bytes(int64_t bytes, unsigned flags) {
+  return ask(&(struct q_call){.label = P_sbrk, .word = {(uint64_t)bytes, flags}});
+}
+
+_Noreturn void p_exit_now(int status) {
+  for (;;)
+    request(&(struct q_call){.label = P_exit, .word = {(uint64_t)(int64_t)status}});
+}
+
+int64_t p_spawn_program(const char *const argv[], unsigned flags, q_handle gift) {
+  char text[P_SPAWN_MAX];
+  size_t used = 0;
+  for (; *argv; argv++) {
+    size_t bytes = strlen(*argv) + 1;
+    if (bytes > sizeof text - used)
+      return -E2BIG;
+    memcpy(text + used, *argv, bytes);
+    used += bytes;
+  }
+  return ask(&(struct q_call){
+      .label = P_spawn, .word = {used, flags}, .handle = gift, .read = text, .read_bytes = used});
+}
+
+int64_t p_watch_children(q_handle endpoint, uint64_t bits) {
+  return request(&(struct q_call){.label = P_watch, .word = {bits}, .handle = endpoint});
+}
+
+int64_t p_reap_child(uint64_t id, struct p_death *death) {
+  return ask(&(struct q_call){.label = P_reap, .word = {id}, .write = death, .write_bytes = sizeof *death});
+}
+
+int64_t p_kill_program(uint64_t id) {
+  return request(&(struct q_call){.label = P_kill, .word = {id}});
+}
+
+int64_t p_stats_of(uint64_t id, struct p_stats *stats) {
+  return request(&(struct q_call){.label = P_stats, .word = {id}, .write = stats, .write_bytes = sizeof *stats});
+}
+
+int64_t p_system_stats(unsigned flags, struct p_system *stats) {
+  return request(&(struct q_call){.label = P_system, .word = {flags}, .write = stats, .write_bytes = sizeof *stats});
+}
+
+int64_t p_trace_ring(unsigned operation, uint64_t id, struct p_trace *entries, uint64_t count, uint64_t *lost) {
+  struct q_call c = {
+      .label = P_trace, .word = {operation, id}, .write = entries, .write_bytes = count * sizeof *entries};
+  int64_t got = ask(&c);
+  if (lost)
+    *lost = c.word[1];
+  return got;
+}
+
+int64_t p_wait_for(uint64_t id, struct p_death *death) {
+  static q_handle endpoint;
+  if (!endpoint) {
+    if (q_endpoint_create(&endpoint) < 0)
+      return -ENOMEM;
+    q_handle signal; /* a badge says which bits may be notified */
+    if (q_handle_dup(endpoint, Q_RIGHT_NOTIFY | Q_RIGHT_DUP, 1, &signal) < 0)
+      return -ENOMEM;
+    p_watch_children(signal, 1);
+    q_handle_close(signal);
+  }
+  for (;;) {
+    struct q_received m;
+    int64_t got = p_reap_child(id, death);
+    if (got != -EAGAIN)
+      return got;
+    q_recv(endpoint, &m);
+    if (m.kind < 0)
+      return -EIO;
+  }
+}
+
+const char *p_reason_text(uint64_t reason) {
+  static const char *const text[] = {
+#define X(n, name, words) [n] = words,
+      P_REASONS(X)
+#undef X
+  };
+  return reason < sizeof text / sizeof *text ? text[reason] : "unknown";
+}
+
+const char *p_kind_text(uint64_t kind) {
+  static const char *const text[] = {"read", "write", "execute", "?"};
+  return text[kind & Q_FAULT_KIND];
+}
+
+const char *q_error_text(int64_t error) {
+  static const char *const text[] = {
+#define X(n, name, words) [n] = words,
+      Q_ERRORS(X)
+#undef X
+  };
+  return error < 0 && -error < (int64_t)(sizeof text / sizeof *text) ? text[-error] : "no error";
+}
+
+/* ---- picolibc ---- */
+void *sbrk(ptrdiff_t bytes) {
+  int64_t old = p_sbrk_bytes(bytes, 0);
+  if (old >= 0)
+    return (void *)old;
+  errno = (int)-old;
+  return (void *)-1;
+}
+
+void _exit(int status) {
+  p_exit_now(status);
+}
+
+/* A line goes out in one call, so that lines of several programs do not mix. */
+static char line[256];
+static unsigned line_used;
+
+static int console_flush(FILE *file) {
+  (void)file;
+  unsigned bytes = line_used;
+  line_used = 0;
+  return q_machine_write(P_HANDLE_MACHINE, line, bytes) < 0 ? EOF : 0;
+}
+
+static int console_put(char c, FILE *file) {
+  line[line_used++] = c;
+  if (c == '\n' || line_used == sizeof line)
+    return console_flush(file) ? EOF : (unsigned char)c;
+  return (unsigned char)c;
+}
+
+static FILE console = FDEV_SETUP_STREAM(console_put, NULL, console_flush, _FDEV_SETUP_WRITE);
+FILE *const stdout = &console;
+FILE *const stderr = &console;
+FILE *const stdin = &console;
+
+__attribute__((destructor)) static void flush_at_exit(void) {
+  if (line_used)
+    console_flush(&console);
+}
