@@ -56,7 +56,8 @@ enum p_request {
  *      EAGAIN: none ended yet. ECHILD: no such child. Children of a parent that ended are forgotten by themselves.
  * kill(a2 process id)                   Ends a descendant. ESRCH, EPERM.
  * stats(a2 process id, 0: self; writable buffer: struct p_stats)    ESRCH.
- * system(writable buffer: struct p_system; a2 flags)    With P_SYSTEM_DROP, empties the caches first.
+ * system(writable buffer: struct p_system; a2 flags)    With P_SYSTEM_DROP, empties the caches first; with P_SYSTEM_READY,
+ *      zeroes up to 2048 free frames beforehand, which faults then need not do. EINVAL: other flags.
  * trace(a2 P_TRACE_*, a3 process id to record, 0: all; writable buffer: struct p_trace[])
  *                                       P_TRACE_READ -> a2 entries written, oldest first, a3 entries lost. The ring
  *      holds P_TRACE_RING of them.
@@ -65,6 +66,7 @@ enum p_request {
 #define P_SPAWN_QUIET 1
 #define P_SPAWN_MAX 2048
 #define P_SYSTEM_DROP 1
+#define P_SYSTEM_READY 2
 #define P_TRACE_START 0
 #define P_TRACE_STOP 1
 #define P_TRACE_READ 2

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See frames.h. A free frame stands on one of two lists, last in first out; one never used is on none, and is found by
+ * counting upwards, so that boot need not touch every entry. */
+#include "frames.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define BLOCK_FRAMES (Q_BLOCK_SIZE / Q_PAGE_SIZE)
+
+struct frames frames;
+
+static uint64_t link_bytes(uint64_t count) {
+  return count * sizeof(struct link);
+}
+
+uint64_t frames_memory(uint64_t ram_bytes) {
+  uint64_t count = ram_bytes >> Q_PAGE_SHIFT, blocks = (count + BLOCK_FRAMES - 1) / BLOCK_FRAMES;
+  return link_bytes(count) + count + blocks * sizeof(uint16_t) + 8;
+}
+
+void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory) {
+  uint64_t count = (ram_end - ram_base) >> Q_PAGE_SHIFT;
+  memset(memory, 0, frames_memory(ram_end - ram_base));
+  frames = (struct frames){.window = window, .base = ram_base, .count = count, .virgin = count};
+  frames.link = memory;
+  frames.block_free = (uint16_t *)((char *)memory + link_bytes(count));
+  frames.state = (uint8_t *)(frames.block_free + (count + BLOCK_FRAMES - 1) / BLOCK_FRAMES);
+}
+
+void frames_add(uint64_t base, uint64_t bytes) {
+  for (uint64_t n = frame_number(base), end = n + (bytes >> Q_PAGE_SHIFT); n < end; n++) {
+    frames.state[n] = STATE_VIRGIN;
+    frames.block_free[n / BLOCK_FRAMES]++;
+  }
+  if (frame_number(base) < frames.virgin)
+    frames.virgin = frame_number(base);
+  frames.total += bytes >> Q_PAGE_SHIFT;
+  frames.available += bytes >> Q_PAGE_SHIFT;
+}
+
+static uint32_t *list_of(enum frame_state state) {
+  return state == STATE_READY ? &frames.ready : &frames.free;
+}
+
+static void push(uint64_t n, enum frame_state state) {
+  uint32_t *head = list_of(state);
+  frames.state[n] = (uint8_t)state;
+  frames.link[n] = (struct link){*head, 0};
+  if (*head)
+    frames.link[*head - 1].prev = (uint32_t)n + 1;
+  *head = (uint32_t)n + 1;
+}
+
+static void unlink_frame(uint64_t n) {
+  struct link *link = &frames.link[n];
+  if (link->next)
+    frames.link[link->next - 1].prev = link->prev;
+  *(link->prev ? &frames.link[link->prev - 1].next : list_of(frames.state[n])) = link->next;
+}
+
+static bool next_virgin(void) {
+  while (frames.virgin < frames.count && frames.state[frames.virgin] != STATE_VIRGIN)
+    frames.virgin++;
+  return frames.virgin < frames.count;
+}
+
+uint64_t frame_take_slow(bool zero) {
+  uint64_t n;
+  if (frames.free)
+    unlink_frame(n = frames.free - 1);
+  else if (next_virgin())
+    n = frames.virgin;
+  else if (frames.ready)
+    unlink_frame(n = frames.ready - 1);
+  else
+    return 0;
+  uint64_t pa = frames.base + (n << Q_PAGE_SHIFT);
+  if (zero && frames.state[n] != STATE_READY)
+    zero_page(frame_data(pa));
+  frames.state[n] = STATE_USED;
+  frames.block_free[n / BLOCK_FRAMES]--;
+  frames.available--;
+  return pa;
+}
+
+void frame_give(uint64_t pa) {
+  uint64_t n = frame_number(pa);
+  assert(n < frames.count && (frames.state[n] == STATE_USED || frames.state[n] == STATE_CACHED));
+  push(n, STATE_FREE);
+  frames.block_free[n / BLOCK_FRAMES]++;
+  frames.available++;
+}
+
+/* From the top: what was never used lies there, and programs take from the bottom. */
+static bool find_block(uint64_t *block) {
+  for (uint64_t b = frames.count / BLOCK_FRAMES; b--;)
+    if (frames.block_free[b] == BLOCK_FRAMES) {
+      *block = b;
+      return true;
+    }
+  return false;
+}
+
+static void mark_block(uint64_t block, enum frame_state state) {
+  for (uint64_t n = block * BLOCK_FRAMES; n < (block + 1) * BLOCK_FRAMES; n++) {
+    if (frames.state[n] == STATE_FREE || frames.state[n] == STATE_READY)
+      unlink_frame(n);
+    frames.state[n] = (uint8_t)state;
+  }
+  frames.block_free[block] = 0;
+}
+
+void frames_reserve(void) {
+  uint64_t block;
+  if (frames.reserve || !find_block(&block))
+    return;
+  mark_block(block, STATE_RESERVE);
+  frames.reserve = frames.base + block * Q_BLOCK_SIZE;
+}
+
+bool block_take(uint64_t *base) {
+  uint64_t block;
+  if (find_block(&block)) {
+    *base = frames.base + block * Q_BLOCK_SIZE;
+  } else if (frames.reserve) {
+    *base = frames.reserve;
+    frames.reserve = 0;
+    block = frame_number(*base) / BLOCK_FRAMES;
+  } else {
+    return false;
+  }
+  mark_block(block, STATE_NONE);
+  frames.available -= BLOCK_FRAMES;
+  return true;
+}
+
+void block_return(uint64_t base) {
+  uint64_t block = frame_number(base) / BLOCK_FRAMES;
+  for (uint64_t n = block * BLOCK_FRAMES; n < (block + 1) * BLOCK_FRAMES; n++) {
+    assert(frames.state[n] == STATE_NONE);
+    push(n, STATE_READY);
+  }
+  frames.block_free[block] = BLOCK_FRAMES;
+  frames.available += BLOCK_FRAMES;
+  frames_reserve();
+}
+
+bool frames_prepare(unsigned count) {
+  for (uint32_t at = frames.ready; at && count; at = frames.link[at - 1].next)
+    count--;
+  for (; count; count--) {
+    uint64_t pa = frames.free || next_virgin() ? frame_take_slow(true) : 0;
+    if (!pa)
+      return false;
+    push(frame_number(pa), STATE_READY);
+    frames.block_free[frame_number(pa) / BLOCK_FRAMES]++;
+    frames.available++;
+  }
+  return true;
+}

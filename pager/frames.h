@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The pager's frames: which are free, which of these are zeroed already, and whole 2 MiB blocks to donate. Knows nothing
+ * of programs. Frames are named by physical address. */
+#ifndef FRAMES_H
+#define FRAMES_H
+
+#include <quire/abi.h>
+#include <stdbool.h>
+
+enum frame_state {
+  STATE_NONE,    /* not the pager's, or its own image and tables, or donated */
+  STATE_VIRGIN,  /* free, never used since boot */
+  STATE_FREE,    /* free, content unknown */
+  STATE_READY,   /* free and zeroed */
+  STATE_USED,    /* holds a page of one program */
+  STATE_CACHED,  /* holds a read-only page of an image, for all its instances */
+  STATE_RESERVE  /* in the block kept back for the kernel's objects */
+};
+
+/* On the hot path, hence here. */
+struct frames {
+  char *window; /* the frame at physical address p is at window + p */
+  uint64_t base; /* physical address of frame 0 */
+  uint64_t count;
+  struct link {
+    uint32_t next, prev; /* in a free list, as frame number + 1. CACHED: next counts the mappings */
+  } *link;
+  uint8_t *state;
+  uint16_t *block_free; /* free frames of each 2 MiB block */
+  uint32_t ready, free; /* heads */
+  uint64_t virgin;      /* no VIRGIN frame is below this number */
+  uint64_t total, available; /* frames at boot; free now, the reserve among them */
+  uint64_t reserve;     /* physical address of the reserve block; 0 none */
+};
+extern struct frames frames;
+
+/* Bytes that frames_init() needs at `memory` for RAM of that size. */
+uint64_t frames_memory(uint64_t ram_bytes);
+void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory);
+void frames_add(uint64_t base, uint64_t bytes); /* free ones, once, at boot */
+void frames_reserve(void);                      /* sets a block aside, if there is none and one is whole */
+uint64_t frame_take_slow(bool zero);            /* 0: none */
+void frame_give(uint64_t pa);                   /* USED or CACHED becomes FREE */
+bool block_take(uint64_t *block);               /* a whole free block leaves, for donation; the reserve comes last */
+void block_return(uint64_t block);              /* it came back scrubbed */
+bool frames_prepare(unsigned count);            /* zeroes free frames beforehand, until so many are READY */
+
+static inline uint64_t frame_number(uint64_t pa) {
+  return (pa - frames.base) >> Q_PAGE_SHIFT;
+}
+static inline void *frame_data(uint64_t pa) {
+  return frames.window + pa;
+}
+
+/* 512 stores and a little: what it costs to zero a page. */
+static inline __attribute__((always_inline)) void zero_page(void *page) {
+  uint64_t *p = page;
+  for (unsigned i = 0; i < Q_PAGE_SIZE / 8; i += 64, p += 64) {
+#pragma GCC unroll 64
+    for (unsigned j = 0; j < 64; j++)
+      ((volatile uint64_t *)p)[j] = 0;
+  }
+}
+
+/* A zeroed frame; the one freed last comes first, as it is still in the caches. */
+static inline __attribute__((always_inline)) uint64_t frame_take_zeroed(void) {
+  uint32_t head = frames.ready;
+  if (__builtin_expect(!head, 0))
+    return frame_take_slow(true);
+  uint32_t next = frames.link[head - 1].next;
+  frames.ready = next;
+  if (next)
+    frames.link[next - 1].prev = 0;
+  frames.state[head - 1] = STATE_USED;
+  frames.available--;
+  uint64_t pa = frames.base + ((uint64_t)(head - 1) << Q_PAGE_SHIFT);
+  frames.block_free[(head - 1) / 512]--;
+  return pa;
+}
+#endif

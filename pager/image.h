@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Programs in the boot image: their segments, and a cache of their read-only pages that all instances share. */
+#ifndef IMAGE_H
+#define IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define IMAGES_MAX 64
+#define SEGMENTS_MAX 4
+
+struct segment {
+  uint64_t start, end;   /* page addresses */
+  uint64_t vaddr, bytes; /* what the file fills */
+  const char *data;
+  unsigned prot;   /* Q_PROT_* */
+  uint32_t *cache; /* read-only ones: physical page number of each page, 0 not cached */
+};
+
+struct image {
+  const char *name;
+  uint64_t entry, heap; /* heap: the page after the last segment */
+  unsigned segments;
+  struct segment segment[SEGMENTS_MAX];
+  bool good; /* else it cannot be run */
+};
+
+/* Reads the ELF executable; *memory is where its cache may lie and moves on. */
+void image_read(struct image *image, const char *name, const void *file, size_t bytes, uint32_t **memory);
+/* Bytes of cache that all read-only pages of an executable need at most, however malformed it is. */
+size_t image_cache_bytes(size_t file_bytes);
+void image_fill(const struct segment *segment, uint64_t page, void *to); /* the whole page: file bytes and zeros */
+#endif

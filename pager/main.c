@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The pager's life: takes over all memory, starts the programs that the boot options name, then answers one message after
+ * another. The common fault stays in this loop's registers from message to reply. */
+#include "shell.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cpio.h"
+
+const struct q_boot *boot;
+const struct policy *policy = &policy_demand;
+static const struct policy *const policies[] = {&policy_demand};
+_Noreturn void pager_main(const struct q_boot *info);
+_Noreturn void __assert_func(const char *file, int line, const char *function, const char *expression);
+
+void say(const char *format, ...) {
+  char line[256] = "pager: ";
+  va_list list;
+  va_start(list, format);
+  int n = vsnprintf(line + 7, sizeof line - 8, format, list);
+  va_end(list);
+  n = n < (int)sizeof line - 8 ? n : (int)sizeof line - 9;
+  line[7 + n] = '\n';
+  q_machine_write(boot->machine, line, 8 + (uint64_t)n);
+}
+
+_Noreturn void __assert_func(const char *file, int line, const char *function, const char *expression) {
+  say("panic: %s:%d: %s: %s", file, line, function, expression);
+  for (;;)
+    q_machine_off(boot->machine, 1);
+}
+
+static _Noreturn void give_up(const char *why) {
+  say("cannot start: %s", why);
+  for (;;)
+    q_machine_off(boot->machine, 1);
+}
+
+/* ---- Taking over ------------------------------------------------------------------------------------------------------ */
+/* Its own tables come out of the first free range that holds them. */
+static char *claim(struct q_range *ranges, uint64_t bytes) {
+  bytes = (bytes + Q_PAGE_SIZE - 1) & ~(Q_PAGE_SIZE - 1ul);
+  for (unsigned i = 0; i < boot->free_count; i++)
+    if (ranges[i].bytes >= bytes) {
+      uint64_t base = ranges[i].base;
+      ranges[i].base += bytes;
+      ranges[i].bytes -= bytes;
+      return (char *)Q_WINDOW + base;
+    }
+  give_up("not enough memory for its tables");
+}
+
+static void read_images(char *memory) {
+  const char *initrd = (const char *)Q_WINDOW + boot->initrd_base;
+  uint32_t *cache = (uint32_t *)memory;
+  size_t offset = 0;
+  struct cpio_file file;
+  while (!cpio_next(initrd, boot->initrd_bytes, &offset, &file) && file.name && image_count < IMAGES_MAX)
+    if (strcmp(file.name, "pager"))
+      image_read(&images[image_count++], file.name, file.data, file.bytes, &cache);
+}
+
+static void take_over(void) {
+  struct q_range ranges[Q_BOOT_RANGES];
+  uint64_t ram = boot->ram_end - boot->ram_base;
+  memcpy(ranges, boot->free, sizeof ranges);
+  char *tables = claim(ranges, frames_memory(ram));
+  char *cache = claim(ranges, image_cache_bytes(boot->initrd_bytes) + IMAGES_MAX * SEGMENTS_MAX * 8);
+  memset(cache, 0, image_cache_bytes(boot->initrd_bytes) + IMAGES_MAX * SEGMENTS_MAX * 8);
+  frames_init((char *)Q_WINDOW, boot->ram_base, boot->ram_end, tables);
+  for (unsigned i = 0; i < boot->free_count; i++)
+    frames_add(ranges[i].base, ranges[i].bytes);
+  frames_reserve();
+  read_images(cache);
+}
+
+/* ---- Boot options ------------------------------------------------------------------------------------------------------ */
+static void choose_policy(const char *name) {
+  for (unsigned i = 0; i < sizeof policies / sizeof *policies; i++)
+    if (!strcmp(policies[i]->name, name)) {
+      policy = policies[i];
+      return;
+    }
+  say("warning: no policy is named '%s'; using %s", name, policy->name);
+}
+
+/* "prog:arg:arg" */
+static bool run(char *words) {
+  uint64_t bytes = strlen(words) + 1;
+  char name[64];
+  for (char *p = words; *p; p++)
+    if (*p == ':')
+      *p = 0;
+  snprintf(name, sizeof name, "%s", words);
+  int64_t id = process_spawn(0, words, bytes, 0, 0);
+  if (id < 0)
+    say("cannot run '%s': %s", name, id == -2 ? "not in the boot image" : id == -8 ? "not an executable" : "no memory");
+  return id > 0;
+}
+
+/* first: what must be known before a program starts. */
+static unsigned read_option(char *word, bool first) {
+  static const char *const kernels[] = {"deadline=", "asid_bits="};
+  if (!strncmp(word, "run=", 4))
+    return first ? 0 : run(word + 4);
+  if (!strncmp(word, "policy=", 7)) {
+    if (first)
+      choose_policy(word + 7);
+    return 0;
+  }
+  for (unsigned i = 0; i < sizeof kernels / sizeof *kernels; i++)
+    if (!strncmp(word, kernels[i], strlen(kernels[i])))
+      return 0;
+  if (first)
+    say("warning: unknown boot option '%s'", word);
+  return 0;
+}
+
+static unsigned read_options(bool first) {
+  char text[sizeof boot->arguments];
+  unsigned started = 0;
+  memcpy(text, boot->arguments, sizeof text);
+  for (char *word = text, *end; *word; word = end) {
+    end = word + strcspn(word, " ");
+    if (*end)
+      *end++ = 0;
+    if (*word)
+      started += read_option(word, first);
+  }
+  return started;
+}
+
+/* ---- Answering ------------------------------------------------------------------------------------------------------- */
+/* The reply could not be carried out. Nothing may be lost: not the frame, and not the thread that waits. */
+static __attribute__((noinline)) void mend(int64_t error, uint64_t badge, bool fault, struct q_reply *r) {
+  struct space *space = space_find(badge);
+  struct answer answer = {r->word[0], r->word[1], 0};
+  if (!fault)
+    return; /* the answer to a request: whoever asked is gone */
+  while (error == -Q_E_NOMEM && donate())
+    error = q_reply(r);
+  if (error >= 0)
+    return;
+  if (space)
+    space_undo(space, &answer);
+  if (error == -Q_E_TOKEN)
+    return; /* the faulter is gone */
+  r->label = error == -Q_E_EXISTS ? Q_REPLY_RETRY : Q_REPLY_REFUSE; /* another of its threads was first */
+  r->word[0] = Q_E_NOFRAME;
+  q_reply(r);
+}
+
+static __attribute__((noinline)) void fault_unusual(struct space *space, const struct q_received *m,
+                                                    const struct answer *answer, struct q_reply *r) {
+  if (trace_on)
+    trace_fault(space, m, answer);
+  if (!answer->reason)
+    return;
+  *r = (struct q_reply){0};
+  if (m->label & Q_FAULT_COPY)
+    *r = (struct q_reply){.label = Q_REPLY_REFUSE,
+                          .word = {answer->reason == P_REASON_NOFRAME ? Q_E_NOFRAME : Q_E_FAULT},
+                          .token = m->token};
+  else
+    fault_refused(space, m, answer->reason);
+}
+
+static inline __attribute__((always_inline)) void answer_fault(const struct q_received *m, struct q_reply *r) {
+  struct space *space = space_find(m->badge);
+  struct answer answer;
+  *r = (struct q_reply){0};
+  if (__builtin_expect(!space || space->state != SPACE_ALIVE, 0))
+    return; /* its task is being destroyed */
+  space_fault(space, m->word[0], m->label & Q_FAULT_KIND, m->word[2], &answer);
+  space->stats.copies += m->label >> 2 & 1;
+  r->label = Q_REPLY_MAP;
+  r->word[0] = answer.page;
+  r->word[1] = answer.frame_prot;
+  r->word[2] = 1;
+  r->token = m->token;
+  if (__builtin_expect(answer.reason | trace_on, 0))
+    fault_unusual(space, m, &answer, r);
+}
+
+static __attribute__((noinline)) void answer_other(struct q_received *m, struct q_reply *r) {
+  struct space *space = space_find(m->badge);
+  *r = (struct q_reply){0};
+  if (m->kind == Q_MSG_EXCEPTION && space)
+    exception(space, m);
+  bool asks = m->kind == Q_MSG_CALL || m->kind == Q_MSG_COPY_READY || m->kind == Q_MSG_COPY_FAILED;
+  if (!asks || (m->kind == Q_MSG_COPY_FAILED && m->error == Q_E_DEAD))
+    return;
+  int result = space && space->state == SPACE_ALIVE ? request(space, m, r) : HEARD;
+  if (m->handle)
+    q_handle_close(m->handle); /* nobody kept it */
+  if (result == DEFER || result == HEARD)
+    return;
+  r->label = (uint64_t)result;
+  r->token = m->token;
+}
+
+_Noreturn void pager_main(const struct q_boot *info) {
+  boot = info;
+  take_over();
+  read_options(true);
+  say("Quire pager, policy %s, %lu MiB free", policy->name, (unsigned long)(frames.available >> 8));
+  if (!read_options(false))
+    give_up("no program runs; name one with the boot option run=PROGRAM");
+  struct q_received m = {0};
+  struct q_reply r = {0};
+  for (;;) {
+    uint64_t badge = m.badge;
+    bool fault = m.kind == Q_MSG_FAULT;
+    q_reply_recv(boot->endpoint, &r, &m);
+    if (__builtin_expect(m.kind == Q_MSG_FAULT, 1)) {
+      answer_fault(&m, &r);
+    } else if (m.kind < 0) {
+      mend(m.kind, badge, fault, &r);
+      r = (struct q_reply){0};
+    } else {
+      answer_other(&m, &r);
+    }
+  }
+}

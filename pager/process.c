@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How programs begin and end, and the backend that the core asks for page tables: all of it in system calls. */
+#include "shell.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define UNMAP_ENTRIES 256
+
+/* ---- Kernel memory ---------------------------------------------------------------------------------------------------- */
+bool donate(void) {
+  uint64_t block;
+  if (!block_take(&block))
+    return false;
+  if (q_pager_donate(boot->pager, block) == 0)
+    return true;
+  block_return(block); /* it was never the kernel's */
+  return false;
+}
+
+/* Whatever wants kernel memory is tried again after each donation. */
+#define WITH_MEMORY(call)                                                                                            \
+  ({                                                                                                                 \
+    int64_t result_;                                                                                                 \
+    do                                                                                                               \
+      result_ = (call);                                                                                              \
+    while (result_ == -Q_E_NOMEM && donate());                                                                       \
+    result_;                                                                                                         \
+  })
+
+/* ---- Backend -------------------------------------------------------------------------------------------------------------- */
+int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
+  return (int)-WITH_MEMORY(q_map(boot->pager, space->task, va, frame_prot, 1, 0));
+}
+
+void backend_unmap(struct space *space, uint64_t va, uint64_t pages, void (*removed)(struct space *, uint64_t)) {
+  static uint64_t entries[UNMAP_ENTRIES];
+  struct q_unmapped done = {0, va, pages};
+  while (done.remain) {
+    if (q_unmap(boot->pager, space->task, done.next, done.remain, entries, UNMAP_ENTRIES, &done) < 0)
+      return;
+    for (uint64_t i = 0; i < done.written; i++)
+      removed(space, entries[i] & ~(Q_PAGE_SIZE - 1ul));
+  }
+}
+
+bool backend_reclaim(uint64_t *block) {
+  return q_pager_reclaim(boot->pager, block) == 0;
+}
+
+/* ---- Beginning -------------------------------------------------------------------------------------------------------------- */
+static const struct image *find_image(const char *name) {
+  for (unsigned i = 0; i < image_count; i++)
+    if (!strcmp(images[i].name, name))
+      return &images[i];
+  return NULL;
+}
+
+static int64_t give(struct space *space, q_handle handle, uint64_t rights, uint64_t badge) {
+  q_handle there;
+  return WITH_MEMORY(q_task_give(space->task, handle, rights, badge, &there));
+}
+
+/* The handles that every program starts with, in the order of P_HANDLE_*. */
+static int64_t give_handles(struct space *space, q_handle gift) {
+  int64_t error = give(space, boot->endpoint, Q_RIGHT_SEND, space->badge);
+  if (!error)
+    error = give(space, boot->machine, Q_RIGHT_DEBUG, 0);
+  if (!error)
+    error = give(space, space->task, Q_RIGHT_THREAD, 0);
+  if (!error && gift)
+    error = give(space, gift, Q_RIGHT_ALL, 0);
+  if (!error)
+    error = q_task_supervise(space->task, boot->endpoint, space->badge);
+  return error;
+}
+
+static int64_t start_thread(struct space *space, uint64_t sp) {
+  q_handle thread;
+  int64_t error = WITH_MEMORY(q_thread_create(space->task, Q_PRIORITY_PROGRAM, &thread));
+  if (error)
+    return error;
+  error = q_thread_start(thread, space->image->entry, sp, 0);
+  q_handle_close(thread);
+  return error;
+}
+
+static int64_t build(struct space *space, const char *text, uint64_t bytes, q_handle gift) {
+  int64_t error = WITH_MEMORY(q_task_create(boot->pager, space->badge, TASK_QUOTA, &space->task));
+  if (error)
+    return -ENOMEM;
+  error = give_handles(space, gift);
+  int64_t sp = error ? -ENOMEM : space_arguments(space, text, bytes);
+  if (sp < 0)
+    return sp;
+  return start_thread(space, (uint64_t)sp) ? -ENOMEM : 0;
+}
+
+static void tear_down(struct space *space) {
+  if (space->task) {
+    q_task_stop(space->task);
+    space_end(space);
+    q_handle_destroy(space->task);
+  } else {
+    space_end(space);
+  }
+  space->task = 0;
+  if (space->watch)
+    q_handle_close(space->watch);
+  if (space->gift)
+    q_handle_close(space->gift);
+  space->watch = space->gift = 0;
+}
+
+int64_t process_spawn(uint64_t parent, const char *text, uint64_t bytes, unsigned flags, q_handle gift) {
+  if (!bytes || text[bytes - 1])
+    return -EINVAL;
+  const struct image *image = find_image(text);
+  if (!image || !image->good)
+    return image ? -ENOEXEC : -ENOENT;
+  struct space *space = space_new(image, policy);
+  if (!space)
+    return -EAGAIN;
+  space->parent = parent;
+  space->quiet = flags & P_SPAWN_QUIET;
+  int64_t error = build(space, text, bytes, gift);
+  if (!error)
+    return (int64_t)space->badge;
+  tear_down(space);
+  space_free(space);
+  return error;
+}
+
+/* ---- Ending ----------------------------------------------------------------------------------------------------------------- */
+static const char *cause_text(uint64_t cause) {
+  static const char *const text[] = {"misaligned fetch", "fetch access fault", "illegal instruction", "breakpoint",
+                                     "misaligned load", "load access fault", "misaligned store or AMO",
+                                     "store or AMO access fault"};
+  return cause < sizeof text / sizeof *text ? text[cause] : "exception";
+}
+
+static const char *reason_text(uint64_t reason) {
+  static const char *const text[] = {
+#define X(n, name, words) [n] = words,
+      P_REASONS(X)
+#undef X
+  };
+  return text[reason];
+}
+
+static void diagnose(const struct space *space, const struct p_death *d) {
+  static const char *const kind[] = {"read", "write", "execute", "access"};
+  const char *name = space->image->name;
+  unsigned long id = d->id, address = d->address, pc = d->pc, sp = d->sp;
+  if (d->reason == P_REASON_EXIT) {
+    if (d->status)
+      say("%s (%lu) exited with status %ld", name, id, (long)d->status);
+  } else if (d->reason == P_REASON_KILLED) {
+    say("%s (%lu) was killed", name, id);
+  } else if (d->reason == P_REASON_EXCEPTION) {
+    say("%s (%lu) ended: %s, value 0x%lx; pc 0x%lx sp 0x%lx", name, id, cause_text(d->status), address, pc, sp);
+  } else if (d->reason == P_REASON_NOFRAME) {
+    say("%s (%lu) ended: %s at 0x%lx: out of memory, %lu frames resident, %lu free; pc 0x%lx sp 0x%lx", name, id,
+        kind[d->kind & 3], address, (unsigned long)space->stats.resident, (unsigned long)frames.available, pc, sp);
+  } else {
+    say("%s (%lu) ended: %s at 0x%lx refused: %s; pc 0x%lx sp 0x%lx", name, id, kind[d->kind & 3], address,
+        reason_text(d->reason), pc, sp);
+  }
+}
+
+/* Children of a program that ended are nobody's: their records are forgotten, now or when they end. */
+static void orphan_children(uint64_t parent) {
+  for (unsigned i = 1; i < SPACES; i++)
+    if (spaces[i].state != SPACE_FREE && spaces[i].parent == parent) {
+      spaces[i].parent = 0;
+      spaces[i].orphan = true;
+      if (spaces[i].state == SPACE_ENDED)
+        space_free(&spaces[i]);
+    }
+}
+
+static uint64_t run_failed; /* some boot program did not end with status 0 */
+
+static void off_if_last(void) {
+  for (unsigned i = 1; i < SPACES; i++)
+    if (spaces[i].state == SPACE_ALIVE)
+      return;
+  for (;;)
+    q_machine_off(boot->machine, run_failed);
+}
+
+void process_end(struct space *space, const struct p_death *death) {
+  space->death = *death;
+  if (!space->quiet)
+    diagnose(space, death);
+  struct space *parent = space_find(space->parent);
+  uint64_t id = space->badge;
+  bool boot_program = !space->parent && !space->orphan;
+  tear_down(space);
+  orphan_children(id);
+  if (boot_program && (death->reason != P_REASON_EXIT || death->status))
+    run_failed = 1;
+  if (!space->parent)
+    space_free(space);
+  else if (parent && parent->watch)
+    q_notify(parent->watch, parent->watch_bits);
+  if (boot_program)
+    off_if_last();
+}
+
+void process_forget(struct space *space) {
+  space_free(space);
+}
+
+void fault_refused(struct space *space, const struct q_received *m, unsigned reason) {
+  process_end(space, &(struct p_death){.id = space->badge,
+                                       .reason = reason,
+                                       .kind = m->label & Q_FAULT_KIND,
+                                       .address = m->word[0],
+                                       .pc = m->word[1],
+                                       .sp = m->word[2]});
+}
+
+void exception(struct space *space, const struct q_received *m) {
+  bool frames_lack = m->word[3] == Q_E_NOFRAME; /* a fault that the kernel had no memory for */
+  process_end(space, &(struct p_death){.id = space->badge,
+                                       .reason = frames_lack ? P_REASON_NOFRAME : P_REASON_EXCEPTION,
+                                       .status = m->label,
+                                       .kind = m->label == 15 ? Q_FAULT_WRITE : Q_FAULT_READ,
+                                       .address = m->word[0],
+                                       .pc = m->word[1],
+                                       .sp = m->word[2]});
+}

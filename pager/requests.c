@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The requests of programs, one handler each in a table made from the contract's own list. A handler does its copies
+ * first: one that waits for the program's own page returns DEFER and runs again from its start when the page is there, so
+ * nothing may have happened before. */
+#include "shell.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define READY_FRAMES 2048 /* what P_SYSTEM_READY prepares */
+
+/* 0, DEFER, or an errno value. */
+static int transfer(struct q_received *m, unsigned direction, uint64_t offset, const void *own, uint64_t bytes) {
+  uint64_t done;
+  if (m->kind == Q_MSG_COPY_FAILED)
+    return m->error == Q_E_NOFRAME ? ENOMEM : EFAULT;
+  int64_t error = q_copy(m->token, direction, offset, own, bytes, &done);
+  if (error == -Q_E_PENDING)
+    return DEFER;
+  return error == -Q_E_TOKEN ? HEARD : error == -Q_E_ARG ? EINVAL : error ? EFAULT : 0;
+}
+
+static int store(struct q_received *m, const void *own, uint64_t bytes) {
+  return m->write_bytes < bytes ? EINVAL : transfer(m, Q_COPY_TO, 0, own, bytes);
+}
+
+static int do_sbrk(struct space *caller, struct q_received *m, struct q_reply *r) {
+  int64_t old = m->word[1] >> 32 ? -EINVAL : space_sbrk(caller, (int64_t)m->word[0], (unsigned)m->word[1]);
+  if (old < 0)
+    return (int)-old;
+  r->word[0] = (uint64_t)old;
+  return 0;
+}
+
+static int do_exit(struct space *caller, struct q_received *m, struct q_reply *r) {
+  (void)r;
+  process_end(caller, &(struct p_death){.id = caller->badge, .reason = P_REASON_EXIT, .status = m->word[0]});
+  return HEARD;
+}
+
+/* The handle comes with the first delivery only; it waits in the caller's space for the others. */
+static q_handle gift_of(struct space *caller, struct q_received *m) {
+  if (caller->gift && caller->gift_token == m->token) {
+    m->handle = caller->gift;
+    caller->gift = 0;
+  }
+  return m->handle;
+}
+
+static int gift_keep(struct space *caller, struct q_received *m) {
+  if (!m->handle)
+    return DEFER;
+  if (caller->gift)
+    return EAGAIN; /* another of its threads is at the same */
+  caller->gift = m->handle;
+  caller->gift_token = m->token;
+  m->handle = 0;
+  return DEFER;
+}
+
+static int do_spawn(struct space *caller, struct q_received *m, struct q_reply *r) {
+  static char text[P_SPAWN_MAX];
+  uint64_t bytes = m->word[0];
+  q_handle gift = gift_of(caller, m);
+  if (bytes > sizeof text)
+    return E2BIG;
+  if (!bytes || m->word[1] & ~(uint64_t)P_SPAWN_QUIET || bytes > m->read_bytes)
+    return EINVAL;
+  int error = transfer(m, Q_COPY_FROM, 0, text, bytes);
+  if (error)
+    return error == DEFER ? gift_keep(caller, m) : error;
+  int64_t id = process_spawn(caller->badge, text, bytes, (unsigned)m->word[1], gift);
+  r->word[0] = (uint64_t)id;
+  return id < 0 ? (int)-id : 0;
+}
+
+static int do_watch(struct space *caller, struct q_received *m, struct q_reply *r) {
+  (void)r;
+  if (caller->watch)
+    q_handle_close(caller->watch);
+  caller->watch = m->handle;
+  caller->watch_bits = m->word[0];
+  m->handle = 0;
+  return 0;
+}
+
+static struct space *ended_child(const struct space *parent, uint64_t id, int *error) {
+  *error = ECHILD;
+  for (unsigned i = 1; i < SPACES; i++) {
+    struct space *child = &spaces[i];
+    if (child->state == SPACE_FREE || child->parent != parent->badge || (id && child->badge != id))
+      continue;
+    *error = EAGAIN;
+    if (child->state == SPACE_ENDED)
+      return child;
+  }
+  return NULL;
+}
+
+static int do_reap(struct space *caller, struct q_received *m, struct q_reply *r) {
+  int error;
+  struct space *child = ended_child(caller, m->word[0], &error);
+  if (!child)
+    return error;
+  error = store(m, &child->death, sizeof child->death);
+  if (error)
+    return error;
+  r->word[0] = child->badge;
+  process_forget(child);
+  return 0;
+}
+
+static bool descends(const struct space *space, const struct space *from) {
+  for (; space; space = space_find(space->parent))
+    if (space->parent == from->badge)
+      return true;
+  return false;
+}
+
+static int do_kill(struct space *caller, struct q_received *m, struct q_reply *r) {
+  (void)r;
+  struct space *victim = m->word[0] ? space_find(m->word[0]) : NULL;
+  if (!victim || victim->state != SPACE_ALIVE)
+    return ESRCH;
+  if (!descends(victim, caller))
+    return EPERM;
+  process_end(victim, &(struct p_death){.id = victim->badge, .reason = P_REASON_KILLED});
+  return 0;
+}
+
+static int do_stats(struct space *caller, struct q_received *m, struct q_reply *r) {
+  (void)r;
+  struct space *space = m->word[0] ? space_find(m->word[0]) : caller;
+  if (!space || space->state != SPACE_ALIVE)
+    return ESRCH;
+  struct p_stats stats = space->stats;
+  stats.id = space->badge;
+  stats.parent = space->parent;
+  stats.size = space->brk - space->heap;
+  stats.heap = space->heap;
+  strncpy(stats.name, space->image->name, sizeof stats.name - 1);
+  return store(m, &stats, sizeof stats);
+}
+
+static void drop_caches(void) {
+  uint64_t block;
+  cache_drop();
+  while (backend_reclaim(&block))
+    block_return(block);
+}
+
+static int do_system(struct space *caller, struct q_received *m, struct q_reply *r) {
+  (void)r, (void)caller;
+  if (m->word[0] & ~(uint64_t)(P_SYSTEM_DROP | P_SYSTEM_READY))
+    return EINVAL;
+  if (m->word[0] & P_SYSTEM_DROP)
+    drop_caches();
+  if (m->word[0] & P_SYSTEM_READY)
+    frames_prepare(READY_FRAMES);
+  struct q_pager_frames kernel;
+  struct p_system s = {.frames = frames.total, .free = frames.available, .cached = cache_pages()};
+  q_pager_info(boot->pager, &kernel);
+  s.donated = kernel.donated;
+  s.donated_free = kernel.donated_free;
+  for (unsigned i = 1; i < SPACES; i++)
+    if (spaces[i].state == SPACE_ALIVE)
+      s.processes++, s.user += spaces[i].stats.resident;
+  s.own = kernel.owned - s.free - s.cached - s.user;
+  strncpy(s.policy, policy->name, sizeof s.policy - 1);
+  return store(m, &s, sizeof s);
+}
+
+static int read_trace(struct q_received *m, struct q_reply *r) {
+  uint64_t lost;
+  unsigned count = trace_count(&lost);
+  if (m->write_bytes / sizeof(struct p_trace) < count)
+    count = (unsigned)(m->write_bytes / sizeof(struct p_trace));
+  for (unsigned i = 0; i < count; i++) {
+    int error = transfer(m, Q_COPY_TO, i * sizeof(struct p_trace), trace_at(i), sizeof(struct p_trace));
+    if (error)
+      return error;
+  }
+  r->word[0] = count;
+  r->word[1] = lost;
+  trace_clear();
+  return 0;
+}
+
+static int do_trace(struct space *caller, struct q_received *m, struct q_reply *r) {
+  (void)caller;
+  if (m->word[0] > P_TRACE_READ)
+    return EINVAL;
+  if (m->word[0] == P_TRACE_READ)
+    return read_trace(m, r);
+  trace_control((unsigned)m->word[0], m->word[1]);
+  return 0;
+}
+
+typedef int handler(struct space *caller, struct q_received *m, struct q_reply *r);
+static handler *const handlers[] = {
+#define X(n, name) [n] = do_##name,
+    P_REQUESTS(X)
+#undef X
+};
+
+int request(struct space *caller, struct q_received *m, struct q_reply *r) {
+  bool known = m->label < sizeof handlers / sizeof *handlers && handlers[m->label];
+  return known ? handlers[m->label](caller, m, r) : ENOSYS;
+}
