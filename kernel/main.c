@@ -208,6 +208,8 @@ static _Noreturn void start_first(struct pager *pager) {
   kernel.info.boot_instructions = csr_read(instret) - kernel.entry_instret;
   thread_ready(thread);
   csr_write(scounteren, 7); /* cycle, time and instret for programs */
+  csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS); /* sret goes to user mode; nothing else ever changes it */
+  csr_set(sstatus, SSTATUS_SPIE);
   csr_set(sie, SIE_TIMER);
   kernel_lock_take();
   schedule();

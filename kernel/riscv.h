@@ -5,6 +5,8 @@
 #define RISCV_H
 
 #define SSTATUS_FS 0x6000 /* floating-point state: 0 off, all ones dirty (volume II, 3.1.6.6) */
+#define SSTATUS_SPIE (1 << 5)
+#define SSTATUS_SPP (1 << 8)
 #define SIE_TIMER (1 << 5)
 #define SIE_EXTERNAL (1 << 9)
 #define SCAUSE_INTERRUPT (1ul << 63)

@@ -5,6 +5,7 @@
 #include "vm.h"
 
 typedef uint64_t word;
+#define task_of(handle) container_of((handle)->object, struct task, object)
 struct ret sys_reply_recv(word a0, word label, word w0, word w1, word w2, word w3, word token);
 struct ret sys_call(word a0, word label, word w0, word w1, word w2, word w3);
 struct ret sys_copy(word token, word direction, word offset, uva_t own, word bytes, word done);
@@ -76,7 +77,7 @@ static int space_find(q_handle pager, q_handle task, struct space *out) {
   struct handle *t = p ? handle_check(task, OBJECT_TASK, 0, &error) : NULL;
   if (!t)
     return error;
-  *out = (struct space){(struct pager *)p->object, (struct task *)t->object};
+  *out = (struct space){(struct pager *)p->object, task_of(t)};
   return out->task->pager == out->pager ? 0 : Q_E_OWNER;
 }
 
@@ -165,7 +166,7 @@ static struct ret task_op_stop(word a0) {
   struct handle *task = handle_check(a0, OBJECT_TASK, Q_RIGHT_MANAGE, &error);
   if (!task)
     return fail(error);
-  if (!task_stop((struct task *)task->object))
+  if (!task_stop(task_of(task)))
     restart();
   return ok(0);
 }
@@ -184,7 +185,7 @@ static struct ret task_op_give(word a0, word a1, q_handle given, word rights, wo
   if (!task || !from)
     return fail(task ? Q_E_HANDLE : error);
   q_handle value = 0;
-  error = handle_copy(from, (struct task *)task->object, rights, badge, &value);
+  error = handle_copy(from, task_of(task), rights, badge, &value);
   return error ? fail(error) : ok(value);
 }
 
@@ -195,7 +196,7 @@ static struct ret task_op_supervise(word a0, word a1, q_handle endpoint, word ba
   struct handle *to = task ? handle_check(endpoint, OBJECT_ENDPOINT, Q_RIGHT_SEND, &error) : NULL;
   if (!to)
     return fail(error);
-  struct handle *supervisor = &((struct task *)task->object)->supervisor;
+  struct handle *supervisor = &(task_of(task))->supervisor;
   handle_void(supervisor);
   handle_bind(supervisor, to->object, Q_RIGHT_SEND, to->badge ? to->badge : badge);
   return ok(0);
@@ -208,7 +209,7 @@ static struct ret thread_op_create(word a0, word a1, word priority) {
   struct handle *handle = handle_check(a0, OBJECT_TASK, Q_RIGHT_THREAD, &error);
   if (!handle || priority > current->priority)
     return fail(handle ? Q_E_ARG : error);
-  struct task *task = (struct task *)handle->object;
+  struct task *task = task_of(handle);
   if (task->stopped)
     return fail(Q_E_DEAD);
   struct thread *thread = thread_create(task, (unsigned)priority);
@@ -286,7 +287,7 @@ static struct ret pager_op_window(word a0, word a1, q_handle value) {
   struct handle *handle = pager ? handle_check(value, OBJECT_TASK, Q_RIGHT_MANAGE, &error) : NULL;
   if (!handle)
     return fail(error);
-  struct task *task = (struct task *)handle->object;
+  struct task *task = task_of(handle);
   if ((pager->server && pager->server != task) || (task->window && task->window != pager) || task->pager == pager)
     return fail(Q_E_BUSY);
   bool done = false;
