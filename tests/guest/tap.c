@@ -64,14 +64,15 @@ struct p_death run_victim(const char *const argv[]) {
 }
 
 struct balance {
-  uint64_t frames; /* free ones and the tester's own: its stack may have grown */
+  uint64_t frames; /* free ones and the tester's own: its stack and text may have grown */
   uint64_t tasks, threads, endpoints, irqs, pagers, handles, tables;
 };
 
 static struct balance balance(void) {
   struct q_info info = kernel_info();
   uint64_t frames = free_frames();
-  return (struct balance){frames + own_stats().resident, info.tasks, info.threads, info.endpoints, info.irqs,
+  struct p_stats own = own_stats();
+  return (struct balance){frames + own.resident + own.shared, info.tasks, info.threads, info.endpoints, info.irqs,
                           info.pagers, info.handles, info.tables};
 }
 
