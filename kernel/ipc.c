@@ -53,9 +53,9 @@ static void enqueue(struct endpoint *endpoint, struct wait *wait) {
 }
 
 void wait_unqueue(struct wait *wait) {
-  struct queue *queue = &wait->endpoint->queue;
   if (!wait->queued)
     return;
+  struct queue *queue = &wait->endpoint->queue;
   *(wait->next ? &wait->next->prev : &queue->tail) = wait->prev;
   *(wait->prev ? &wait->prev->next : &queue->head) = wait->next;
   wait->queued = 0;

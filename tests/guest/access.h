@@ -47,6 +47,8 @@ static inline uint64_t place(const char *name) {
     return (uint64_t)read_only;
   if (!strcmp(name, "heap"))
     return (uint64_t)p_sbrk_bytes(8192, 0) + 4096;
+  if (!strcmp(name, "big"))
+    return (uint64_t)p_sbrk_bytes(40 * 4096, 0);
   if (!strcmp(name, "stack"))
     return sp & ~63ul;
   if (!strcmp(name, "above-stack"))

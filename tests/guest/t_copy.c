@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Kernel copies: pages that are not there yet come, what is illegal is an error for whoever asked, and either side may die
+ * in the middle. The clients are victims that call with a buffer at a named place; this program is their server. */
+#include "access.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static q_handle endpoint;
+static char buffer[40 * 4096];
+static unsigned pendings;
+
+/* Receives the call of a client that was just started. */
+static struct q_received accept_call(void) {
+  struct q_received m;
+  q_recv(endpoint, &m);
+  CHECK_EQ(m.kind, Q_MSG_CALL);
+  return m;
+}
+
+/* Copies to the end, through as many pending pages as there are. 0 or a negated error. */
+static int64_t copy_all(q_token token, unsigned direction, void *own, uint64_t bytes) {
+  uint64_t done = 0, total = 0;
+  for (;;) {
+    int64_t error = q_copy(token, direction, total, (char *)own + total, bytes - total, &done);
+    total += error == -Q_E_PENDING || !error ? done : 0;
+    if (error != -Q_E_PENDING)
+      return error;
+    struct q_received m;
+    pendings++;
+    q_recv(endpoint, &m);
+    CHECK_EQ(m.token, token);
+    if (m.kind == Q_MSG_COPY_FAILED)
+      return -(int64_t)m.error;
+    CHECK_EQ(m.kind, Q_MSG_COPY_READY);
+  }
+}
+
+static uint64_t start(const char *direction, const char *where, const char *offset, const char *bytes) {
+  q_handle gift;
+  CHECK_EQ(q_handle_dup(endpoint, Q_RIGHT_SEND | Q_RIGHT_DUP, 5, &gift), 0);
+  uint64_t id = spawn(gift, ARGV("victim", "call", direction, where, offset, bytes));
+  q_handle_close(gift);
+  return id;
+}
+
+static void finish(uint64_t id, q_token token, uint64_t label) {
+  struct p_death death;
+  CHECK_EQ(q_reply(&(struct q_reply){.label = label, .token = token}), 0);
+  CHECK_EQ(p_wait_for(id, &death), id);
+  CHECK_EQ(death.reason, P_REASON_EXIT);
+  CHECK_EQ(death.status, label);
+}
+
+/* One client, one copy; what the copy says. */
+static int64_t transfer(const char *direction, const char *where, const char *offset, const char *bytes) {
+  uint64_t id = start(direction, where, offset, bytes);
+  struct q_received m = accept_call();
+  bool reads = !strcmp(direction, "read");
+  CHECK_EQ(reads ? m.read_bytes : m.write_bytes, strtoul(bytes, NULL, 0));
+  CHECK_EQ(m.badge, 5);
+  int64_t error = copy_all(m.token, reads ? Q_COPY_FROM : Q_COPY_TO, buffer, strtoul(bytes, NULL, 0));
+  finish(id, m.token, 7);
+  return error;
+}
+
+static void absent_pages_come(void) {
+  pendings = 0;
+  memset(buffer, 1, sizeof buffer);
+  CHECK_EQ(transfer("read", "heap", "0", "4096"), 0);
+  for (unsigned i = 0; i < 4096; i++)
+    if (buffer[i])
+      CHECK_EQ(buffer[i], 0);
+  CHECK_EQ(transfer("write", "heap", "0", "4096"), 0);
+  CHECK(pendings >= 2);
+}
+
+static void many_pages(void) {
+  pendings = 0;
+  CHECK_EQ(transfer("write", "big", "100", "150000"), 0);
+  CHECK(pendings >= 36);
+  CHECK_EQ(transfer("read", "big", "4095", "2"), 0);
+  CHECK_EQ(transfer("read", "big", "4093", "8195"), 0);
+}
+
+static void illegal_buffers(void) {
+  static const char *const bad[] = {"null",   "near-null", "break",       "guard",         "kernel",
+                                    "physmap", "last",      "above-stack", "non-canonical", "user-top"};
+  for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+    CHECK_EQ(transfer("read", bad[i], "0", "1"), -Q_E_PEER);
+    CHECK_EQ(transfer("write", bad[i], "0", "64"), -Q_E_PEER);
+    CHECK_EQ(transfer("read", bad[i], "0", "0"), 0);
+  }
+  CHECK_EQ(transfer("write", "text", "0", "1"), -Q_E_PEER);
+  CHECK_EQ(transfer("read", "text", "0", "64"), 0);
+  CHECK_EQ(transfer("read", "break", "-100", "101"), -Q_E_PEER); /* its last byte is on the break */
+  CHECK_EQ(transfer("read", "break", "-100", "100"), 0);
+  CHECK_EQ(transfer("read", "last", "0", "2"), -Q_E_PEER); /* around the end of the address space */
+}
+
+static void outside_the_buffer(void) {
+  uint64_t id = start("read", "heap", "0", "100"), done;
+  struct q_received m = accept_call();
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, buffer, 101, &done), -Q_E_ARG);
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 101, buffer, 0, &done), -Q_E_ARG);
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 1, buffer, ~0ul, &done), -Q_E_ARG);
+  CHECK_EQ(q_copy(m.token, Q_COPY_TO, 0, buffer, 1, &done), -Q_E_ARG);
+  CHECK_EQ(q_copy(m.token, 2, 0, buffer, 1, &done), -Q_E_ARG);
+  CHECK_EQ(q_copy(m.token + 2, Q_COPY_FROM, 0, buffer, 1, &done), -Q_E_TOKEN);
+  finish(id, m.token, 3);
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, buffer, 1, &done), -Q_E_TOKEN);
+}
+
+static void own_side(void) {
+  uint64_t id = start("read", "big", "0", "8192"), done;
+  struct q_received m = accept_call();
+  char *fresh = sbrk(3 * 4096); /* both sides fault */
+  CHECK_EQ(copy_all(m.token, Q_COPY_FROM, fresh, 8192), 0);
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, (void *)place("kernel"), 10, &done), -Q_E_FAULT);
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, (void *)place("text"), 10, &done), -Q_E_FAULT);
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, (void *)place("break"), 10, &done), -Q_E_FAULT);
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, (void *)~0ul, 10, &done), -Q_E_FAULT);
+  sbrk(-3 * 4096);
+  finish(id, m.token, 3);
+}
+
+static void owner_killed(void) {
+  uint64_t id = start("read", "heap", "0", "100"), done;
+  struct q_received m = accept_call(), failed;
+  struct p_death death;
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, buffer, 100, &done), -Q_E_PENDING);
+  CHECK_EQ(p_kill_program(id), 0);
+  q_recv(endpoint, &failed);
+  CHECK_EQ(failed.kind, Q_MSG_COPY_FAILED);
+  CHECK_EQ(failed.error, Q_E_DEAD);
+  CHECK_EQ(failed.token, m.token);
+  CHECK_EQ(q_reply(&(struct q_reply){.token = m.token}), -Q_E_TOKEN);
+  CHECK_EQ(p_wait_for(id, &death), id);
+}
+
+static void replied_while_pending(void) {
+  uint64_t id = start("read", "heap", "0", "100"), done;
+  struct q_received m = accept_call();
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, buffer, 100, &done), -Q_E_PENDING);
+  finish(id, m.token, 9); /* the message that would have come is gone with the call */
+}
+
+/* The server is a child that takes the call, begins a copy from a page that is not there, and dies. */
+static void copier_dies(void) {
+  q_handle gift;
+  CHECK_EQ(q_handle_dup(endpoint, Q_RIGHT_RECV | Q_RIGHT_DUP, 0, &gift), 0);
+  uint64_t id = spawn(gift, ARGV("t_copy", "die"));
+  struct q_call c = {.label = 1, .read = sbrk(4096), .read_bytes = 4096};
+  struct p_death death;
+  CHECK_EQ(q_call(endpoint, &c), -Q_E_DEAD);
+  CHECK_EQ(p_wait_for(id, &death), id);
+  sbrk(-4096);
+  q_handle_close(gift);
+}
+
+static int die(void) {
+  struct q_received m;
+  uint64_t done;
+  q_recv(P_HANDLE_GIFT, &m);
+  q_copy(m.token, Q_COPY_FROM, 0, buffer, 10, &done);
+  return 0;
+}
+
+static uint64_t eat_everything(void) {
+  uint64_t bytes = 0;
+  for (uint64_t step = 1ul << 26; step >= 4096; step /= 2)
+    while (p_sbrk_bytes((int64_t)step, P_SBRK_POPULATE) > 0)
+      bytes += step;
+  return bytes;
+}
+
+static void no_frames(void) {
+  char *own = sbrk(4096);
+  uint64_t id = start("read", "heap", "0", "100");
+  struct q_received m = accept_call();
+  buffer[0] = 1;
+  uint64_t bytes = eat_everything();
+  CHECK_EQ(copy_all(m.token, Q_COPY_FROM, buffer, 100), -Q_E_NOFRAME);
+  CHECK_EQ(q_machine_write(P_HANDLE_MACHINE, own, 1), -Q_E_NOFRAME);
+  struct p_stats stats, *absent = (struct p_stats *)own;
+  CHECK_EQ(p_stats_of(0, absent), -ENOMEM);
+  p_sbrk_bytes(-(int64_t)bytes, 0);
+  CHECK_EQ(p_stats_of(0, &stats), 0);
+  CHECK_EQ(copy_all(m.token, Q_COPY_FROM, buffer, 100), 0);
+  finish(id, m.token, 3);
+  sbrk(-4096);
+}
+
+static void bad_pointers_to_the_kernel(void) {
+  static const char *const bad[] = {"null", "break", "guard", "kernel", "physmap", "last", "non-canonical", "user-top"};
+  for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+    CHECK_EQ(q_machine_write(P_HANDLE_MACHINE, (void *)place(bad[i]), 5), -Q_E_FAULT);
+    CHECK_EQ(q_machine_write(P_HANDLE_MACHINE, (void *)place(bad[i]), 0), 0);
+    CHECK_EQ(p_stats_of(0, (struct p_stats *)place(bad[i])), -EFAULT);
+  }
+  CHECK_EQ(q_machine_info(P_HANDLE_MACHINE, (struct q_info *)(place("text") & ~511ul)), -Q_E_FAULT);
+  CHECK_EQ(q_machine_info(P_HANDLE_MACHINE, (struct q_info *)4097), -Q_E_ARG);
+  CHECK_EQ(p_stats_of(0, (struct p_stats *)place("text")), -EFAULT);
+  struct p_stats *absent = sbrk(8192);
+  CHECK_EQ(p_stats_of(0, (struct p_stats *)((char *)absent + 4000)), 0); /* over the border of two absent pages */
+  sbrk(-8192);
+}
+
+static const struct test tests[] = {
+    {"pages that are not there yet come", absent_pages_come},
+    {"copies over many page borders", many_pages},
+    {"illegal buffers of the client", illegal_buffers},
+    {"outside the described buffer", outside_the_buffer},
+    {"both sides fault; the server's own bad pointer", own_side},
+    {"the owner is killed in the middle", owner_killed},
+    {"a reply while a copy is pending", replied_while_pending},
+    {"the copier dies in the middle", copier_dies},
+    {"no frames is an error for whoever asked", no_frames},
+    {"bad pointers given to the kernel and the pager", bad_pointers_to_the_kernel},
+};
+
+int main(int argc, char **argv) {
+  (void)argv;
+  if (argc > 1)
+    return die();
+  if (q_endpoint_create(&endpoint))
+    return 1;
+  return TAP_RUN("copy", tests);
+}
