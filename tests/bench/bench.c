@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Instruction counts of single operations, read in the guest: median of ITERATIONS after a warm-up, with what reading the
+ * counter costs subtracted. The same on every run under -icount. Before the last iteration of each, trace_begin() is
+ * called and after it trace_end(), where the host's tracer finds one warm operation. */
+#include "../guest/tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WARM_UP 64
+#define ITERATIONS 1001
+#define PAGE 4096
+
+__attribute__((noinline)) void trace_begin(unsigned index);
+__attribute__((noinline)) void trace_end(unsigned index);
+void trace_begin(unsigned index) {
+  __asm__ volatile("" ::"r"(index) : "memory");
+}
+void trace_end(unsigned index) {
+  __asm__ volatile("" ::"r"(index) : "memory");
+}
+
+static uint64_t overhead, samples[ITERATIONS];
+static unsigned index_of_next;
+
+static int compare(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+static uint64_t report(const char *name, uint64_t lost) {
+  qsort(samples, ITERATIONS, sizeof *samples, compare);
+  uint64_t median = samples[ITERATIONS / 2] - lost;
+  printf("# bench {\"name\": \"%s\", \"median\": %lu, \"min\": %lu, \"max\": %lu, \"n\": %d, \"index\": %u}\n", name,
+         (unsigned long)median, (unsigned long)(samples[0] - lost), (unsigned long)(samples[ITERATIONS - 1] - lost),
+         ITERATIONS, index_of_next);
+  return median;
+}
+
+static void once(const char *name, uint64_t value) {
+  printf("# bench {\"name\": \"%s\", \"median\": %lu, \"n\": 1}\n", name, (unsigned long)value);
+}
+
+/* `prepare` is not counted. Each operation is inlined into a loop of its own, so that no call through a pointer is. */
+#define MEASURE(name, prepare, operation)                                                                            \
+  do {                                                                                                               \
+    index_of_next++;                                                                                                 \
+    for (int i_ = -WARM_UP; i_ < ITERATIONS; i_++) {                                                                 \
+      prepare;                                                                                                       \
+      if (i_ == ITERATIONS - 1)                                                                                      \
+        trace_begin(index_of_next);                                                                                  \
+      uint64_t start_ = q_instret();                                                                                 \
+      operation;                                                                                                     \
+      uint64_t end_ = q_instret();                                                                                   \
+      if (i_ == ITERATIONS - 1)                                                                                      \
+        trace_end(index_of_next);                                                                                    \
+      samples[i_ < 0 ? 0 : i_] = end_ - start_;                                                                      \
+    }                                                                                                                \
+    CHECK(report(name, overhead) > 0);                                                                               \
+  } while (0)
+
+static void measure_overhead(void) {
+  for (unsigned i = 0; i < ITERATIONS; i++) {
+    uint64_t start = q_instret();
+    samples[i] = q_instret() - start;
+  }
+  overhead = report("counter_overhead", 0);
+}
+
+static void calls(void) {
+  MEASURE("null_call", , q_null());
+  q_handle endpoint;
+  CHECK_EQ(q_endpoint_create(&endpoint), 0);
+  uint64_t id = spawn(endpoint, ARGV("bench", "serve"));
+  struct q_call c;
+  MEASURE("call_reply", c = (struct q_call){.label = 1}, q_call(endpoint, &c));
+  static char data[2 * PAGE] __attribute__((aligned(PAGE)));
+  memset(data, 1, sizeof data);
+  MEASURE("call_copy_4096", (c = (struct q_call){.label = 2, .read = data, .read_bytes = PAGE}), q_call(endpoint, &c));
+  c = (struct q_call){.label = 0};
+  CHECK_EQ(q_call(endpoint, &c), 0);
+  struct p_death death;
+  CHECK_EQ(p_wait_for(id, &death), id);
+  CHECK_EQ(q_handle_destroy(endpoint), 0);
+}
+
+static int serve(void) {
+  static char data[PAGE] __attribute__((aligned(PAGE)));
+  struct q_received m;
+  struct q_reply r = {0};
+  uint64_t done;
+  memset(data, 1, sizeof data);
+  for (;;) {
+    q_reply_recv(P_HANDLE_GIFT, &r, &m);
+    r = (struct q_reply){.token = m.token};
+    if (m.label == 2)
+      q_copy(m.token, Q_COPY_FROM, 0, data, PAGE, &done);
+    if (!m.label)
+      return q_reply(&r) != 0;
+  }
+}
+
+static void faults(void) {
+  volatile char *base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE), *at = base;
+  struct p_system system;
+  CHECK_EQ(p_system_stats(P_SYSTEM_READY, &system), 0);
+  MEASURE("fault_ready_frame", at += PAGE, *at = 1);
+  uint64_t frames = system.free;
+  CHECK_EQ(p_system_stats(0, &system), 0);
+  CHECK(frames - system.free >= ITERATIONS + WARM_UP);
+  /* Those frames come back used, so that the next ones must be zeroed; what is still ready is used up first. */
+  sbrk(-(ITERATIONS + WARM_UP + 1) * PAGE);
+  volatile char *rest = sbrk(2048 * PAGE);
+  for (unsigned i = 0; i < 2048; i++)
+    rest[i * PAGE] = 1;
+  at = base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE);
+  MEASURE("fault_zeroing", at += PAGE, *at = 1);
+  sbrk(-(ITERATIONS + WARM_UP + 1) * PAGE);
+  at = base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE);
+  MEASURE("fault_read_zeroing", at += PAGE, (void)*at);
+  sbrk(-(ITERATIONS + WARM_UP + 1 + 2048) * PAGE);
+}
+
+static void breaks(void) {
+  char *keep = sbrk(PAGE), *page = sbrk(0);
+  keep[0] = 1;
+  MEASURE("sbrk_lazy_4096", , p_sbrk_bytes(PAGE, 0));
+  p_sbrk_bytes(-(ITERATIONS + WARM_UP) * PAGE, 0);
+  page = (char *)(((uint64_t)sbrk(PAGE) + PAGE - 1) & ~(PAGE - 1ul));
+  keep = page - 1;
+  *keep = 1; /* the table of the page that comes and goes stays */
+  MEASURE("give_back_resident_page", (p_sbrk_bytes(PAGE, 0), *(volatile char *)(page + 8) = 1),
+          p_sbrk_bytes(-PAGE, 0));
+  MEASURE("sbrk_populate_4096", p_sbrk_bytes(0, 0), p_sbrk_bytes(PAGE, P_SBRK_POPULATE));
+  p_sbrk_bytes(-(ITERATIONS + WARM_UP + 2) * PAGE, 0);
+}
+
+static void programs(void) {
+  struct p_death death;
+  MEASURE("spawn_exit_wait", , p_wait_for(spawn(0, ARGV("victim", "exit", "0")), &death));
+}
+
+static void whole_system(void) {
+  struct q_info info = kernel_info();
+  struct p_system system;
+  CHECK_EQ(p_system_stats(P_SYSTEM_DROP, &system), 0);
+  once("boot_to_first_user_instruction", info.boot_instructions);
+  once("memory_in_use_kib", 4 * (info.ram_frames - system.free - info.donated_free));
+  once("irq_off_max", info.irq_off_max);
+}
+
+static uint64_t at_start;
+static void boot(void) {
+  once("boot_to_first_program", at_start);
+}
+
+static const struct test tests[] = {
+    {"what reading the counter costs", measure_overhead}, {"calls", calls}, {"faults", faults},
+    {"the break", breaks}, {"programs", programs}, {"the whole system", whole_system}, {"boot", boot},
+};
+
+int main(int argc, char **argv) {
+  (void)argv;
+  if (argc > 1)
+    return serve();
+  at_start = q_instret();
+  return TAP_RUN("bench", tests);
+}
