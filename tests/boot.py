@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""boot.py KERNEL IMAGE: boots that must be refused with a message, not hang and not panic. Prints TAP."""
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import judge
+
+REFUSAL = r"quire: cannot boot: .+"
+PAGER_REFUSAL = r"quire: off, status 1"
+
+
+def cpio(name, data):
+    """One file as a newc archive, without the trailer."""
+    raw = name.encode() + b"\0"
+    fields = [1, 0o100755, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(raw), 0]
+    head = b"070701" + b"".join(b"%08x" % field for field in fields) + raw
+    return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
+
+
+def tree(folder):
+    """QEMU's own device tree."""
+    path = folder / "virt.dtb"
+    subprocess.run(["qemu-system-riscv64", "-machine", f"virt,dumpdtb={path}", "-m", "128M"], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    blob = path.read_bytes()
+    return blob[:struct.unpack(">I", blob[4:8])[0]]
+
+
+def initrds(image):
+    """(what, bytes) of boot images that are no good."""
+    trailer = cpio("TRAILER!!!", b"")
+    yield "an empty archive", trailer
+    yield "garbage", b"not an archive at all, just text" * 20
+    yield "an archive without the pager", cpio("other", b"x" * 100) + trailer
+    yield "a pager that is no program", cpio("pager", b"#!/bin/sh\n" * 50) + trailer
+    yield "a truncated archive", image[:5000]
+    yield "a name that does not end", cpio("pager", b"x").replace(b"pager\0", b"pagerx") + trailer
+    yield "a length beyond the end", cpio("pager", b"x" * 64).replace(b"00000040", b"7fffffff", 1) + trailer
+    elf = bytearray(image[image.index(b"\x7fELF"):][:65536])
+    elf[56:58] = b"\xff\xff"
+    yield "a pager whose program headers lie outside", cpio("pager", bytes(elf)) + trailer
+
+
+def trees(blob):
+    """(what, bytes) of device trees that the firmware passes on and the kernel must refuse."""
+    yield "a tree without memory", blob.replace(b"memory\0", b"nemory\0")
+    yield "a tree without a timebase", blob.replace(b"timebase-frequency\0", b"timebase-frequencx\0")
+
+
+def cases(folder, image):
+    """(what, QEMU's initrd or None, extra arguments, expectation)."""
+    yield "no initrd", None, [], REFUSAL
+    for number, (what, data) in enumerate(initrds(image)):
+        path = folder / f"initrd{number}"
+        path.write_bytes(data)
+        yield what, str(path), [], REFUSAL
+    for number, (what, data) in enumerate(trees(tree(folder))):
+        path = folder / f"tree{number}.dtb"
+        path.write_bytes(data)
+        yield what, None, ["-dtb", str(path)], REFUSAL
+    yield "no program to run", sys.argv[2], [], PAGER_REFUSAL
+    yield "very little memory", sys.argv[2], ["-m", "8M"], None
+
+
+def attempt(kernel, initrd, extra, expected):
+    """None if the boot ended as it should, else why not."""
+    arguments = ["--kernel", kernel, "--deadline", "20", "--timeout", "60"]
+    arguments += (["--initrd", initrd] if initrd else []) + ["--extra"] + extra
+    try:
+        output = judge.boot(judge.parser().parse_args(arguments))
+        if expected:
+            judge.refused(output, expected)
+    except judge.Bad as why:
+        return None if expected is None and "QEMU failed" in str(why) else str(why)
+    return None
+
+
+def main():
+    """Exit status 0 if all were refused."""
+    failed = 0
+    with tempfile.TemporaryDirectory() as name:
+        todo = list(cases(Path(name), Path(sys.argv[2]).read_bytes()))
+        print(f"1..{len(todo)}")
+        for number, (what, initrd, extra, expected) in enumerate(todo, 1):
+            why = attempt(sys.argv[1], initrd, extra, expected)
+            failed += why is not None
+            print(f"{'not ok' if why else 'ok'} {number} - {what}" + (f"\n# {why}" if why else ""))
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
