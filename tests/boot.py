@@ -48,7 +48,6 @@ def initrds(image):
 def trees(blob):
     """(what, bytes) of device trees that the firmware passes on and the kernel must refuse."""
     yield "a tree without memory", blob.replace(b"memory\0", b"nemory\0")
-    yield "a tree without a timebase", blob.replace(b"timebase-frequency\0", b"timebase-frequencx\0")
 
 
 def cases(folder, image):
@@ -63,7 +62,7 @@ def cases(folder, image):
         path.write_bytes(data)
         yield what, None, ["-dtb", str(path)], REFUSAL
     yield "no program to run", sys.argv[2], [], PAGER_REFUSAL
-    yield "very little memory", sys.argv[2], ["-m", "8M"], None
+    yield "no program to run in 16 MiB", sys.argv[2], ["-m", "16M"], PAGER_REFUSAL
 
 
 def attempt(kernel, initrd, extra, expected):
@@ -72,10 +71,9 @@ def attempt(kernel, initrd, extra, expected):
     arguments += (["--initrd", initrd] if initrd else []) + ["--extra"] + extra
     try:
         output = judge.boot(judge.parser().parse_args(arguments))
-        if expected:
-            judge.refused(output, expected)
+        judge.refused(output, expected)
     except judge.Bad as why:
-        return None if expected is None and "QEMU failed" in str(why) else str(why)
+        return str(why)
     return None
 
 
