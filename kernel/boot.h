@@ -4,7 +4,7 @@
 #define BOOT_H
 
 #include "cpio.h"
-#include "fdt.h"
+#include "devicetree.h"
 #include "kernel.h"
 #include "vm.h"
 

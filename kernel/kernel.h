@@ -56,6 +56,7 @@ void *memset(void *to, int byte, size_t bytes);
 int memcmp(const void *a, const void *b, size_t bytes);
 size_t strlen(const char *text);
 size_t strnlen(const char *text, size_t max);
+size_t strcspn(const char *text, const char *stop); /* of one character */
 int strcmp(const char *a, const char *b);
 #define ASSERT(condition)                                                                                            \
   do {                                                                                                               \

@@ -3,7 +3,7 @@
  * initrd and starts it. What cannot be booted is refused with a message, and the machine turned off. */
 #include "boot.h"
 #include "cpio.h"
-#include "fdt.h"
+#include "devicetree.h"
 
 struct kernel kernel;
 struct pager *pagers[PAGERS];

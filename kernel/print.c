@@ -124,3 +124,10 @@ size_t strnlen(const char *text, size_t max) {
     n++;
   return n;
 }
+
+size_t strcspn(const char *text, const char *stop) {
+  size_t n = 0;
+  while (text[n] && text[n] != *stop) /* one character is all that is asked for here */
+    n++;
+  return n;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the kernel wants to know from a flattened device tree (Devicetree Specification v0.4). Also builds on the host. */
-#ifndef FDT_H
-#define FDT_H
+#ifndef DEVICETREE_H
+#define DEVICETREE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #define FDT_MEMORIES 8
 #define FDT_RESERVED 32
-#define FDT_HARTS 32
+#define DEVICETREE_HARTS 32
 
 struct fdt_range {
   uint64_t base, bytes;
@@ -24,7 +24,7 @@ struct fdt_hart {
 struct machine {
   struct fdt_range memory[FDT_MEMORIES], reserved[FDT_RESERVED];
   unsigned memories, reserves;
-  struct fdt_hart hart[FDT_HARTS];
+  struct fdt_hart hart[DEVICETREE_HARTS];
   unsigned harts;
   bool sstc;                    /* every hart has stimecmp */
   uint32_t timebase;            /* ticks a second */

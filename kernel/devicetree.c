@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads a flattened device tree (Devicetree Specification v0.4, chapter 5). First the whole structure is checked once;
  * after that every offset that the structure yields is known to be inside it. Makes no calls but to string functions. */
-#include "fdt.h"
+#include "devicetree.h"
 
 #include <string.h>
 
@@ -131,17 +131,23 @@ static const char *node_name(const struct tree *t, uint32_t node) {
   return (const char *)t->blob + node + 4;
 }
 
-static struct prop find(const struct tree *t, uint32_t node, const char *name) {
+/* The property whose name is the first `length` characters of `name`. */
+static struct prop find_n(const struct tree *t, uint32_t node, const char *name, size_t length) {
   uint32_t at = node;
   while (skip(t, &at)) {
     const uint8_t *p = t->blob + at;
     uint32_t token = be32(p);
-    if (token == PROP && !strcmp((const char *)t->blob + t->strings + be32(p + 8), name))
+    const char *own = token == PROP ? (const char *)t->blob + t->strings + be32(p + 8) : "";
+    if (token == PROP && strlen(own) == length && !memcmp(own, name, length))
       return (struct prop){p + 12, be32(p + 4)};
     if (token != PROP && token != NOP)
       break;
   }
   return (struct prop){NULL, 0};
+}
+
+static struct prop find(const struct tree *t, uint32_t node, const char *name) {
+  return find_n(t, node, name, strlen(name));
 }
 
 static uint32_t find_u32(const struct tree *t, uint32_t node, const char *name, uint32_t otherwise) {
@@ -150,9 +156,12 @@ static uint32_t find_u32(const struct tree *t, uint32_t node, const char *name, 
 }
 
 /* The property as a string that ends inside it; "" if it is none. */
-static const char *find_string(const struct tree *t, uint32_t node, const char *name) {
-  struct prop p = find(t, node, name);
+static const char *as_string(struct prop p) {
   return p.bytes && !p.data[p.bytes - 1] ? (const char *)p.data : "";
+}
+
+static const char *find_string(const struct tree *t, uint32_t node, const char *name) {
+  return as_string(find(t, node, name));
 }
 
 static bool compatible(const struct tree *t, uint32_t node, const char *with) {
@@ -207,11 +216,14 @@ static bool reg(const struct tree *t, const struct path *path, unsigned index, s
   uint32_t entry = 4 * (address + size);
   if (p.bytes / entry <= index)
     return false;
-  *out = (struct fdt_range){cells(p.data + index * entry, address), cells(p.data + index * entry + 4 * address, size)};
+  struct fdt_range r = {cells(p.data + index * entry, address), cells(p.data + index * entry + 4 * address, size)};
   for (unsigned bus = path->depth - 1; bus; bus--)
-    if (!translate(t, path, bus, out))
+    if (!translate(t, path, bus, &r))
       return false;
-  return out->base + out->bytes >= out->base;
+  if (r.base + r.bytes < r.base)
+    return false;
+  *out = r;
+  return true;
 }
 
 /* ---- What each kind of node tells ------------------------------------------------------------------------------------ */
@@ -242,7 +254,7 @@ static const char *read_hart(const struct tree *t, const struct path *path, stru
   struct prop id = find(t, node, "reg");
   if (!enabled(t, node) || (id.bytes != 4 && id.bytes != 8))
     return NULL;
-  if (m->harts == FDT_HARTS)
+  if (m->harts == DEVICETREE_HARTS)
     return "device tree: more harts than there is room for";
   m->sstc = m->sstc && isa_has(find_string(t, node, "riscv,isa"), "sstc");
   m->hart[m->harts++] = (struct fdt_hart){cells(id.data, id.bytes / 4), 0, -1};
@@ -389,8 +401,8 @@ const char *fdt_read(const void *blob, size_t available, struct machine *m) {
     return error;
   if (w.chosen)
     w.console = find_string(&t, w.chosen, "stdout-path");
-  if (*w.console && *w.console != '/') /* an alias */
-    w.console = w.aliases ? find_string(&t, w.aliases, w.console) : "";
+  if (*w.console && *w.console != '/') /* an alias, perhaps with options behind it */
+    w.console = w.aliases ? as_string(find_n(&t, w.aliases, w.console, strcspn(w.console, ":"))) : "";
   error = walk(&t, second, m, &w);
   return error ? error : check_machine(m);
 }

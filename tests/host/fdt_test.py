@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""fdt_test.py PROGRAM: device trees of QEMU's machines and of others, read by the kernel's reader and by libfdt. TAP."""
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+BOARD = """/dts-v1/;
+/memreserve/ 0x40000000 0x1000;
+/ { #address-cells = <%(ac)d>; #size-cells = <%(sc)d>; compatible = "test";
+  aliases { serial0 = "/bus/serial@100"; };
+  chosen { bootargs = "run=x"; stdout-path = "serial0:115200n8"; linux,initrd-start = <0x41000000>;
+    linux,initrd-end = <0x0 0x42000000>; };
+  cpus { #address-cells = <1>; #size-cells = <0>; timebase-frequency = <1000000>;
+    cpu@3 { device_type = "cpu"; reg = <3>; status = "disabled"; riscv,isa = "rv64imac";
+      interrupt-controller { #interrupt-cells = <1>; interrupt-controller; phandle = <7>; }; };
+    cpu@5 { device_type = "cpu"; reg = <5>; riscv,isa = "%(isa)s";
+      interrupt-controller { #interrupt-cells = <1>; interrupt-controller; phandle = <9>; }; }; };
+  memory@40000000 { device_type = "memory"; reg = <%(mem)s>; };
+  reserved-memory { #address-cells = <1>; #size-cells = <1>; ranges; fw@40000000 { reg = <0x40000000 0x20000>; }; };
+  bus { #address-cells = <1>; #size-cells = <1>; %(ranges)s
+    serial@100 { compatible = "snps,dw-apb-uart", "ns16550a"; reg = <0x100 0x100>; interrupts = <4>; };
+    plic@1000000 { compatible = "sifive,plic-1.0.0"; reg = <0x1000000 0x400000>; riscv,ndev = <31>;
+      interrupts-extended = <7 11 7 9 9 11 9 9>; }; }; };
+"""
+PLAIN = {"ac": 1, "sc": 1, "mem": "0x40000000 0x8000000", "ranges": "ranges;", "isa": "rv64imafdc_zba_sstc"}
+FULL = ("memory 1 reserved 2 harts 1 timebase 1000000 sstc 1 initrd 41000000-42000000 uart 100 irq 4 plic 1000000 sources 31 "
+        "contexts 3 bootargs 'run=x'")
+
+
+def board(**changes):
+    """The board's source with some things other."""
+    return BOARD % {**PLAIN, **changes}
+
+
+CASES = {
+    "a whole board": (board(), FULL),
+    "two cells": (board(ac=2, sc=2, mem="0 0x40000000 0 0x8000000", ranges="ranges = <0 0 0 0x80000000>;"), FULL),
+    "a bus that translates": (board(ranges="ranges = <0x0 0x10000000 0x2000000>;"),
+                              FULL.replace("uart 100", "uart 10000100").replace("plic 1000000", "plic 11000000")),
+    "a bus without ranges is not addressable": (board(ranges=""),
+                                                FULL.replace("uart 100", "uart 0").replace("4 plic 1000000", "0 plic 0")
+                                                .replace("31 contexts 3", "0 contexts -1")),
+    "sstc as part of another name": (board(isa="rv64imac_sstcx_xsstc"), FULL.replace("sstc 1", "sstc 0")),
+    "no memory": (board().replace('"memory"', '"nothing"'), "device tree: no memory"),
+    "no hart": (board().replace('"cpu"', '"gpu"'), "device tree: no usable hart"),
+    "no timebase": (board().replace("timebase-frequency", "frequency"), "device tree: no timebase-frequency"),
+    "an initrd that ends before it starts": (board().replace("0x0 0x42000000", "0x0 0x40000000"),
+                                             "device tree: the initrd ends before it starts"),
+    "nodes too deep": (board().replace("serial@100 {", "a { " * 20 + "}; " * 20 + "serial@100 {"),
+                       "device tree: nodes nest too deep"),
+}
+
+
+def compiled(source, folder):
+    """The tree as dtc makes it."""
+    path = folder / "tree.dtb"
+    subprocess.run(["dtc", "-q", "-f", "-I", "dts", "-O", "dtb", "-o", path], input=source.encode(), check=True)
+    return path
+
+
+def read(program, path):
+    """What the reader says."""
+    return subprocess.run([program, path], capture_output=True, text=True, check=False)
+
+
+def checks(program, folder):
+    """(what, whether it came out right, what came out)."""
+    for what, (source, expected) in CASES.items():
+        done = read(program, compiled(source, folder))
+        right = not done.returncode and done.stdout.strip() == expected
+        yield what, right, done.stdout + done.stderr
+    for extra in (["-m", "128M"], ["-m", "3G", "-smp", "8"], ["-smp", "4", "-cpu", "rv64,sstc=false"]):
+        path = folder / "virt.dtb"
+        subprocess.run(["qemu-system-riscv64", "-machine", f"virt,dumpdtb={path}"] + extra, check=True, capture_output=True)
+        done = read(program, path)
+        wanted = "sstc 0" if "sstc=false" in extra[-1] else "sstc 1"
+        yield f"QEMU with {' '.join(extra)}", not done.returncode and wanted in done.stdout, done.stdout + done.stderr
+    blob = compiled(board(), folder).read_bytes()
+    cut = folder / "cut.dtb"
+    for length in (0, 3, 39, 40, 100, len(blob) // 2, len(blob) - 1):
+        cut.write_bytes(blob[:length])
+        done = read(program, cut)
+        yield f"cut to {length} bytes", not done.returncode and done.stdout.startswith("device tree: "), done.stdout + done.stderr
+
+
+def main():
+    """Exit status 0 if all is right."""
+    with tempfile.TemporaryDirectory() as name:
+        results = list(checks(Path(sys.argv[1]).resolve(), Path(name)))
+    print(f"1..{len(results)}")
+    for number, (what, right, output) in enumerate(results, 1):
+        print(f"{'ok' if right else 'not ok'} {number} - {what}" + ("" if right else f"\n# {output.strip()[:300]}"))
+    return int(not all(right for _, right, _ in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
