@@ -201,9 +201,11 @@ struct pager {
   struct endpoint endpoint;
 };
 
+#define RESCHED_HIGHER 1 /* a thread of higher priority became ready */
+#define RESCHED_SLICE 2  /* the slice is over, and another of this priority waits */
 struct hart {
   uint64_t stack; /* its top */
-  uint8_t resched; /* a thread of higher priority became ready */
+  uint8_t resched; /* RESCHED_*: somebody else is to run before user mode goes on */
   uint8_t ready_mask;
   uint64_t entered; /* instret at the entry, in builds that measure */
   uint64_t slice_end;

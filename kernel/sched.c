@@ -19,7 +19,7 @@ void thread_ready_at(struct thread *thread, bool front) {
   *(thread->prev ? &thread->prev->next : &hart->ready[p]) = thread;
   hart->ready_mask |= 1u << p;
   if (thread != current && (p > current->priority || current == &hart->idle))
-    hart->resched = 1;
+    hart->resched |= RESCHED_HIGHER;
   timer_arm(hart);
 }
 
@@ -148,7 +148,7 @@ void timer_interrupt(void) {
   if (now >= hart->slice_end) {
     hart->slice_end = now + kernel.timebase / SLICE_PER_SECOND;
     if (hart->ready_mask >> current->priority && current != &hart->idle)
-      hart->resched = 1;
+      hart->resched |= RESCHED_SLICE;
   }
   timer_arm(hart);
 }

@@ -19,7 +19,7 @@ static _Noreturn void go_on(void) {
     schedule();
   if (!hart->resched)
     resume();
-  thread_ready_at(current, hart->resched == 1); /* 2: its slice is over, so it queues behind the others */
+  thread_ready_at(current, !(hart->resched & RESCHED_SLICE)); /* else it queues behind the others */
   schedule();
 }
 
@@ -252,7 +252,7 @@ static struct ret thread_op_priority(word a0, word a1, word priority) {
   if (queued)
     thread_ready(thread);
   else if (thread == current && this_hart()->ready_mask >> priority >> 1)
-    this_hart()->resched = 1;
+    this_hart()->resched |= RESCHED_HIGHER;
   return ok(0);
 }
 

@@ -23,6 +23,10 @@ void tap_check(bool good, const char *file, int line, const char *what, long lon
     tap_check(a_ == b_, __FILE_NAME__, __LINE__, #a " == " #b, a_, b_);                                               \
   } while (0)
 
+/* Around each test; balance.c has them for tests under the pager. */
+void tap_before(bool first);
+void tap_after(void);
+
 uint64_t free_frames(void); /* with the caches dropped */
 struct p_stats own_stats(void);
 struct q_info kernel_info(void);

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The program that t_kernel.c runs in spaces that it pages itself. One page, position-independent. a0 is an address or 0:
+# stores there, then calls handle 1 with label 1 and the address as word, for ever.
+.section .rodata
+.balign 8
+.globl client_start, client_end, client_illegal, client_call_buffer, client_after
+client_start:
+  beqz a0, 1f
+  sd a0, (a0)
+client_after:
+1:
+  mv s0, a0
+2:
+  li a0, 1
+  li a1, 1
+  mv a2, s0
+  li a3, 0
+  li a4, 0
+  li a5, 0
+  li t0, 0
+  li t1, 0
+  li t2, 0
+  li t3, 0
+  li t4, 0
+  li a7, 1 # call
+  ecall
+  j 2b
+client_illegal:
+  .word 0
+  j client_start
+client_call_buffer: # a0: a readable buffer of 64 bytes
+  mv t1, a0
+  li a0, 1
+  li a1, 2
+  li t0, 0
+  li t2, 64
+  li t3, 0
+  li t4, 0
+  li a7, 1
+  ecall
+  j client_start
+client_end:

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The kernel's rules, met directly: this program takes the pager's place, makes spaces of its own and answers their faults
+ * as no good pager would. */
+#include <string.h>
+
+#include "tap.h"
+
+#define CODE 0x10000ul
+#define DATA_PAGE 0x200000ul
+#define FRAME(n) (frames + (n) * 4096ul)
+#define RW (Q_PROT_READ | Q_PROT_WRITE)
+#define RX (Q_PROT_READ | Q_PROT_EXECUTE)
+
+extern const char client_start[], client_end[], client_illegal[], client_call_buffer[], client_after[];
+_Noreturn void pager_main(const struct q_boot *info);
+
+static const struct q_boot *boot;
+static uint64_t frames; /* the first of many free ones, at a block's start */
+static q_handle task, thread;
+static struct q_info before;
+
+static struct q_info info_now(void) {
+  static struct q_info info __attribute__((aligned(512)));
+  CHECK_EQ(q_machine_info(boot->machine, &info), 0);
+  return info;
+}
+
+void tap_before(bool first) {
+  (void)first;
+  before = info_now();
+}
+
+void tap_after(void) {
+  struct q_info after = info_now();
+  CHECK_EQ(before.tasks + before.threads * 100 + before.endpoints * 10000, after.tasks + after.threads * 100 + after.endpoints * 10000);
+  CHECK_EQ(before.handles, after.handles);
+  CHECK_EQ(before.tables, after.tables);
+  CHECK_EQ(before.mapped, after.mapped);
+  CHECK_EQ(before.pagers + before.irqs * 100, after.pagers + after.irqs * 100);
+  CHECK_EQ(after.ram_frames, after.reserved_frames + after.kernel_frames + after.owned_frames + after.donated_pages);
+}
+
+static char *window(uint64_t frame) {
+  return (char *)Q_WINDOW + frame;
+}
+
+static int64_t map(uint64_t va, uint64_t frame_prot) {
+  return q_map(boot->pager, task, va, frame_prot, 1, 0);
+}
+
+/* A space with the client's code in frame 0, and a thread that is not started. */
+static void make_client(uint64_t badge) {
+  q_handle there;
+  memcpy(window(FRAME(0)), client_start, (size_t)(client_end - client_start));
+  CHECK_EQ(q_task_create(boot->pager, badge, 4, &task), 0);
+  CHECK_EQ(q_task_give(task, boot->endpoint, Q_RIGHT_SEND, badge, &there), 0);
+  CHECK_EQ(there, 1);
+  CHECK_EQ(map(CODE, FRAME(0) | RX), 0);
+  CHECK_EQ(q_thread_create(task, 3, &thread), 0);
+}
+
+static void run(const char *from, uint64_t argument) {
+  CHECK_EQ(q_thread_start(thread, CODE + (uint64_t)(from - client_start), 0, argument), 0);
+}
+
+static void destroy_client(void) {
+  CHECK_EQ(q_handle_destroy(task), 0);
+  CHECK_EQ(q_handle_close(thread), -Q_E_HANDLE);
+}
+
+static struct q_received receive(void) {
+  struct q_received m;
+  q_recv(boot->endpoint, &m);
+  return m;
+}
+
+static struct q_received expect_fault(uint64_t address, uint64_t kind) {
+  struct q_received m = receive();
+  CHECK_EQ(m.kind, Q_MSG_FAULT);
+  CHECK_EQ(m.label, kind);
+  CHECK_EQ(m.word[0], address);
+  return m;
+}
+
+static void expect_call(uint64_t word) {
+  struct q_received m = receive();
+  CHECK_EQ(m.kind, Q_MSG_CALL);
+  CHECK_EQ(m.word[0], word);
+}
+
+static int64_t answer(q_token token, uint64_t label, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
+  return q_reply(&(struct q_reply){.label = label, .word = {a, b, c, d}, .token = token});
+}
+
+static void fault_is_answered(void) {
+  make_client(7);
+  run(client_start, DATA_PAGE + 8);
+  struct q_received m = expect_fault(DATA_PAGE + 8, Q_FAULT_WRITE);
+  CHECK_EQ(m.badge, 7);
+  CHECK_EQ(m.word[1], CODE + 2); /* pc of the store */
+  CHECK_EQ(answer(m.token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW, 1, 0), 0);
+  CHECK_EQ(answer(m.token, Q_REPLY_RETRY, 0, 0, 0, 0), -Q_E_TOKEN);
+  expect_call(DATA_PAGE + 8);
+  CHECK_EQ(*(uint64_t *)(window(FRAME(1)) + 8), DATA_PAGE + 8);
+  destroy_client();
+}
+
+static void failed_map_keeps_the_token(void) {
+  make_client(7);
+  run(client_start, DATA_PAGE);
+  q_token token = expect_fault(DATA_PAGE, Q_FAULT_WRITE).token;
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE + 1, FRAME(1) | RW, 1, 0), -Q_E_ARG);
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW, 0, 0), -Q_E_ARG);
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW, 65, 0), -Q_E_ARG);
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | Q_PROT_WRITE, 1, 0), -Q_E_ARG);
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(1), 1, 0), -Q_E_ARG);
+  CHECK_EQ(answer(token, Q_REPLY_MAP, Q_USER_TOP, FRAME(1) | RW, 1, 0), -Q_E_ARG);
+  CHECK_EQ(answer(token, Q_REPLY_MAP, Q_USER_TOP - 4096, FRAME(1) | RW, 2, 0), -Q_E_ARG);
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW | Q_PROT_EXECUTE, 1, 0), -Q_E_WX);
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(0) | RW, 1, 0), -Q_E_WX); /* it is text elsewhere */
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, 0x80200000 | RW, 1, 0), -Q_E_OWNER); /* the kernel */
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, 0x80000000 | RW, 1, 0), -Q_E_OWNER); /* the firmware */
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, 0x0c000000 | RW | Q_PROT_DEVICE, 1, 0), -Q_E_OWNER); /* the PLIC */
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW | Q_PROT_DEVICE, 1, 0), -Q_E_OWNER); /* RAM */
+  CHECK_EQ(answer(token, Q_REPLY_MAP, CODE, FRAME(1) | RW, 1, 0), -Q_E_EXISTS);
+  CHECK_EQ(answer(token, Q_REPLY_MAP, CODE - 4096, FRAME(2) | RW, 2, 0), -Q_E_EXISTS); /* a list is checked whole */
+  CHECK_EQ(map(CODE - 4096, FRAME(2) | RW), 0);
+  CHECK_EQ(answer(token, Q_REPLY_REFUSE, 99, 0, 0, 0), -Q_E_ARG);
+  CHECK_EQ(answer(token, 0, 0, 0, 0, 0), -Q_E_ARG);
+  CHECK_EQ(answer(token, Q_REPLY_RESUME, CODE, 0, 0, 0), -Q_E_ARG);
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW, 1, 0), 0);
+  expect_call(DATA_PAGE);
+  destroy_client();
+}
+
+static void retry_and_refuse(void) {
+  make_client(7);
+  CHECK_EQ(q_task_supervise(task, boot->endpoint, 55), 0);
+  run(client_start, DATA_PAGE);
+  struct q_received m = expect_fault(DATA_PAGE, Q_FAULT_WRITE);
+  CHECK_EQ(answer(m.token, Q_REPLY_RETRY, 0, 0, 0, 0), 0);
+  m = expect_fault(DATA_PAGE, Q_FAULT_WRITE); /* it was not there after all */
+  CHECK_EQ(answer(m.token, Q_REPLY_REFUSE, Q_E_FAULT, 0, 0, 0), 0);
+  m = receive();
+  CHECK(m.kind == Q_MSG_EXCEPTION && m.label == 15 && m.badge == 55 && m.word[0] == DATA_PAGE && m.word[3] == Q_E_FAULT);
+  CHECK_EQ(answer(m.token, Q_REPLY_RETRY, 0, 0, 0, 0), -Q_E_ARG);
+  CHECK_EQ(answer(m.token, Q_REPLY_RESUME, CODE + 1, 0, 0, 0), -Q_E_ARG);
+  CHECK_EQ(answer(m.token, Q_REPLY_RESUME, CODE + (uint64_t)(client_after - client_start), 0, 0, 0), 0);
+  expect_call(DATA_PAGE);
+  destroy_client();
+}
+
+static void exception_without_supervisor(void) {
+  make_client(9);
+  run(client_illegal, 0);
+  struct q_received m = receive();
+  CHECK(m.kind == Q_MSG_EXCEPTION && m.label == 2 && m.badge == 9);
+  CHECK_EQ(answer(m.token, Q_REPLY_RESUME, m.word[1] + 4, 0, 0, 0), 0);
+  expect_call(0);
+  destroy_client();
+}
+
+static void replace_what_is_expected(void) {
+  make_client(7);
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | Q_PROT_READ), 0);
+  CHECK_EQ(map(DATA_PAGE, FRAME(2) | RW), -Q_E_EXISTS);
+  CHECK_EQ(q_map(boot->pager, task, DATA_PAGE, FRAME(2) | RW, 1, FRAME(3) | 1), -Q_E_EXISTS);
+  CHECK_EQ(q_map(boot->pager, task, DATA_PAGE + 4096, FRAME(2) | RW, 1, FRAME(1) | 1), -Q_E_EXISTS);
+  CHECK_EQ(q_map(boot->pager, task, DATA_PAGE, FRAME(2) | RW, 2, FRAME(1) | 1), -Q_E_ARG);
+  CHECK_EQ(q_map(boot->pager, task, DATA_PAGE, FRAME(2) | RW, 1, FRAME(1) | 1), 0);
+  run(client_start, DATA_PAGE);
+  expect_call(DATA_PAGE);
+  CHECK_EQ(*(uint64_t *)window(FRAME(2)), DATA_PAGE);
+  destroy_client();
+}
+
+static void accessed_and_dirty(void) {
+  struct q_harvested h;
+  make_client(7);
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | RW), 0);
+  CHECK_EQ(map(DATA_PAGE + 8192, FRAME(2) | RW), 0);
+  CHECK_EQ(q_harvest(boot->pager, task, DATA_PAGE, 4, 3, &h), 0);
+  CHECK(h.present == 5 && h.accessed == 5 && h.dirty == 0);
+  run(client_start, DATA_PAGE); /* a cached entry without the bits is no fault message */
+  expect_call(DATA_PAGE);
+  CHECK_EQ(q_harvest(boot->pager, task, DATA_PAGE, 4, 0, &h), 0);
+  CHECK(h.present == 5 && h.accessed == 1 && h.dirty == 1);
+  CHECK_EQ(q_harvest(boot->pager, task, DATA_PAGE, 65, 0, &h), -Q_E_ARG);
+  CHECK_EQ(q_harvest(boot->pager, task, DATA_PAGE + 1, 1, 0, &h), -Q_E_ARG);
+  destroy_client();
+}
+
+static void ranges(void) {
+  static uint64_t removed[64];
+  struct q_unmapped u = {0, 0, 0};
+  uint64_t total = 0, pages = Q_USER_TOP >> 12;
+  make_client(7);
+  for (unsigned i = 0; i < 200; i++)
+    CHECK_EQ(q_map(boot->pager, task, DATA_PAGE + i * 0x301000ul, FRAME(1 + i) | RW, 1, 0), 0);
+  CHECK_EQ(q_protect(boot->pager, task, 0, pages, Q_PROT_READ), 0);
+  for (uint64_t next = 0; pages; next = u.next, pages = u.remain) {
+    CHECK_EQ(q_unmap(boot->pager, task, next, pages, removed, 64, &u), 0);
+    for (unsigned i = 0; i < u.written; i++)
+      CHECK(removed[i] & 1); /* no mapping is left */
+    total += u.written;
+  }
+  CHECK_EQ(total, 201); /* and the code */
+  CHECK_EQ(q_unmap(boot->pager, task, 0, 1, (uint64_t *)(DATA_PAGE), 1, &u), 0); /* nothing to store, so no fault */
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | RW), 0);
+  CHECK_EQ(q_unmap(boot->pager, task, DATA_PAGE, 1, (uint64_t *)8, 1, &u), -Q_E_FAULT);
+  CHECK_EQ(q_unmap(boot->pager, task, DATA_PAGE, ~0ul, removed, 1, &u), -Q_E_ARG);
+  destroy_client();
+}
+
+static void writable_or_executable(void) {
+  make_client(7);
+  q_handle first = task, first_thread = thread;
+  make_client(8);
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | RW), 0);
+  CHECK_EQ(q_map(boot->pager, first, DATA_PAGE, FRAME(1) | RX, 1, 0), -Q_E_WX);
+  CHECK_EQ(q_protect(boot->pager, task, DATA_PAGE, 1, RX), 0); /* its only mapping may change sides */
+  CHECK_EQ(q_map(boot->pager, first, DATA_PAGE, FRAME(1) | RW, 1, 0), -Q_E_WX);
+  CHECK_EQ(q_map(boot->pager, first, DATA_PAGE, FRAME(1) | RX, 1, 0), 0);
+  CHECK_EQ(q_protect(boot->pager, task, DATA_PAGE, 1, RW), -Q_E_WX); /* one of two may not */
+  CHECK_EQ(q_protect(boot->pager, task, DATA_PAGE, 1, RW | Q_PROT_EXECUTE), -Q_E_WX);
+  destroy_client();
+  task = first, thread = first_thread;
+  destroy_client();
+}
+
+static void donation(void) {
+  uint64_t block, base = (frames + 2 * Q_BLOCK_SIZE) & ~(Q_BLOCK_SIZE - 1ul);
+  struct q_pager_frames a, b;
+  make_client(7);
+  CHECK_EQ(q_pager_info(boot->pager, &a), 0);
+  memset(window(base), 0x55, 8192);
+  CHECK_EQ(map(DATA_PAGE, base | RW), 0);
+  CHECK_EQ(q_pager_donate(boot->pager, base), -Q_E_BUSY);
+  destroy_client();
+  CHECK_EQ(q_pager_donate(boot->pager, base + 4096), -Q_E_OWNER);
+  CHECK_EQ(q_pager_donate(boot->pager, 0x80200000), -Q_E_OWNER);
+  CHECK_EQ(q_pager_donate(boot->pager, 0), -Q_E_OWNER);
+  CHECK_EQ(q_pager_donate(boot->pager, base), 0);
+  CHECK_EQ(q_pager_donate(boot->pager, base), -Q_E_OWNER);
+  CHECK_EQ(q_pager_info(boot->pager, &b), 0);
+  CHECK(b.owned == a.owned - 512 && b.donated == a.donated + 512);
+  CHECK_EQ(q_machine_write(boot->machine, window(base), 1), -Q_E_FAULT); /* it is out of the window */
+  CHECK_EQ(q_pager_reclaim(boot->pager, &block), 0);
+  CHECK_EQ(block, base);
+  for (unsigned i = 0; i < Q_BLOCK_SIZE; i += 8)
+    if (*(uint64_t *)(window(base) + i))
+      CHECK_EQ(i, -1);
+  CHECK_EQ(q_pager_reclaim(boot->pager, &block), -Q_E_BUSY);
+}
+
+static void kernel_memory_runs_out(void) {
+  static q_handle tasks[1000];
+  unsigned n = 0;
+  int64_t error = 0;
+  while (n < 1000 && !(error = q_task_create(boot->pager, n, 0, &tasks[n])))
+    n++;
+  CHECK(error == -Q_E_NOMEM || error == -Q_E_FULL);
+  CHECK(n > 20);
+  while (n)
+    CHECK_EQ(q_handle_destroy(tasks[--n]), 0);
+}
+
+/* A second pager object: no memory until it is given some, its own tasks, and revocation. */
+static void grants(void) {
+  q_handle other, endpoint, victim, nothing;
+  uint64_t base = (frames + 2 * Q_BLOCK_SIZE) & ~(Q_BLOCK_SIZE - 1ul), block;
+  CHECK_EQ(q_pager_create(boot->pager, &other, &endpoint), 0);
+  CHECK_EQ(q_task_create(other, 1, 0, &nothing), -Q_E_NOMEM);
+  CHECK_EQ(q_pager_grant(boot->pager, other, base), 0);
+  CHECK_EQ(q_pager_donate(other, base), 0);
+  CHECK_EQ(q_pager_grant(boot->pager, other, base), -Q_E_OWNER);
+  CHECK_EQ(q_pager_grant(boot->pager, other, base + Q_BLOCK_SIZE), 0);
+  CHECK_EQ(q_task_create(other, 1, 0, &victim), 0);
+  uint64_t frame = base + Q_BLOCK_SIZE;
+  CHECK_EQ(q_map(boot->pager, victim, DATA_PAGE, FRAME(1) | RW, 1, 0), -Q_E_OWNER);
+  CHECK_EQ(q_map(other, victim, DATA_PAGE, FRAME(1) | RW, 1, 0), -Q_E_OWNER);
+  CHECK_EQ(q_map(other, victim, DATA_PAGE, frame | RW, 1, 0), 0);
+  CHECK_EQ(q_map(other, victim, 0x30000000, (frame + 4096) | RW, 1, 0), 0);
+  CHECK_EQ(q_handle_destroy(other), -Q_E_BUSY);
+  CHECK_EQ(q_pager_grant(other, boot->pager, frame), 0); /* taken back, and with it both mappings */
+  struct q_harvested h;
+  CHECK_EQ(q_harvest(other, victim, DATA_PAGE, 1, 0, &h), 0);
+  CHECK_EQ(h.present, 0);
+  CHECK_EQ(q_handle_destroy(victim), 0);
+  CHECK_EQ(q_pager_reclaim(other, &block), 0);
+  CHECK_EQ(q_pager_grant(other, boot->pager, block), 0);
+  CHECK_EQ(q_handle_destroy(other), 0);
+}
+
+/* One client's page never comes; the others are served; then the first is ended, and then another gets its page late. */
+static void slow_client(void) {
+  char data[64];
+  uint64_t done;
+  make_client(1);
+  q_handle first = task, first_thread = thread;
+  run(client_call_buffer, DATA_PAGE);
+  struct q_received call = receive();
+  CHECK(call.kind == Q_MSG_CALL && call.read_bytes == 64);
+  CHECK_EQ(q_copy(call.token, Q_COPY_FROM, 0, data, 64, &done), -Q_E_PENDING);
+  struct q_received fault = expect_fault(DATA_PAGE, Q_FAULT_READ | Q_FAULT_COPY);
+  make_client(2);
+  run(client_start, 0);
+  for (unsigned i = 0; i < 100; i++) {
+    struct q_received m = receive();
+    CHECK(m.kind == Q_MSG_CALL && m.badge == 2);
+    CHECK_EQ(q_reply(&(struct q_reply){.token = m.token}), 0);
+  }
+  destroy_client();
+  task = first, thread = first_thread;
+  memset(window(FRAME(1)), 3, 4096);
+  CHECK_EQ(answer(fault.token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW, 1, 0), 0);
+  struct q_received ready = receive();
+  CHECK(ready.kind == Q_MSG_COPY_READY && ready.token == call.token && ready.label == 2);
+  CHECK_EQ(q_copy(call.token, Q_COPY_FROM, 0, data, 64, &done), 0);
+  CHECK(done == 64 && data[63] == 3);
+  destroy_client();
+}
+
+static void refused_copy(void) {
+  char data[64];
+  uint64_t done;
+  make_client(1);
+  run(client_call_buffer, DATA_PAGE);
+  struct q_received call = receive();
+  CHECK_EQ(q_copy(call.token, Q_COPY_FROM, 0, data, 64, &done), -Q_E_PENDING);
+  struct q_received fault = expect_fault(DATA_PAGE, Q_FAULT_READ | Q_FAULT_COPY);
+  CHECK_EQ(answer(fault.token, Q_REPLY_REFUSE, Q_E_NOFRAME, 0, 0, 0), 0);
+  struct q_received failed = receive();
+  CHECK(failed.kind == Q_MSG_COPY_FAILED && failed.error == Q_E_NOFRAME);
+  CHECK_EQ(q_reply(&(struct q_reply){.token = call.token}), 0); /* only that request failed */
+  expect_call(0);
+  destroy_client();
+}
+
+static void wrong_arguments(void) {
+  q_handle h;
+  make_client(7);
+  CHECK_EQ(q_thread_start(thread, CODE + 1, 0, 0), -Q_E_ARG);
+  run(client_start, 0);
+  CHECK_EQ(q_thread_start(thread, CODE, 0, 0), -Q_E_BUSY);
+  CHECK_EQ(q_thread_create(task, 8, &h), -Q_E_ARG);
+  CHECK_EQ(q_task_create(boot->pager, 1, 65, &h), -Q_E_ARG);
+  CHECK_EQ(q_pager_window(boot->pager, task), -Q_E_BUSY);
+  CHECK_EQ(q_task_give(task, 0x1234, 255, 0, &h), -Q_E_HANDLE);
+  CHECK_EQ(q_task_supervise(task, boot->machine, 0), -Q_E_TYPE);
+  CHECK_EQ(q_irq_create(boot->machine, 0, boot->endpoint, 1, &h), -Q_E_ARG);
+  CHECK_EQ(q_irq_create(boot->machine, 5000, boot->endpoint, 1, &h), -Q_E_ARG);
+  CHECK_EQ(q_handle_destroy(boot->machine), -Q_E_TYPE);
+  CHECK_EQ(q_handle_destroy(boot->task), -Q_E_BUSY);
+  CHECK_EQ(q_handle_destroy(boot->endpoint), -Q_E_BUSY);
+  CHECK_EQ(q_task_stop(task), 0);
+  CHECK_EQ(q_thread_create(task, 3, &h), -Q_E_DEAD);
+  destroy_client();
+}
+
+static void interrupts(void) {
+  q_handle signal, irq, again;
+  CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, 6, &signal), 0);
+  CHECK_EQ(q_irq_create(boot->machine, 10, signal, 2, &irq), 0);
+  CHECK_EQ(q_irq_create(boot->machine, 10, signal, 2, &again), -Q_E_BUSY);
+  CHECK_EQ(q_irq_ack(irq), 0);
+  /* The UART interrupts when its transmitter is empty and that is enabled (16550 data sheet: IER bit 1). */
+  static volatile uint8_t *const uart = (volatile uint8_t *)0x7000000;
+  make_client(1); /* nobody may map a device into the first program but by its own pager object, which this is */
+  CHECK_EQ(q_map(boot->pager, boot->task, (uint64_t)uart, 0x10000000 | RW | Q_PROT_DEVICE, 1, 0), 0);
+  uart[1] = 2;
+  struct q_received m = receive();
+  CHECK(m.kind == Q_MSG_NOTIFY && m.word[0] == 2);
+  (void)uart[2];
+  uart[1] = 0;
+  CHECK_EQ(q_irq_ack(irq), 0);
+  static uint64_t removed[1];
+  struct q_unmapped u;
+  CHECK_EQ(q_unmap(boot->pager, boot->task, (uint64_t)uart, 1, removed, 1, &u), 0);
+  CHECK_EQ(u.written, 1);
+  CHECK_EQ(q_handle_destroy(irq), 0);
+  CHECK_EQ(q_irq_ack(irq), -Q_E_HANDLE);
+  CHECK_EQ(q_handle_close(signal), 0);
+  destroy_client();
+}
+
+static void sleeping(void) {
+  uint64_t start = q_time();
+  CHECK_EQ(q_sleep_until(start + boot->timebase / 100), 0);
+  CHECK(q_time() >= start + boot->timebase / 100);
+  CHECK_EQ(q_sleep_until(start), 0); /* that is past */
+}
+
+static const struct test tests[] = {
+    {"a fault is answered once", fault_is_answered},
+    {"a failed MAP keeps its token", failed_map_keeps_the_token},
+    {"RETRY and REFUSE", retry_and_refuse},
+    {"an exception without a supervisor", exception_without_supervisor},
+    {"only what is expected is replaced", replace_what_is_expected},
+    {"accessed and dirty bits", accessed_and_dirty},
+    {"ranges with holes", ranges},
+    {"writable or executable, over all spaces", writable_or_executable},
+    {"donated memory comes back scrubbed", donation},
+    {"kernel memory runs out", kernel_memory_runs_out},
+    {"grants, and what is taken back", grants},
+    {"a page that does not come delays one client", slow_client},
+    {"a refused copy fails one request", refused_copy},
+    {"wrong arguments", wrong_arguments},
+    {"an interrupt is a notification", interrupts},
+    {"sleep", sleeping},
+};
+
+_Noreturn void pager_main(const struct q_boot *info) {
+  boot = info;
+  for (unsigned i = 0; i < boot->free_count; i++)
+    if (boot->free[i].bytes > 16 * Q_BLOCK_SIZE)
+      frames = (boot->free[i].base + Q_BLOCK_SIZE - 1) & ~(Q_BLOCK_SIZE - 1ul);
+  int status = TAP_RUN("kernel", tests);
+  for (;;)
+    q_machine_off(boot->machine, (uint64_t)status);
+}
