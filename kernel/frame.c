@@ -123,7 +123,7 @@ int block_donate(struct pager *pager, pa_t base) {
 
 /* Zeroes some pages that were donated and never used. False: there is more to do. */
 static bool block_scrub(struct frame *frame) {
-  unsigned budget = 16;
+  unsigned budget = 2;
   for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
     if (!(frame[i].flags & FRAME_RAW))
       continue;

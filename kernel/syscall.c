@@ -458,7 +458,7 @@ static struct ret sys_sleep(word until) {
   schedule();
 }
 
-#define CONSOLE_CHUNK 64 /* the firmware takes some 200 instructions a character */
+#define CONSOLE_CHUNK 40 /* the firmware takes some 350 instructions a character */
 
 static struct ret machine_op_write(word a0, word a1, uva_t text, word bytes) {
   (void)a1;

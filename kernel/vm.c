@@ -176,8 +176,10 @@ static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, unsigned *steps
       continue;
     }
     pte_t *slot = &table_at(middle)[INDEX(*va, 0)];
-    if (*slot & PTE_V && !(*slot & PTE_WINDOW))
+    if (*slot & PTE_V && !(*slot & PTE_WINDOW)) {
+      --*steps;
       return slot;
+    }
     *va += Q_PAGE_SIZE;
   }
   return NULL;
@@ -321,10 +323,12 @@ void *vm_resolve(struct task *task, uva_t va, unsigned kind) {
 }
 
 /* ---- Ranges: bounded work; the range says what remains --------------------------------------------------------------- */
-#define STEPS 256
+#define STEPS 192
+#define REMOVAL 5 /* what removing a page costs beside looking at it, in steps */
 
-static pte_t remove_leaf(struct task *task, pte_t *slot, uva_t va) {
+static pte_t remove_leaf(struct task *task, pte_t *slot, uva_t va, unsigned *steps) {
   pte_t old = *slot;
+  *steps -= MIN(*steps, REMOVAL);
   set_pte(task, slot, 0, va);
   frame_unmapped(old);
   fence(task, va);
@@ -345,7 +349,7 @@ int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entri
     uint64_t *out = array % 8 ? NULL : vm_resolve(current->task, array + 8 * range->written, Q_FAULT_WRITE);
     if (!out)
       return range->written ? 0 : Q_E_FAULT;
-    *out = unmapped_entry(remove_leaf(task, slot, range->va));
+    *out = unmapped_entry(remove_leaf(task, slot, range->va, &steps));
     range->written++;
     range->va += Q_PAGE_SIZE;
   }
@@ -507,7 +511,7 @@ bool vm_revoke(struct pager *pager, pa_t block) {
     uva_t va = pager->revoke_va;
     for (pte_t *slot; (slot = next_leaf(task, &va, Q_USER_TOP, &steps)); va += Q_PAGE_SIZE)
       if (pte_pa(*slot) - block < Q_BLOCK_SIZE)
-        remove_leaf(task, slot, va);
+        remove_leaf(task, slot, va, &steps);
     pager->revoke_va = va;
     if (va < Q_USER_TOP)
       return false;
@@ -533,7 +537,7 @@ int vm_create(struct task *task) {
 bool vm_destroy(struct task *task) {
   unsigned steps = STEPS;
   for (pte_t *slot; (slot = next_leaf(task, &task->teardown, Q_USER_TOP, &steps)); task->teardown += Q_PAGE_SIZE)
-    remove_leaf(task, slot, task->teardown);
+    remove_leaf(task, slot, task->teardown, &steps);
   if (task->teardown < Q_USER_TOP)
     return false;
   for (unsigned i = 0; i < 256; i++)
