@@ -6,11 +6,6 @@
 
 #define BLOCK_FRAMES (Q_BLOCK_SIZE / Q_PAGE_SIZE)
 
-struct frame *frame_of(pa_t pa) {
-  uint64_t number = (pa - kernel.ram_base) >> Q_PAGE_SHIFT;
-  return pa >= kernel.ram_base && number < kernel.frame_count ? &kernel.frames[number] : NULL;
-}
-
 pa_t frame_pa(const struct frame *frame) {
   return kernel.ram_base + ((uint64_t)(frame - kernel.frames) << Q_PAGE_SHIFT);
 }

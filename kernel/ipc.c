@@ -18,7 +18,7 @@ static q_token token_of(struct wait *wait) {
 static struct wait *token_find(q_token token) {
   uint64_t name = token & ((1ul << kernel.token_shift) - 1), index = name >> 1;
   pa_t pa = kernel.ram_base + (index << 10);
-  const struct frame *frame = frame_of(pa);
+  const struct frame *frame = frame_of(pa); /* NULL for a name that is no RAM */
   if (!frame || !(index & 3) || (frame->kind != FRAME_TASK && frame->kind != FRAME_THREADS))
     return NULL;
   struct wait *wait = &((struct thread *)pa_to_va(pa))->wait[name & 1];
@@ -391,15 +391,17 @@ static int answer(q_token token, uint64_t label, const uint64_t *word, struct th
   return call_answer(thread, label, word);
 }
 
+/* The words of the answer lie in the thread's saved registers. */
 struct ret sys_reply_recv(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
                           q_token token) {
+  (void)w0, (void)w1, (void)w2, (void)w3;
   struct thread *wake = NULL;
   struct handle *handle = NULL;
   int error = 0;
   if (a0)
     handle = handle_check(a0, OBJECT_ENDPOINT, Q_RIGHT_RECV, &error);
   if (!error && token)
-    error = answer(token, label, (uint64_t[]){w0, w1, w2, w3}, &wake);
+    error = answer(token, label, &current->x[REG_A2], &wake);
   if (error)
     return fail(error);
   if (handle)

@@ -70,7 +70,10 @@ int strcmp(const char *a, const char *b);
 #endif
 
 /* ---- frame.c: who owns each frame; pages for the kernel's objects ---- */
-struct frame *frame_of(pa_t pa); /* NULL: not RAM */
+static inline struct frame *frame_of(pa_t pa) { /* NULL: not RAM */
+  uint64_t number = (pa - kernel.ram_base) >> Q_PAGE_SHIFT; /* huge if pa lies below */
+  return __builtin_expect(number < kernel.frame_count, 1) ? &kernel.frames[number] : NULL;
+}
 pa_t frame_pa(const struct frame *frame);
 /* A zeroed page from the pager's donations, or NULL. */
 void *page_alloc(struct pager *pager, enum frame_kind kind);
@@ -107,7 +110,6 @@ void irq_destroy(struct irq *irq);
 void thread_ready(struct thread *thread);
 void thread_ready_at(struct thread *thread, bool front);
 void thread_unready(struct thread *thread);
-void thread_switch(struct thread *thread); /* makes it current: address space, floating point */
 _Noreturn void schedule(void);             /* current is ready and queued, or blocked */
 _Noreturn void resume(void);
 _Noreturn void deliver(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6,
@@ -123,6 +125,23 @@ bool fp_switch(void); /* false: the thread had its floating-point state already 
 void fp_forget(struct thread *thread);
 static inline struct hart *this_hart(void) {
   return current->hart;
+}
+void vm_switch_slow(struct task *task);
+
+/* Makes the thread current: its address space, without a flush if it has an ASID, and its floating-point state. */
+static inline __attribute__((always_inline)) void thread_switch(struct thread *thread) {
+  struct hart *hart = this_hart();
+  struct task *task = thread->task;
+  if (__builtin_expect(task->asid_generation == kernel.asid_generation && task->harts & hart->bit, 1))
+    csr_write(satp, task->satp);
+  else
+    vm_switch_slow(task);
+  thread->hart = hart;
+  current = thread;
+  if (hart->fpu == thread)
+    csr_set(sstatus, SSTATUS_FS);
+  else
+    csr_clear(sstatus, SSTATUS_FS);
 }
 
 extern uint32_t kernel_lock;

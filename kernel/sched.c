@@ -39,18 +39,6 @@ void thread_unready(struct thread *thread) {
     hart->ready_mask &= ~(1u << p);
 }
 
-void thread_switch(struct thread *thread) {
-  struct hart *hart = this_hart();
-  if (thread->task != current->task || current == &hart->idle)
-    vm_switch(thread->task);
-  thread->hart = hart;
-  current = thread;
-  if (hart->fpu == thread)
-    csr_set(sstatus, SSTATUS_FS);
-  else
-    csr_clear(sstatus, SSTATUS_FS);
-}
-
 /* ---- Sleepers ---------------------------------------------------------------------------------------------------- */
 static unsigned rank(const struct thread *thread) {
   return thread ? thread->rank : 0;

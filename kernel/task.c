@@ -57,8 +57,9 @@ static void task_free_pages(struct task *task) {
 static void slot_clear(struct thread *thread) {
   struct task *task = thread->task;
   if (thread == current) { /* it ends itself: the kernel goes on as nobody */
-    this_hart()->idle.hart = this_hart();
-    current = &this_hart()->idle;
+    struct hart *hart = this_hart();
+    current = &hart->idle;
+    hart->resched |= RESCHED_HIGHER; /* no way out leads back to it */
   }
   memset(thread, 0, sizeof *thread);
   if (--task->threads == 0 && task->orphan)

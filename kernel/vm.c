@@ -65,7 +65,7 @@ static void set_pte(struct task *task, pte_t *slot, pte_t value, uva_t va) {
 }
 
 /* Makes the change of one leaf, or with va = ~0 of anything in the space, visible on all harts that ran it. */
-static void fence(struct task *task, uva_t va) {
+static inline void fence(struct task *task, uva_t va) {
   if (!has_asid(task))
     return;
   if (va == ~0ul)
@@ -89,7 +89,7 @@ static void asid_assign(struct task *task) {
   task->satp = (task->satp & ~(SATP_ASID_MASK << SATP_ASID_SHIFT)) | kernel.asid_next++ << SATP_ASID_SHIFT;
 }
 
-static __attribute__((noinline)) void switch_slow(struct task *task) {
+void vm_switch_slow(struct task *task) {
   uint64_t generation = kernel.asid_generation;
   if (!has_asid(task))
     asid_assign(task);
@@ -97,12 +97,6 @@ static __attribute__((noinline)) void switch_slow(struct task *task) {
   if (generation != kernel.asid_generation) /* after satp: nothing of the old space can be cached again */
     fence_all();
   task->harts |= this_hart()->bit;
-}
-
-void vm_switch(struct task *task) {
-  if (__builtin_expect(!has_asid(task) || !(task->harts & this_hart()->bit), 0))
-    return switch_slow(task);
-  csr_write(satp, task->satp);
 }
 
 void vm_kernel(void) {
@@ -127,9 +121,7 @@ static pte_t *table_below(struct task *task, pte_t *entry, bool make) {
 }
 
 /* The leaf table that holds va, remembered for the next time. */
-static pte_t *leaf_table(struct task *task, uva_t va, bool make) {
-  if (va >> 21 == task->leaf_tag)
-    return task->leaf;
+static __attribute__((noinline)) pte_t *find_leaf_table(struct task *task, uva_t va, bool make) {
   if (va >= Q_USER_TOP)
     return NULL;
   pte_t *middle = table_below(task, &task->root[INDEX(va, 2)], make);
@@ -139,6 +131,10 @@ static pte_t *leaf_table(struct task *task, uva_t va, bool make) {
     task->leaf = leaf;
   }
   return leaf;
+}
+
+static inline pte_t *leaf_table(struct task *task, uva_t va, bool make) {
+  return va >> 21 == task->leaf_tag ? task->leaf : find_leaf_table(task, va, make);
 }
 
 static void table_free(struct task *task, pte_t *entry) {
@@ -163,25 +159,42 @@ static void tables_trim(struct task *task, uva_t va) {
     table_free(task, top);
 }
 
+/* Moves *va on to the next page of which the table of that level has a valid entry, or to the table's end, or to `end`. */
+static void skip_holes(const pte_t *table, unsigned level, uva_t *va, uva_t end) {
+  uint64_t size = 1ul << (12 + 9 * level), first = *va & ~(size * 512 - 1);
+  unsigned index = INDEX(*va, level), last = end - first < size * 512 ? (unsigned)((end - first + size - 1) / size) : 512;
+  while (index < last && !(table[index] & PTE_V))
+    index++;
+  if (!(index < last && INDEX(*va, level) == index))
+    *va = first + index * size;
+}
+
+static bool is_table(pte_t pte) {
+  return (pte & (PTE_V | LEAF)) == PTE_V;
+}
+
 /* The next valid leaf in [*va, end) but for the window's, with *va at it; NULL when there is none or steps are used up.
- * Holes are skipped a table at a time. */
+ * Holes are skipped a table at a time, which counts as a step too. */
 static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, unsigned *steps) {
-  for (; *va < end && *steps; --*steps) {
-    pte_t top = task->root[INDEX(*va, 2)], middle = 0;
-    if (top & PTE_V)
-      middle = table_at(top)[INDEX(*va, 1)];
-    if ((middle & (PTE_V | LEAF)) != PTE_V) {
-      uint64_t size = top & PTE_V ? Q_BLOCK_SIZE : 1ul << 30;
-      *va = MIN((*va | (size - 1)) + 1, end);
+  while (*va < end && *steps) {
+    --*steps;
+    pte_t top = task->root[INDEX(*va, 2)], middle = top & PTE_V ? table_at(top)[INDEX(*va, 1)] : 0;
+    if (!is_table(middle)) {
+      if (middle & PTE_V)
+        *va = (*va | (Q_BLOCK_SIZE - 1)) + 1; /* a block of the window */
+      else
+        skip_holes(top & PTE_V ? table_at(top) : task->root, top & PTE_V ? 1 : 2, va, end);
       continue;
     }
     pte_t *slot = &table_at(middle)[INDEX(*va, 0)];
-    if (*slot & PTE_V && !(*slot & PTE_WINDOW)) {
-      --*steps;
+    if (*slot & PTE_V && !(*slot & PTE_WINDOW))
       return slot;
-    }
-    *va += Q_PAGE_SIZE;
+    if (*slot & PTE_V)
+      *va += Q_PAGE_SIZE;
+    else
+      skip_holes(table_at(middle), 0, va, end);
   }
+  *va = MIN(*va, end);
   return NULL;
 }
 
@@ -265,7 +278,7 @@ static void map_page(struct task *task, uva_t va, pa_t pa, unsigned prot, bool d
   kernel.info.mapped++;
 }
 
-int vm_map(struct pager *pager, struct task *task, const struct mapping *m) {
+static __attribute__((noinline)) int map_slow(struct pager *pager, struct task *task, const struct mapping *m) {
   int error = check_map(pager, task, m);
   if (error)
     return error;
@@ -285,6 +298,35 @@ int vm_map(struct pager *pager, struct task *task, const struct mapping *m) {
   if (prot & Q_PROT_EXECUTE)
     fence_code(); /* what the pager wrote through its window */
   return 0;
+}
+
+/* One page of plain memory where a table is at hand and nothing is mapped, which is what nearly every fault's answer asks
+ * for: all of the checks of check_map() in a form that needs no loop. False: not such a case, and nothing was done. */
+static inline bool map_common(struct pager *pager, struct task *task, const struct mapping *m) {
+  uint64_t offset = m->frame_prot - kernel.ram_base, prot = m->frame_prot & (Q_PAGE_SIZE - 1);
+  pte_t *slot = &task->leaf[INDEX(m->va, 0)];
+  if (m->va >> 21 != task->leaf_tag || m->va % Q_PAGE_SIZE || m->pages != 1 || m->expected ||
+      offset >> Q_PAGE_SHIFT >= kernel.frame_count || (prot & ~Q_PROT_WRITE) != Q_PROT_READ || *slot || task->window)
+    return false;
+  struct frame *frame = &kernel.frames[offset >> Q_PAGE_SHIFT];
+  bool write = prot & Q_PROT_WRITE;
+  if (task->pager != pager || frame->owner != pager->number || frame->kind != FRAME_USER ||
+      frame->flags & (FRAME_BUSY | (write ? FRAME_EXECUTABLE : 0)))
+    return false;
+  table_frame(slot)->count++;
+  set_pte(task, slot, pte_make(m->frame_prot - prot, prot << 1 | PTE_V | PTE_U | PTE_A | (write && m->va == m->written ? PTE_D : 0)),
+          m->va);
+  fence(task, m->va);
+  frame->count++;
+  frame->flags |= write ? FRAME_WRITABLE : 0;
+  kernel.info.mapped++;
+  return true;
+}
+
+int vm_map(struct pager *pager, struct task *task, const struct mapping *m) {
+  if (__builtin_expect(map_common(pager, task, m), 1))
+    return 0;
+  return map_slow(pager, task, m);
 }
 
 /* ---- Looking up -------------------------------------------------------------------------------------------------- */
@@ -323,7 +365,7 @@ void *vm_resolve(struct task *task, uva_t va, unsigned kind) {
 }
 
 /* ---- Ranges: bounded work; the range says what remains --------------------------------------------------------------- */
-#define STEPS 192
+#define STEPS 96
 #define REMOVAL 5 /* what removing a page costs beside looking at it, in steps */
 
 static pte_t remove_leaf(struct task *task, pte_t *slot, uva_t va, unsigned *steps) {

@@ -39,7 +39,6 @@ struct harvest {
 
 int vm_create(struct task *task);
 bool vm_destroy(struct task *task); /* false: bounded work was done, call again */
-void vm_switch(struct task *task);  /* makes its address space the hart's */
 void vm_kernel(void);               /* the hart runs nobody's */
 int vm_map(struct pager *pager, struct task *task, const struct mapping *mapping);
 /* The byte's address in the kernel's view if the task may access it so (Q_FAULT_*), with its accessed and dirty bits set

@@ -96,7 +96,6 @@ void image_fill(const struct segment *segment, uint64_t page, void *to) {
   uint64_t start = page > segment->vaddr ? page : segment->vaddr;
   uint64_t end = segment->vaddr + segment->bytes;
   end = end < page + Q_PAGE_SIZE ? end : page + Q_PAGE_SIZE;
-  memset(to, 0, Q_PAGE_SIZE);
   if (start < end)
     memcpy((char *)to + (start - page), segment->data + (start - segment->vaddr), end - start);
 }

@@ -30,5 +30,5 @@ struct image {
 void image_read(struct image *image, const char *name, const void *file, size_t bytes, uint32_t **memory);
 /* Bytes of cache that all read-only pages of an executable need at most, however malformed it is. */
 size_t image_cache_bytes(size_t file_bytes);
-void image_fill(const struct segment *segment, uint64_t page, void *to); /* the whole page: file bytes and zeros */
+void image_fill(const struct segment *segment, uint64_t page, void *to); /* the file's bytes, into a zeroed page */
 #endif

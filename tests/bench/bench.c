@@ -22,6 +22,7 @@ void trace_end(unsigned index) {
 }
 
 static uint64_t overhead, samples[ITERATIONS];
+static int iterations = ITERATIONS; /* 1 when only the trace is wanted */
 static unsigned index_of_next;
 
 static int compare(const void *a, const void *b) {
@@ -30,11 +31,11 @@ static int compare(const void *a, const void *b) {
 }
 
 static uint64_t report(const char *name, uint64_t lost) {
-  qsort(samples, ITERATIONS, sizeof *samples, compare);
-  uint64_t median = samples[ITERATIONS / 2] - lost;
+  qsort(samples, (size_t)iterations, sizeof *samples, compare);
+  uint64_t median = samples[iterations / 2] - lost;
   printf("# bench {\"name\": \"%s\", \"median\": %lu, \"min\": %lu, \"max\": %lu, \"n\": %d, \"index\": %u}\n", name,
-         (unsigned long)median, (unsigned long)(samples[0] - lost), (unsigned long)(samples[ITERATIONS - 1] - lost),
-         ITERATIONS, index_of_next);
+         (unsigned long)median, (unsigned long)(samples[0] - lost), (unsigned long)(samples[iterations - 1] - lost),
+         iterations, index_of_next);
   return median;
 }
 
@@ -46,14 +47,14 @@ static void once(const char *name, uint64_t value) {
 #define MEASURE(name, prepare, operation)                                                                            \
   do {                                                                                                               \
     index_of_next++;                                                                                                 \
-    for (int i_ = -WARM_UP; i_ < ITERATIONS; i_++) {                                                                 \
+    for (int i_ = -WARM_UP; i_ < iterations; i_++) {                                                                 \
       prepare;                                                                                                       \
-      if (i_ == ITERATIONS - 1)                                                                                      \
+      if (i_ == iterations - 1)                                                                                      \
         trace_begin(index_of_next);                                                                                  \
       uint64_t start_ = q_instret();                                                                                 \
       operation;                                                                                                     \
       uint64_t end_ = q_instret();                                                                                   \
-      if (i_ == ITERATIONS - 1)                                                                                      \
+      if (i_ == iterations - 1)                                                                                      \
         trace_end(index_of_next);                                                                                    \
       samples[i_ < 0 ? 0 : i_] = end_ - start_;                                                                      \
     }                                                                                                                \
@@ -61,7 +62,7 @@ static void once(const char *name, uint64_t value) {
   } while (0)
 
 static void measure_overhead(void) {
-  for (unsigned i = 0; i < ITERATIONS; i++) {
+  for (int i = 0; i < iterations; i++) {
     uint64_t start = q_instret();
     samples[i] = q_instret() - start;
   }
@@ -108,7 +109,7 @@ static void faults(void) {
   MEASURE("fault_ready_frame", at += PAGE, *at = 1);
   uint64_t frames = system.free;
   CHECK_EQ(p_system_stats(0, &system), 0);
-  CHECK(frames - system.free >= ITERATIONS + WARM_UP);
+  CHECK(frames - system.free >= (uint64_t)iterations + WARM_UP);
   /* Those frames come back used, so that the next ones must be zeroed; what is still ready is used up first. */
   sbrk(-(ITERATIONS + WARM_UP + 1) * PAGE);
   volatile char *rest = sbrk(2048 * PAGE);
@@ -126,14 +127,14 @@ static void breaks(void) {
   char *keep = sbrk(PAGE), *page = sbrk(0);
   keep[0] = 1;
   MEASURE("sbrk_lazy_4096", , p_sbrk_bytes(PAGE, 0));
-  p_sbrk_bytes(-(ITERATIONS + WARM_UP) * PAGE, 0);
+  p_sbrk_bytes(-(iterations + WARM_UP) * PAGE, 0);
   page = (char *)(((uint64_t)sbrk(PAGE) + PAGE - 1) & ~(PAGE - 1ul));
   keep = page - 1;
   *keep = 1; /* the table of the page that comes and goes stays */
   MEASURE("give_back_resident_page", (p_sbrk_bytes(PAGE, 0), *(volatile char *)(page + 8) = 1),
           p_sbrk_bytes(-PAGE, 0));
   MEASURE("sbrk_populate_4096", p_sbrk_bytes(0, 0), p_sbrk_bytes(PAGE, P_SBRK_POPULATE));
-  p_sbrk_bytes(-(ITERATIONS + WARM_UP + 2) * PAGE, 0);
+  p_sbrk_bytes(-(iterations + WARM_UP + 2) * PAGE, 0);
 }
 
 static void programs(void) {
@@ -161,9 +162,10 @@ static const struct test tests[] = {
 };
 
 int main(int argc, char **argv) {
-  (void)argv;
-  if (argc > 1)
+  if (argc > 1 && !strcmp(argv[1], "serve"))
     return serve();
+  if (argc > 1)
+    iterations = 1;
   at_start = q_instret();
   return TAP_RUN("bench", tests);
 }

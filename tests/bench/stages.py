@@ -34,7 +34,7 @@ def traced(build, command_extra):
         os.mkfifo(fifo)
         command = ["qemu-system-riscv64", "-machine", "virt", "-m", "256M", "-nographic", "-no-reboot", "-icount",
                    "shift=0,sleep=off", "-kernel", f"{build}/kernel/quire.bin", "-initrd", f"{build}/tests/bench.cpio",
-                   "-append", "run=bench", "-singlestep", "-d", "exec,nochain", "-D", str(fifo)] + command_extra
+                   "-append", "run=bench:trace", "-singlestep", "-d", "exec,nochain", "-D", str(fifo)] + command_extra
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as qemu:
             with open(fifo, encoding="ascii", errors="replace") as lines:
                 for line in lines:

@@ -133,7 +133,25 @@ static void one_page_at_once(void) {
   sbrk(-201 * 4096);
 }
 
+static void ender(void *argument) {
+  finished++;
+  q_handle_destroy(((struct p_thread *)argument)->handle);
+  finished = 100;
+}
+
+static void ends_itself(void) {
+  struct p_thread thread;
+  finished = 0;
+  CHECK_EQ(p_thread_start(&thread, ender, &thread, Q_PRIORITY_PROGRAM), 0);
+  for (unsigned i = 0; i < 10; i++)
+    q_yield();
+  CHECK_EQ(finished, 1);
+  CHECK_EQ(q_handle_destroy(thread.handle), -Q_E_HANDLE);
+  free(thread.memory);
+}
+
 static const struct test tests[] = {
+    {"a thread ends itself", ends_itself},
     {"threads that never give way share the time", round_robin},
     {"a lower priority waits", lower_waits},
     {"sleepers wake in order", sleepers_wake_in_order},

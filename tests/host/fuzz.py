@@ -1,10 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""fuzz.py FUZZER RUNS: runs a libFuzzer target from a fixed seed, over good inputs made here; the same on every run."""
+"""fuzz.py FUZZER RUNS: runs a libFuzzer target from a fixed seed, over good inputs made here; the same on every run.
+
+With QUIRE_FULL in the environment it runs FULL times as often.
+"""
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+
+FULL = 20
 
 
 def seeds(folder):
@@ -20,6 +27,7 @@ def seeds(folder):
 def main():
     """The fuzzer's own exit status."""
     fuzzer, runs = sys.argv[1:]
+    runs = int(runs) * (FULL if os.environ.get("QUIRE_FULL") else 1)
     with tempfile.TemporaryDirectory() as name:
         corpus = Path(name) / "corpus"
         corpus.mkdir()
