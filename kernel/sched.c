@@ -150,6 +150,7 @@ static void idle(struct hart *hart) {
   kernel_unlock();
   __asm__ volatile("wfi");
   kernel_lock_take();
+  hart->entered = csr_read(instret); /* interrupts were welcome until now */
   uint64_t pending = csr_read(sip);
   if (pending & SIE_TIMER)
     timer_interrupt();

@@ -484,6 +484,8 @@ static struct ret machine_op_off(word a0, word a1, word status) {
   int error;
   if (!handle_check(a0, OBJECT_MACHINE, Q_RIGHT_POWER, &error))
     return fail(error);
+  if (kernel.info.irq_off_max)
+    print("quire: interrupts were off for at most %ld instructions\n", kernel.info.irq_off_max);
   print("quire: off, status %ld\n", status);
   machine_off(status != 0);
 }

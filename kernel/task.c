@@ -45,13 +45,16 @@ struct thread *thread_create(struct task *task, unsigned priority) {
 }
 
 /* ---- The end of a thread ----------------------------------------------------------------------------------------- */
-static void task_free_pages(struct task *task) {
-  while (task->pages) {
+static bool task_free_pages(struct task *task) {
+  for (unsigned budget = 8; task->pages; budget--) {
+    if (!budget)
+      return false;
     struct page_header *page = task->pages;
     task->pages = page->next;
     page_free(page);
   }
   page_free(task);
+  return true;
 }
 
 static void slot_clear(struct thread *thread) {
@@ -63,7 +66,8 @@ static void slot_clear(struct thread *thread) {
   }
   memset(thread, 0, sizeof *thread);
   if (--task->threads == 0 && task->orphan)
-    task_free_pages(task);
+    while (!task_free_pages(task)) /* a task that was destroyed: no call is there to be restarted */
+      ;
 }
 
 void zombie_told(struct thread *thread) {
@@ -182,14 +186,18 @@ bool task_destroy(struct task *task) {
   handle_void(&task->supervisor);
   if (task->received && !wait_sweep(task, NULL, &task->cursor))
     return false;
-  if ((task->root && !vm_destroy(task)) || !object_void_handles(&task->object))
+  if (task->root) {
+    vm_destroy(task);
     return false;
-  task_unlink(task);
-  kernel.info.tasks--;
-  task->orphan = true;
-  if (!task->threads)
-    task_free_pages(task);
-  return true;
+  }
+  if (!object_void_handles(&task->object))
+    return false;
+  if (!task->orphan) {
+    task_unlink(task);
+    kernel.info.tasks--;
+    task->orphan = true;
+  }
+  return task->threads || task_free_pages(task);
 }
 
 /* ---- Pager objects ----------------------------------------------------------------------------------------------- */

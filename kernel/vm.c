@@ -159,14 +159,15 @@ static void tables_trim(struct task *task, uva_t va) {
     table_free(task, top);
 }
 
-/* Moves *va on to the next page of which the table of that level has a valid entry, or to the table's end, or to `end`. */
-static void skip_holes(const pte_t *table, unsigned level, uva_t *va, uva_t end) {
+/* Moves *va on to the next page of which the table of that level has a valid entry, or to the table's end, or to `end`.
+ * What it costs, in steps. */
+static unsigned skip_holes(const pte_t *table, unsigned level, uva_t *va, uva_t end) {
   uint64_t size = 1ul << (12 + 9 * level), first = *va & ~(size * 512 - 1);
-  unsigned index = INDEX(*va, level), last = end - first < size * 512 ? (unsigned)((end - first + size - 1) / size) : 512;
+  unsigned from = INDEX(*va, level), index = from, last = end - first < size * 512 ? (unsigned)((end - first + size - 1) / size) : 512;
   while (index < last && !(table[index] & PTE_V))
     index++;
-  if (!(index < last && INDEX(*va, level) == index))
-    *va = first + index * size;
+  *va = first + index * size;
+  return (index - from) / 8;
 }
 
 static bool is_table(pte_t pte) {
@@ -176,23 +177,20 @@ static bool is_table(pte_t pte) {
 /* The next valid leaf in [*va, end) but for the window's, with *va at it; NULL when there is none or steps are used up.
  * Holes are skipped a table at a time, which counts as a step too. */
 static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, unsigned *steps) {
-  while (*va < end && *steps) {
-    --*steps;
+  for (unsigned cost = 1; *va < end && *steps; cost = 1) {
     pte_t top = task->root[INDEX(*va, 2)], middle = top & PTE_V ? table_at(top)[INDEX(*va, 1)] : 0;
-    if (!is_table(middle)) {
-      if (middle & PTE_V)
-        *va = (*va | (Q_BLOCK_SIZE - 1)) + 1; /* a block of the window */
-      else
-        skip_holes(top & PTE_V ? table_at(top) : task->root, top & PTE_V ? 1 : 2, va, end);
-      continue;
-    }
-    pte_t *slot = &table_at(middle)[INDEX(*va, 0)];
-    if (*slot & PTE_V && !(*slot & PTE_WINDOW))
+    pte_t *slot = is_table(middle) ? &table_at(middle)[INDEX(*va, 0)] : &middle;
+    if (slot != &middle && *slot & PTE_V && !(*slot & PTE_WINDOW)) {
+      --*steps;
       return slot;
-    if (*slot & PTE_V)
-      *va += Q_PAGE_SIZE;
+    }
+    if (*slot & PTE_V) /* of the window: a page, or a whole block */
+      *va = slot == &middle ? (*va | (Q_BLOCK_SIZE - 1)) + 1 : *va + Q_PAGE_SIZE;
+    else if (slot != &middle)
+      cost += skip_holes(table_at(middle), 0, va, end);
     else
-      skip_holes(table_at(middle), 0, va, end);
+      cost += skip_holes(top & PTE_V ? table_at(top) : task->root, top & PTE_V ? 1 : 2, va, end);
+    *steps -= MIN(*steps, cost);
   }
   *va = MIN(*va, end);
   return NULL;
@@ -365,8 +363,8 @@ void *vm_resolve(struct task *task, uva_t va, unsigned kind) {
 }
 
 /* ---- Ranges: bounded work; the range says what remains --------------------------------------------------------------- */
-#define STEPS 96
-#define REMOVAL 5 /* what removing a page costs beside looking at it, in steps */
+#define STEPS 160 /* of some 25 instructions, three times that in builds with checks */
+#define REMOVAL 8 /* what removing a page costs beside looking at it, in steps */
 
 static pte_t remove_leaf(struct task *task, pte_t *slot, uva_t va, unsigned *steps) {
   pte_t old = *slot;

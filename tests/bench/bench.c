@@ -148,7 +148,6 @@ static void whole_system(void) {
   CHECK_EQ(p_system_stats(P_SYSTEM_DROP, &system), 0);
   once("boot_to_first_user_instruction", info.boot_instructions);
   once("memory_in_use_kib", 4 * (info.ram_frames - system.free - info.donated_free));
-  once("irq_off_max", info.irq_off_max);
 }
 
 static uint64_t at_start;

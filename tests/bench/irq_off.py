@@ -1,0 +1,27 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""irq_off.py BUILD: the longest stretch of instructions with interrupts off, for each guest test and the benchmark."""
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import judge  # noqa: E402
+
+
+def main():
+    """Exit status 1 if one is over the 20,000 that the design allows."""
+    build, worst = sys.argv[1], 0
+    boots = [(name, "tests.cpio", f"run=t_{name}") for name in ("sbrk", "refuse", "memory", "copy", "ipc", "thread")]
+    for name, image, append in boots + [("kernel", "kernel.cpio", ""), ("bench", "bench.cpio", "run=bench")]:
+        output = judge.boot(judge.parser().parse_args(["--kernel", f"{build}/kernel/quire.bin", "--initrd",
+                                                       f"{build}/tests/{image}", "--append", append]))
+        judge.judge(output)
+        longest = int(re.search(rb"quire: interrupts were off for at most (\d+) instructions", output)[1])
+        worst = max(worst, longest)
+        print(f"{name:10} {longest:8,}")
+    return int(worst > 20000)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
