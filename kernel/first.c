@@ -2,26 +2,10 @@
 /* Loads the first program: every page of it mapped, since nobody could answer its faults. After it has started the kernel
  * loads nothing any more. */
 #include "boot.h"
+#include "elf.h"
 
 #define FIRST_STACK (64 * 1024)
 #define FIRST_TOP (Q_USER_TOP - Q_PAGE_SIZE)
-#define PF_X 1
-#define PF_W 2
-
-struct elf_header {
-  uint8_t ident[16];
-  uint16_t type, machine;
-  uint32_t version;
-  uint64_t entry, phoff, shoff;
-  uint32_t flags;
-  uint16_t ehsize, phentsize, phnum;
-};
-
-struct elf_segment {
-  uint32_t type, flags;
-  uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-
 static struct pager *owner;
 static struct task *task;
 static uint64_t next_frame; /* number of the first that is not looked at yet */
@@ -68,12 +52,12 @@ static uint64_t load_elf(const struct cpio_file *file) {
   if (file->bytes < sizeof h)
     refuse("", "pager: not an ELF executable for this machine");
   memcpy(&h, file->data, sizeof h);
-  if (memcmp(h.ident, "\177ELF\2\1\1", 7) || h.type != 2 || h.machine != 243 || h.phentsize != sizeof s ||
+  if (memcmp(h.ident, "\177ELF\2\1\1", 7) || h.type != ET_EXEC || h.machine != EM_RISCV || h.phentsize != sizeof s ||
       h.phoff > file->bytes || h.phnum * sizeof s > file->bytes - h.phoff)
     refuse("", "pager: not an ELF executable for this machine");
   for (unsigned i = 0; i < h.phnum; i++) {
     memcpy(&s, (const char *)file->data + h.phoff + i * sizeof s, sizeof s);
-    if (s.type == 1 && s.memsz)
+    if (s.type == PT_LOAD && s.memsz)
       load_segment(file, &s);
   }
   return h.entry;

@@ -74,11 +74,11 @@ static pa_t find_arena(pa_t from, uint64_t bytes, pa_t tree, uint64_t tree_bytes
 }
 
 static void set_frames(pa_t base, pa_t end, enum frame_kind kind, uint16_t owner, uint8_t flags) {
-  for (pa_t pa = base & ~(Q_PAGE_SIZE - 1ul); pa < end; pa += Q_PAGE_SIZE) {
-    struct frame *frame = frame_of(pa);
-    if (frame)
-      *frame = (struct frame){.owner = owner, .kind = kind, .flags = flags};
-  }
+  struct frame value = {.owner = owner, .kind = kind, .flags = flags};
+  pa_t first = MAX(base & ~(Q_PAGE_SIZE - 1ul), kernel.ram_base), last = MIN(end, kernel.ram_end);
+  if (first < last)
+    for (struct frame *frame = frame_of(first); frame <= frame_of(last - 1); frame++)
+      *frame = value;
 }
 
 /* Everything is the first pager's, but for what the firmware, the tree and the kernel hold. */

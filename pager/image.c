@@ -6,28 +6,11 @@
 
 #include <string.h>
 
+#include "elf.h"
+
 #define IMAGE_END 0x40000000ul /* segments lie below; the heap may go on from there */
-#define PT_LOAD 1
-#define PF_X 1
-#define PF_W 2
-#define MACHINE_RISCV 243
-
-struct elf_header {
-  uint8_t ident[16];
-  uint16_t type, machine;
-  uint32_t version;
-  uint64_t entry, phoff, shoff;
-  uint32_t flags;
-  uint16_t ehsize, phentsize, phnum;
-};
-
-struct elf_segment {
-  uint32_t type, flags;
-  uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-
 static bool header_good(const struct elf_header *h, size_t bytes) {
-  return !memcmp(h->ident, "\177ELF\2\1\1", 7) && h->type == 2 && h->machine == MACHINE_RISCV &&
+  return !memcmp(h->ident, "\177ELF\2\1\1", 7) && h->type == ET_EXEC && h->machine == EM_RISCV &&
          h->phentsize == sizeof(struct elf_segment) && h->phoff <= bytes &&
          h->phnum <= (bytes - h->phoff) / sizeof(struct elf_segment);
 }

@@ -81,9 +81,9 @@ def main():
     """Exit status 0 if all were refused."""
     failed = 0
     with tempfile.TemporaryDirectory() as name:
-        todo = list(cases(Path(name), Path(sys.argv[2]).read_bytes()))
-        print(f"1..{len(todo)}")
-        for number, (what, initrd, extra, expected) in enumerate(todo, 1):
+        attempts = list(cases(Path(name), Path(sys.argv[2]).read_bytes()))
+        print(f"1..{len(attempts)}")
+        for number, (what, initrd, extra, expected) in enumerate(attempts, 1):
             why = attempt(sys.argv[1], initrd, extra, expected)
             failed += why is not None
             print(f"{'not ok' if why else 'ok'} {number} - {what}" + (f"\n# {why}" if why else ""))

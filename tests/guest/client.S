@@ -3,7 +3,7 @@
 # stores there, then calls handle 1 with label 1 and the address as word, for ever.
 .section .rodata
 .balign 8
-.globl client_start, client_end, client_illegal, client_call_buffer, client_after
+.globl client_start, client_end, client_illegal, client_call_buffer, client_after, client_receive
 client_start:
   beqz a0, 1f
   sd a0, (a0)
@@ -38,5 +38,13 @@ client_call_buffer: # a0: a readable buffer of 64 bytes
   li t4, 0
   li a7, 1
   ecall
+  j client_start
+client_receive: # takes one message from handle 2, and says so
+  li a0, 2
+  li a6, 0
+  li t0, 0
+  li a7, 2
+  ecall
+  li a0, 0
   j client_start
 client_end:

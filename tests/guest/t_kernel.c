@@ -11,7 +11,7 @@
 #define RW (Q_PROT_READ | Q_PROT_WRITE)
 #define RX (Q_PROT_READ | Q_PROT_EXECUTE)
 
-extern const char client_start[], client_end[], client_illegal[], client_call_buffer[], client_after[];
+extern const char client_start[], client_end[], client_illegal[], client_call_buffer[], client_after[], client_receive[];
 _Noreturn void pager_main(const struct q_boot *info);
 
 static const struct q_boot *boot;
@@ -292,6 +292,38 @@ static void grants(void) {
   CHECK_EQ(q_handle_destroy(other), 0);
 }
 
+/* A pager's server takes a fault and dies: the fault is the pager object's, and whoever receives next gets it. */
+static void faults_outlive_the_server(void) {
+  q_handle other, endpoint, victim, there, victim_thread;
+  uint64_t base = (frames + 2 * Q_BLOCK_SIZE) & ~(Q_BLOCK_SIZE - 1ul), frame = base + Q_BLOCK_SIZE, block;
+  CHECK_EQ(q_pager_create(boot->pager, &other, &endpoint), 0);
+  memcpy(window(frame), client_start, (size_t)(client_end - client_start));
+  CHECK_EQ(q_pager_grant(boot->pager, other, base), 0);
+  CHECK_EQ(q_pager_grant(boot->pager, other, frame), 0);
+  CHECK_EQ(q_pager_donate(other, base), 0);
+  make_client(1);
+  CHECK_EQ(q_task_give(task, endpoint, Q_RIGHT_RECV, 0, &there), 0);
+  CHECK_EQ(there, 2);
+  run(client_receive, 0);
+  CHECK_EQ(q_task_create(other, 5, 0, &victim), 0);
+  CHECK_EQ(q_task_give(victim, boot->endpoint, Q_RIGHT_SEND, 5, &there), 0);
+  CHECK_EQ(q_map(other, victim, CODE, frame | RX, 1, 0), 0);
+  CHECK_EQ(q_thread_create(victim, 3, &victim_thread), 0);
+  CHECK_EQ(q_thread_start(victim_thread, CODE, 0, DATA_PAGE), 0);
+  struct q_received took = receive(), m;
+  CHECK(took.kind == Q_MSG_CALL && took.badge == 1); /* the server holds the fault */
+  destroy_client();
+  q_recv(endpoint, &m);
+  CHECK(m.kind == Q_MSG_FAULT && m.badge == 5 && m.word[0] == DATA_PAGE);
+  CHECK_EQ(answer(m.token, Q_REPLY_MAP, DATA_PAGE, (frame + 4096) | RW, 1, 0), 0);
+  expect_call(DATA_PAGE);
+  CHECK_EQ(q_handle_destroy(victim), 0);
+  CHECK_EQ(q_pager_reclaim(other, &block), 0);
+  CHECK_EQ(q_pager_grant(other, boot->pager, block), 0);
+  CHECK_EQ(q_pager_grant(other, boot->pager, frame), 0);
+  CHECK_EQ(q_handle_destroy(other), 0);
+}
+
 /* One client's page never comes; the others are served; then the first is ended, and then another gets its page late. */
 static void slow_client(void) {
   char data[64];
@@ -403,6 +435,7 @@ static const struct test tests[] = {
     {"donated memory comes back scrubbed", donation},
     {"kernel memory runs out", kernel_memory_runs_out},
     {"grants, and what is taken back", grants},
+    {"faults outlive the server that took them", faults_outlive_the_server},
     {"a page that does not come delays one client", slow_client},
     {"a refused copy fails one request", refused_copy},
     {"wrong arguments", wrong_arguments},
