@@ -10,10 +10,14 @@ static struct pager *owner;
 static struct task *task;
 static uint64_t next_frame; /* number of the first that is not looked at yet */
 
+static bool unused(const struct frame *frame) {
+  return frame->kind == FRAME_USER && !(frame->flags & FRAME_BUSY);
+}
+
 static pa_t take_frame(void) {
   for (; next_frame < kernel.frame_count; next_frame++) {
     struct frame *frame = &kernel.frames[next_frame];
-    if (frame->kind == FRAME_USER && !(frame->flags & FRAME_BUSY)) {
+    if (unused(frame)) {
       next_frame++;
       memset(pa_to_va(frame_pa(frame)), 0, Q_PAGE_SIZE);
       return frame_pa(frame);
@@ -72,18 +76,17 @@ static q_handle give(struct object *object, unsigned rights, uint64_t badge) {
 
 /* Runs of frames that hold nothing; what does not fit the list stays owned and unused. */
 static void list_free(struct q_boot *boot) {
-  for (uint64_t i = next_frame; i < kernel.frame_count; i++) {
-    struct frame *frame = &kernel.frames[i];
-    if (frame->kind != FRAME_USER || frame->flags & FRAME_BUSY)
-      continue;
-    struct q_range *last = boot->free_count ? &boot->free[boot->free_count - 1] : NULL;
-    if (last && last->base + last->bytes == frame_pa(frame))
-      last->bytes += Q_PAGE_SIZE;
-    else if (boot->free_count < Q_BOOT_RANGES)
-      boot->free[boot->free_count++] = (struct q_range){frame_pa(frame), Q_PAGE_SIZE};
+  struct frame *end = kernel.frames + kernel.frame_count, *run = kernel.frames + next_frame;
+  while (run < end && boot->free_count < Q_BOOT_RANGES) {
+    struct frame *frame = run;
+    while (frame < end && unused(frame))
+      frame++;
+    if (frame > run)
+      boot->free[boot->free_count++] = (struct q_range){frame_pa(run), (uint64_t)(frame - run) * Q_PAGE_SIZE};
+    while (frame < end && !unused(frame))
+      frame++;
+    run = frame;
   }
-  for (uint64_t i = 0; i < kernel.frame_count; i++)
-    kernel.frames[i].flags &= (uint8_t)~FRAME_BUSY;
 }
 
 static void fill_boot(struct q_boot *boot, const struct machine *board, struct thread *thread) {
@@ -102,6 +105,8 @@ static void fill_boot(struct q_boot *boot, const struct machine *board, struct t
   boot->thread = give(&thread->object, Q_RIGHT_ALL, 0);
   memcpy(boot->arguments, board->bootargs, MIN(strlen(board->bootargs), sizeof boot->arguments - 1));
   list_free(boot);
+  for (pa_t pa = board->initrd & ~(Q_PAGE_SIZE - 1ul); pa < board->initrd_end; pa += Q_PAGE_SIZE)
+    frame_of(pa)->flags = 0; /* it is the pager's from here on, like any other frame */
 }
 
 struct thread *load_first(struct pager *pager, const struct cpio_file *file, const struct machine *board) {

@@ -77,8 +77,15 @@ static void set_frames(pa_t base, pa_t end, enum frame_kind kind, uint16_t owner
   struct frame value = {.owner = owner, .kind = kind, .flags = flags};
   pa_t first = MAX(base & ~(Q_PAGE_SIZE - 1ul), kernel.ram_base), last = MIN(end, kernel.ram_end);
   if (first < last)
-    for (struct frame *frame = frame_of(first); frame <= frame_of(last - 1); frame++)
+    for (struct frame *frame = frame_of(first), *stop = frame_of(last - 1); frame <= stop; frame++)
       *frame = value;
+}
+
+static uint64_t count_kind(enum frame_kind kind) {
+  uint64_t count = 0;
+  for (const struct frame *frame = kernel.frames, *end = frame + kernel.frame_count; frame < end; frame++)
+    count += frame->kind == kind;
+  return count;
 }
 
 /* Everything is the first pager's, but for what the firmware, the tree and the kernel hold. */
@@ -88,8 +95,7 @@ static void fill_frame_table(pa_t tree, uint64_t tree_bytes, pa_t image, pa_t ar
   for (unsigned i = 0; i < board.memories; i++)
     set_frames(ALIGN_UP(board.memory[i].base, Q_PAGE_SIZE), (board.memory[i].base + board.memory[i].bytes) & ~0xffful,
                FRAME_USER, 1, 0);
-  for (uint64_t i = 0; i < kernel.frame_count; i++)
-    kernel.ram_frames += kernel.frames[i].kind == FRAME_USER;
+  kernel.ram_frames = count_kind(FRAME_USER);
   for (unsigned i = 0; i < board.reserves; i++)
     set_frames(board.reserved[i].base, board.reserved[i].base + board.reserved[i].bytes, FRAME_RESERVED, 0, 0);
   set_frames(tree, tree + tree_bytes, FRAME_RESERVED, 0, 0);
@@ -189,10 +195,8 @@ static struct pager *first_pager(void) {
 static void count_frames(struct pager *pager) {
   struct q_info *info = &kernel.info;
   info->ram_frames = kernel.ram_frames;
-  for (uint64_t i = 0; i < kernel.frame_count; i++)
-    pager->owned += kernel.frames[i].kind == FRAME_USER;
-  for (uint64_t i = 0; i < kernel.frame_count; i++)
-    info->kernel_frames += kernel.frames[i].kind == FRAME_KERNEL;
+  pager->owned = count_kind(FRAME_USER);
+  info->kernel_frames = count_kind(FRAME_KERNEL);
   info->reserved_frames = kernel.ram_frames - pager->owned - pager->donated - info->kernel_frames;
   memcpy(info->version, QUIRE_VERSION, MIN(sizeof QUIRE_VERSION, sizeof info->version - 1));
 }

@@ -16,12 +16,13 @@ static uint64_t link_bytes(uint64_t count) {
 
 uint64_t frames_memory(uint64_t ram_bytes) {
   uint64_t count = ram_bytes >> Q_PAGE_SHIFT, blocks = (count + BLOCK_FRAMES - 1) / BLOCK_FRAMES;
-  return link_bytes(count) + count + blocks * sizeof(uint16_t) + 8;
+  return link_bytes(count) + count + blocks * sizeof(uint16_t);
 }
 
 void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory) {
   uint64_t count = (ram_end - ram_base) >> Q_PAGE_SHIFT;
-  memset(memory, 0, frames_memory(ram_end - ram_base));
+  for (uint64_t at = 0; at < frames_memory(ram_end - ram_base); at += Q_PAGE_SIZE)
+    zero_page((char *)memory + at);
   frames = (struct frames){.window = window, .base = ram_base, .count = count, .virgin = count};
   frames.link = memory;
   frames.block_free = (uint16_t *)((char *)memory + link_bytes(count));
@@ -29,9 +30,12 @@ void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory
 }
 
 void frames_add(uint64_t base, uint64_t bytes) {
-  for (uint64_t n = frame_number(base), end = n + (bytes >> Q_PAGE_SHIFT); n < end; n++) {
-    frames.state[n] = STATE_VIRGIN;
-    frames.block_free[n / BLOCK_FRAMES]++;
+  for (uint64_t n = frame_number(base), end = n + (bytes >> Q_PAGE_SHIFT); n < end;) {
+    uint64_t stop = (n / BLOCK_FRAMES + 1) * BLOCK_FRAMES; /* the part that lies in one block */
+    stop = stop < end ? stop : end;
+    frames.block_free[n / BLOCK_FRAMES] = (uint16_t)(frames.block_free[n / BLOCK_FRAMES] + (stop - n));
+    memset(frames.state + n, STATE_VIRGIN, stop - n);
+    n = stop;
   }
   if (frame_number(base) < frames.virgin)
     frames.virgin = frame_number(base);

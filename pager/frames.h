@@ -34,7 +34,7 @@ struct frames {
 };
 extern struct frames frames;
 
-/* Bytes that frames_init() needs at `memory` for RAM of that size. */
+/* Bytes that frames_init() needs at `memory`, in whole pages, for RAM of that size. */
 uint64_t frames_memory(uint64_t ram_bytes);
 void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory);
 void frames_add(uint64_t base, uint64_t bytes); /* free ones, once, at boot */

@@ -67,8 +67,10 @@ static void take_over(void) {
   uint64_t ram = boot->ram_end - boot->ram_base;
   memcpy(ranges, boot->free, sizeof ranges);
   char *tables = claim(ranges, frames_memory(ram));
-  char *cache = claim(ranges, image_cache_bytes(boot->initrd_bytes) + IMAGES_MAX * SEGMENTS_MAX * 8);
-  memset(cache, 0, image_cache_bytes(boot->initrd_bytes) + IMAGES_MAX * SEGMENTS_MAX * 8);
+  uint64_t cache_bytes = image_cache_bytes(boot->initrd_bytes) + IMAGES_MAX * SEGMENTS_MAX * 8;
+  char *cache = claim(ranges, cache_bytes);
+  for (uint64_t at = 0; at < cache_bytes; at += Q_PAGE_SIZE)
+    zero_page(cache + at);
   frames_init((char *)Q_WINDOW, boot->ram_base, boot->ram_end, tables);
   for (unsigned i = 0; i < boot->free_count; i++)
     frames_add(ranges[i].base, ranges[i].bytes);

@@ -28,7 +28,7 @@ static struct model {
   struct page page[PAGES];
   uint64_t brk;
 } models[MODEL_SPACES];
-static char *ram, tables[1 << 14];
+static char *ram, tables[1 << 14] __attribute__((aligned(4096)));
 static unsigned fail_in;
 static int fail_with;
 
