@@ -245,7 +245,8 @@ static void copy_settled(struct thread *owner, int error) {
   struct wait *wait = &owner->wait[SLOT_CALL];
   if (!wait->copying)
     return;
-  ASSERT(wait->state == WAIT_HELD && !wait->queued);
+  ASSERT(wait->state == WAIT_HELD);
+  wait_unqueue(wait); /* a second copy may have begun before the server heard of the first */
   wait->copying = 0;
   wait->message = error ? Q_MSG_COPY_FAILED : Q_MSG_COPY_READY;
   wait->error = (uint8_t)error;

@@ -174,7 +174,7 @@ _Noreturn void schedule(void) {
     timer_arm(hart);
     thread_switch(thread);
   }
-  ASSERT(thread->state == THREAD_READY && !thread->task->stopped);
+  ASSERT(thread->state == THREAD_READY);
   resume();
 }
 

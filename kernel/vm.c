@@ -468,6 +468,8 @@ static int window_partial(struct task *task, const struct pager *pager, pa_t blo
     if (!leaf)
       return Q_E_NOMEM;
     pte_t *slot = &leaf[INDEX(Q_WINDOW + pa, 0)];
+    if (*slot && !(*slot & PTE_WINDOW))
+      return Q_E_EXISTS; /* the task has a page of its own there */
     if (!*slot)
       table_frame(slot)->count++;
     set_pte(task, slot, pte_make(pa, WINDOW_BITS), Q_WINDOW + pa);
@@ -481,6 +483,8 @@ static int window_whole(struct task *task, pa_t block) {
   if (!middle)
     return Q_E_NOMEM;
   pte_t *slot = &middle[INDEX(Q_WINDOW + block, 1)];
+  if (*slot && !(*slot & PTE_WINDOW))
+    return Q_E_EXISTS;
   if (!*slot)
     table_frame(slot)->count++;
   set_pte(task, slot, pte_make(block, WINDOW_BITS), Q_WINDOW + block);

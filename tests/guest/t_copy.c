@@ -148,6 +148,18 @@ static void replied_while_pending(void) {
   finish(id, m.token, 9); /* the message that would have come is gone with the call */
 }
 
+static void second_copy_before_the_first_is_heard_of(void) {
+  uint64_t id = start("read", "big", "0", "65536"), done;
+  struct q_received m = accept_call(), ready;
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, buffer, 10, &done), -Q_E_PENDING);
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 8192, buffer, 10, &done), -Q_E_PENDING);
+  q_recv(endpoint, &ready);
+  CHECK(ready.kind == Q_MSG_COPY_READY && ready.token == m.token);
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, buffer, 10, &done), 0);
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 8192, buffer, 10, &done), 0);
+  finish(id, m.token, 4);
+}
+
 /* The server is a child that takes the call, begins a copy from a page that is not there, and dies. */
 static void copier_dies(void) {
   q_handle gift;
@@ -217,6 +229,7 @@ static const struct test tests[] = {
     {"both sides fault; the server's own bad pointer", own_side},
     {"the owner is killed in the middle", owner_killed},
     {"a reply while a copy is pending", replied_while_pending},
+    {"a second copy before the first is heard of", second_copy_before_the_first_is_heard_of},
     {"the copier dies in the middle", copier_dies},
     {"no frames is an error for whoever asked", no_frames},
     {"bad pointers given to the kernel and the pager", bad_pointers_to_the_kernel},

@@ -150,7 +150,35 @@ static void ends_itself(void) {
   free(thread.memory);
 }
 
+/* A program of many threads is killed while they all want to run. */
+static void spin(void *argument) {
+  (void)argument;
+  for (;;)
+    __asm__ volatile("");
+}
+
+static int crowd(void) {
+  static struct p_thread many[30];
+  for (unsigned i = 0; i < 30; i++)
+    p_thread_start(&many[i], spin, NULL, 1 + i % 3);
+  for (;;)
+    q_yield();
+  return 0;
+}
+
+static void many_threads_killed(void) {
+  struct p_death death;
+  for (unsigned i = 0; i < 5; i++) {
+    uint64_t id = spawn(0, ARGV("t_thread", "crowd"));
+    q_sleep_until(q_time() + 300000 + i * 37777);
+    CHECK_EQ(p_kill_program(id), 0);
+    CHECK_EQ(p_wait_for(id, &death), id);
+    CHECK_EQ(death.reason, P_REASON_KILLED);
+  }
+}
+
 static const struct test tests[] = {
+    {"a program of 30 threads is killed", many_threads_killed},
     {"a thread ends itself", ends_itself},
     {"threads that never give way share the time", round_robin},
     {"a lower priority waits", lower_waits},
@@ -159,7 +187,10 @@ static const struct test tests[] = {
     {"threads fault on one page at once", one_page_at_once},
 };
 
-int main(void) {
+int main(int argc, char **argv) {
+  (void)argv;
+  if (argc > 1)
+    return crowd();
   free(malloc(300000)); /* the heap that threads' stacks come from is there before anything is counted */
   return TAP_RUN("thread", tests);
 }
