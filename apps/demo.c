@@ -93,8 +93,8 @@ static void sparse_gigabyte(void) {
   for (long i = 0; i < GIB / 8; i += 64 * PAGE / 8)
     bad += base[i] != ((uint64_t)i ^ 0x5a5a) || base[i + 1] != 0;
   uint64_t taken = resident() - own;
-  printf("  every 64th page written and read back: %lu wrong, %lu frames (%lu MiB) for 1024 MiB\n", (unsigned long)bad,
-         (unsigned long)taken, (unsigned long)(taken >> 8));
+  printf("  every 64th page written and read back: %lu wrong, %lu frames (%lu MiB) for 1024 MiB\n",
+         (unsigned long)bad, (unsigned long)taken, (unsigned long)(taken >> 8));
   expect(!bad && taken == GIB / PAGE / 64, "4096 frames, all values right");
   sbrk(-GIB);
   printf("  given back: frames held %lu\n", (unsigned long)resident());

@@ -15,7 +15,7 @@
 
 struct tree {
   const uint8_t *blob;
-  uint32_t structure, end;       /* offsets of the structure block */
+  uint32_t structure, end; /* offsets of the structure block */
   uint32_t strings, strings_end;
 };
 
@@ -243,8 +243,8 @@ static const char *read_ranges(const struct tree *t, const struct path *path, st
 static bool isa_has(const char *isa, const char *extension) {
   size_t length = strlen(extension);
   for (; *isa; isa++)
-    if (*isa == '_' && !memcmp(isa + 1, extension, strnlen(isa + 1, length)) &&
-        strnlen(isa + 1, length) == length && (isa[1 + length] == '_' || !isa[1 + length]))
+    if (*isa == '_' && !memcmp(isa + 1, extension, strnlen(isa + 1, length)) && strnlen(isa + 1, length) == length &&
+        (isa[1 + length] == '_' || !isa[1 + length]))
       return true;
   return false;
 }

@@ -26,11 +26,11 @@ struct machine {
   unsigned memories, reserves;
   struct fdt_hart hart[DEVICETREE_HARTS];
   unsigned harts;
-  bool sstc;                    /* every hart has stimecmp */
-  uint32_t timebase;            /* ticks a second */
-  uint64_t initrd, initrd_end;  /* both 0: none */
-  const char *bootargs;         /* never NULL; NUL-terminated, in the tree */
-  struct fdt_range uart, plic;  /* bytes 0: none */
+  bool sstc;                   /* every hart has stimecmp */
+  uint32_t timebase;           /* ticks a second */
+  uint64_t initrd, initrd_end; /* both 0: none */
+  const char *bootargs;        /* never NULL; NUL-terminated, in the tree */
+  struct fdt_range uart, plic; /* bytes 0: none */
   uint32_t uart_irq, plic_sources;
 };
 

@@ -222,8 +222,8 @@ static void exception_send(struct thread *thread) {
   struct handle *supervisor = &task->supervisor;
   bool has = supervisor->type == OBJECT_ENDPOINT && !supervisor->object->dying;
   if (!has && serves_itself(task)) {
-    print("quire: the first program stopped: scause %lx, stval %lx, pc %lx\n", thread->fault_kind, thread->fault_address,
-          thread->x[REG_PC]);
+    print("quire: the first program stopped: scause %lx, stval %lx, pc %lx\n", thread->fault_kind,
+          thread->fault_address, thread->x[REG_PC]);
     machine_off(true);
   }
   wait_open(&thread->wait[SLOT_FAULT], Q_MSG_EXCEPTION, has ? supervisor->badge : task->badge);
@@ -446,7 +446,7 @@ struct ret sys_notify(uint64_t a0, uint64_t bits) {
 }
 
 /* ---- Copying between the parties of a call ------------------------------------------------------------------------- */
-#define COPY_PAGES 8       /* bounds the time without interrupts */
+#define COPY_PAGES 8        /* bounds the time without interrupts */
 #define COPY_UNALIGNED 2048 /* bytewise */
 
 static struct ret copy_pending(struct thread *owner, uva_t va, unsigned kind, uint64_t done) {

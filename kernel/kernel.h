@@ -70,7 +70,7 @@ int strcmp(const char *a, const char *b);
 #endif
 
 /* ---- frame.c: who owns each frame; pages for the kernel's objects ---- */
-static inline struct frame *frame_of(pa_t pa) { /* NULL: not RAM */
+static inline struct frame *frame_of(pa_t pa) {             /* NULL: not RAM */
   uint64_t number = (pa - kernel.ram_base) >> Q_PAGE_SHIFT; /* huge if pa lies below */
   return __builtin_expect(number < kernel.frame_count, 1) ? &kernel.frames[number] : NULL;
 }
@@ -81,7 +81,7 @@ void page_free(void *page); /* scrubs it */
 int block_donate(struct pager *pager, pa_t block);
 int block_reclaim(struct pager *pager, pa_t *block);
 bool block_owned(const struct pager *pager, pa_t block); /* all 512 frames its own, for users */
-bool block_revoke(struct pager *pager, pa_t block); /* unmaps it everywhere; false: call again */
+bool block_revoke(struct pager *pager, pa_t block);      /* unmaps it everywhere; false: call again */
 int block_move(struct pager *from, struct pager *to, pa_t block);
 void block_list(struct pager *pager, struct block *block);
 
@@ -99,7 +99,7 @@ void handle_close(struct task *task, struct handle *handle);
 bool object_void_handles(struct object *object); /* all but object_keep; false: call again */
 extern struct handle *object_keep;
 void handle_forget(struct task *task, struct handle *handle); /* the last one, whose object is gone */
-bool in_objects_page(const struct object *object); /* an endpoint or IRQ of a task, not a pager object's */
+bool in_objects_page(const struct object *object);            /* an endpoint or IRQ of a task, not a pager object's */
 void *slot_alloc(struct task *task, enum frame_kind kind);
 struct task *object_task(const void *object); /* in whose page it lies */
 bool endpoint_destroy(struct endpoint *endpoint);
@@ -110,7 +110,7 @@ void irq_destroy(struct irq *irq);
 void thread_ready(struct thread *thread);
 void thread_ready_at(struct thread *thread, bool front);
 void thread_unready(struct thread *thread);
-_Noreturn void schedule(void);             /* current is ready and queued, or blocked */
+_Noreturn void schedule(void); /* current is ready and queued, or blocked */
 _Noreturn void resume(void);
 _Noreturn void deliver(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6,
                        uint64_t a7);
@@ -156,11 +156,11 @@ static inline void kernel_unlock(void) {
 /* ---- ipc.c ---- */
 struct thread *wait_thread(struct wait *wait);
 void endpoint_signal(struct endpoint *endpoint, uint64_t bits);
-_Noreturn void fault_program(uva_t va, unsigned kind);     /* current's own instruction */
-struct ret fault_self(uva_t va, unsigned kind);            /* a kernel copy in current's memory; returns only an error */
+_Noreturn void fault_program(uva_t va, unsigned kind); /* current's own instruction */
+struct ret fault_self(uva_t va, unsigned kind);        /* a kernel copy in current's memory; returns only an error */
 _Noreturn void exception_self(uint64_t cause, uint64_t value, uint64_t reason);
-void wait_cancel(struct wait *wait);                       /* nobody answers it any more */
-void wait_orphan(struct wait *wait);  /* whoever held it has died: a call fails, a fault is delivered anew */
+void wait_cancel(struct wait *wait); /* nobody answers it any more */
+void wait_orphan(struct wait *wait); /* whoever held it has died: a call fails, a fault is delivered anew */
 bool wait_sweep(const struct task *server, const struct endpoint *endpoint, uint32_t *cursor); /* false: call again */
 void copy_orphaned(struct thread *owner); /* its server is told that the copy failed */
 void receiver_unqueue(struct thread *thread);
@@ -168,7 +168,7 @@ void receiver_unqueue(struct thread *thread);
 /* ---- task.c ---- */
 struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota);
 struct thread *thread_create(struct task *task, unsigned priority);
-bool thread_end(struct thread *thread);  /* false, as from the next two: call again */
+bool thread_end(struct thread *thread); /* false, as from the next two: call again */
 bool task_stop(struct task *task);
 bool task_destroy(struct task *task);
 void zombie_told(struct thread *thread);

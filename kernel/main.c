@@ -185,8 +185,8 @@ static void init_numbers(void) {
 
 /* ---- The first pager and its program --------------------------------------------------------------------------------- */
 static struct pager *first_pager(void) {
-  static struct pager pager = {.object.type = OBJECT_PAGER, .endpoint.object.type = OBJECT_ENDPOINT, .number = 1,
-                               .devices = true};
+  static struct pager pager = {
+      .object.type = OBJECT_PAGER, .endpoint.object.type = OBJECT_ENDPOINT, .number = 1, .devices = true};
   pagers[1] = &pager;
   kernel.info.pagers = kernel.info.endpoints = 1;
   return &pager;
@@ -211,7 +211,7 @@ static _Noreturn void start_first(struct pager *pager) {
   struct thread *thread = load_first(pager, &file, &board);
   kernel.info.boot_instructions = csr_read(instret) - kernel.entry_instret;
   thread_ready(thread);
-  csr_write(scounteren, 7); /* cycle, time and instret for programs */
+  csr_write(scounteren, 7);                     /* cycle, time and instret for programs */
   csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS); /* sret goes to user mode; nothing else ever changes it */
   csr_set(sstatus, SSTATUS_SPIE);
   csr_set(sie, SIE_TIMER);

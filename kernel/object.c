@@ -54,10 +54,10 @@ struct handle *handle_find(struct task *task, q_handle value) {
 
 struct handle *handle_check(q_handle value, enum object_type type, unsigned rights, int *error) {
   struct handle *handle = handle_find(current->task, value);
-  *error = !handle || handle->object->dying            ? Q_E_HANDLE
-           : handle->type != type                      ? Q_E_TYPE
-           : (handle->rights & rights) != rights       ? Q_E_RIGHTS
-                                                       : 0;
+  *error = !handle || handle->object->dying      ? Q_E_HANDLE
+           : handle->type != type                ? Q_E_TYPE
+           : (handle->rights & rights) != rights ? Q_E_RIGHTS
+                                                 : 0;
   return *error ? NULL : handle;
 }
 

@@ -20,7 +20,15 @@ typedef uint64_t pa_t;  /* physical address */
 typedef uint64_t uva_t; /* user virtual address: never dereferenced */
 typedef uint64_t pte_t;
 
-enum object_type { OBJECT_NONE, OBJECT_TASK, OBJECT_THREAD, OBJECT_ENDPOINT, OBJECT_PAGER, OBJECT_IRQ, OBJECT_MACHINE };
+enum object_type {
+  OBJECT_NONE,
+  OBJECT_TASK,
+  OBJECT_THREAD,
+  OBJECT_ENDPOINT,
+  OBJECT_PAGER,
+  OBJECT_IRQ,
+  OBJECT_MACHINE
+};
 
 /* A right to an object. A free one has type OBJECT_NONE and stands on its task's free list through `next`. */
 struct handle {
@@ -56,7 +64,7 @@ enum frame_kind {
 };
 #define FRAME_WRITABLE 1 /* USER: mapped writable; stays until count is 0 or the one mapping is changed */
 #define FRAME_EXECUTABLE 2
-#define FRAME_RAW 4 /* FREE: not zeroed yet */
+#define FRAME_RAW 4  /* FREE: not zeroed yet */
 #define FRAME_BUSY 8 /* USER: holds something at boot, or is being revoked: not to be mapped or listed as free */
 struct frame {
   uint32_t count;
@@ -102,8 +110,8 @@ enum wait_state {
 };
 enum wait_slot { SLOT_CALL, SLOT_FAULT };
 struct wait {
-  uint64_t sequence; /* of the token */
-  struct task *server; /* HELD: the task that may answer */
+  uint64_t sequence;         /* of the token */
+  struct task *server;       /* HELD: the task that may answer */
   struct endpoint *endpoint; /* where it was sent */
   struct wait *next, *prev;
   uint64_t badge;
@@ -115,8 +123,8 @@ struct wait {
 };
 
 enum thread_state {
-  THREAD_FREE, /* the slot holds none */
-  THREAD_NEW,  /* not started */
+  THREAD_FREE,  /* the slot holds none */
+  THREAD_NEW,   /* not started */
   THREAD_READY, /* runs, or stands in a ready queue */
   THREAD_CALL,
   THREAD_FAULT,
@@ -126,8 +134,29 @@ enum thread_state {
 };
 
 /* x[] is also the message: what a blocked caller sent lies in its own argument registers until it is answered. */
-enum { REG_PC, REG_RA, REG_SP, REG_GP, REG_TP, REG_T0, REG_T1, REG_T2, REG_A0 = 10, REG_A1, REG_A2, REG_A3, REG_A4,
-       REG_A5, REG_A6, REG_A7, REG_S2, REG_T3 = 28, REG_T4, REG_T5, REG_T6 };
+enum {
+  REG_PC,
+  REG_RA,
+  REG_SP,
+  REG_GP,
+  REG_TP,
+  REG_T0,
+  REG_T1,
+  REG_T2,
+  REG_A0 = 10,
+  REG_A1,
+  REG_A2,
+  REG_A3,
+  REG_A4,
+  REG_A5,
+  REG_A6,
+  REG_A7,
+  REG_S2,
+  REG_T3 = 28,
+  REG_T4,
+  REG_T5,
+  REG_T6
+};
 struct thread {
   uint64_t x[32];
   uint64_t f[32];
@@ -167,18 +196,18 @@ struct task {
   struct pager *pager;
   uint64_t badge;
   pte_t *root;
-  struct pager *window;         /* whose frames it sees */
-  struct task *next, *prev;     /* of its pager */
+  struct pager *window;     /* whose frames it sees */
+  struct task *next, *prev; /* of its pager */
   struct page_header *pages;
   struct page_header *handle_pages[HANDLE_PAGES];
   struct handle supervisor;
   uva_t teardown; /* how far destroying it has come */
   uint32_t cursor;
   struct object object;
-  uint32_t harts; /* that have run it since its ASID was given: one bit each */
-  uint16_t quota; /* pages it may still take */
+  uint32_t harts;       /* that have run it since its ASID was given: one bit each */
+  uint16_t quota;       /* pages it may still take */
   uint16_t free_handle; /* slot number */
-  uint16_t threads; /* live ones and zombies */
+  uint16_t threads;     /* live ones and zombies */
   bool stopped;
   bool received; /* tokens may name it */
   bool orphan;   /* destroyed but for zombies */
@@ -190,7 +219,7 @@ _Static_assert(sizeof(struct task) <= 1024, "four slots a page");
 struct pager {
   struct object object;
   uint16_t number;
-  bool devices; /* may map what is not RAM */
+  bool devices;                 /* may map what is not RAM */
   uint32_t blocks, blocks_tail; /* donated ones with free pages, block number + 1 */
   uint64_t owned, donated, donated_free;
   struct task *tasks, *server; /* server: the task that has the window */
@@ -204,16 +233,16 @@ struct pager {
 #define RESCHED_HIGHER 1 /* a thread of higher priority became ready */
 #define RESCHED_SLICE 2  /* the slice is over, and another of this priority waits */
 struct hart {
-  uint64_t stack; /* its top */
+  uint64_t stack;  /* its top */
   uint8_t resched; /* RESCHED_*: somebody else is to run before user mode goes on */
   uint8_t ready_mask;
   uint64_t entered; /* instret at the entry, in builds that measure */
   uint64_t slice_end;
-  uint64_t timer; /* what it is set to */
-  struct thread *fpu; /* whose floating-point registers these are */
+  uint64_t timer;          /* what it is set to */
+  struct thread *fpu;      /* whose floating-point registers these are */
   struct thread *sleepers; /* leftist heap by deadline */
-  uint32_t bit; /* its own in a mask of harts */
-  uint64_t id;  /* SBI's */
+  uint32_t bit;            /* its own in a mask of harts */
+  uint64_t id;             /* SBI's */
   int64_t plic_context;
   struct thread *ready[Q_PRIORITIES], *ready_tail[Q_PRIORITIES];
   struct thread idle;

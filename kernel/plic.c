@@ -43,7 +43,7 @@ void plic_interrupt(void) {
     return;
   }
   *reg(CLAIM(this_hart()->plic_context)) = source; /* only an enabled source can be completed */
-  enable(source, false); /* nobody listens: it would come again at once */
+  enable(source, false);                           /* nobody listens: it would come again at once */
 }
 
 int irq_bind(struct irq *irq, uint64_t source) {

@@ -89,9 +89,7 @@ static void repair(struct thread *thread) {
 
 void sleep_cancel(struct thread *thread) {
   struct thread *rest = merge(thread->left, thread->right), *parent = thread->parent;
-  struct thread **place = !parent                   ? &this_hart()->sleepers
-                          : parent->left == thread ? &parent->left
-                                                   : &parent->right;
+  struct thread **place = !parent ? &this_hart()->sleepers : parent->left == thread ? &parent->left : &parent->right;
   *place = rest;
   if (rest)
     rest->parent = parent;

@@ -519,7 +519,7 @@ typedef struct ret (*operation)(word a0, word a1, word a2, word a3, word a4, wor
     static const operation table[] = {__VA_ARGS__};                                                                  \
     return a1 < sizeof table / sizeof *table ? table[a1](a0, a1, a2, a3, a4, a5) : fail(Q_E_CALL);                   \
   }
-#define OP(function) (operation)(void *)function
+#define OP(function) (operation)(void *) function
 OPERATIONS(task, OP(task_op_create), OP(task_op_stop), OP(task_op_give), OP(task_op_supervise))
 OPERATIONS(thread, OP(thread_op_create), OP(thread_op_start), OP(thread_op_priority))
 OPERATIONS(pager, OP(pager_op_create), OP(pager_op_window), OP(pager_op_donate), OP(pager_op_reclaim),

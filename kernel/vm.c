@@ -163,7 +163,8 @@ static void tables_trim(struct task *task, uva_t va) {
  * What it costs, in steps. */
 static unsigned skip_holes(const pte_t *table, unsigned level, uva_t *va, uva_t end) {
   uint64_t size = 1ul << (12 + 9 * level), first = *va & ~(size * 512 - 1);
-  unsigned from = INDEX(*va, level), index = from, last = end - first < size * 512 ? (unsigned)((end - first + size - 1) / size) : 512;
+  unsigned from = INDEX(*va, level), index = from,
+           last = end - first < size * 512 ? (unsigned)((end - first + size - 1) / size) : 512;
   while (index < last && !(table[index] & PTE_V))
     index++;
   *va = first + index * size;
@@ -312,8 +313,10 @@ static inline bool map_common(struct pager *pager, struct task *task, const stru
       frame->flags & (FRAME_BUSY | (write ? FRAME_EXECUTABLE : 0)))
     return false;
   table_frame(slot)->count++;
-  set_pte(task, slot, pte_make(m->frame_prot - prot, prot << 1 | PTE_V | PTE_U | PTE_A | (write && m->va == m->written ? PTE_D : 0)),
-          m->va);
+  set_pte(
+      task, slot,
+      pte_make(m->frame_prot - prot, prot << 1 | PTE_V | PTE_U | PTE_A | (write && m->va == m->written ? PTE_D : 0)),
+      m->va);
   fence(task, m->va);
   frame->count++;
   frame->flags |= write ? FRAME_WRITABLE : 0;
@@ -436,7 +439,7 @@ void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, str
   unsigned steps = STEPS;
   pte_t bits = (clear & Q_HARVEST_ACCESSED ? PTE_A : 0) | (clear & Q_HARVEST_DIRTY ? PTE_D : 0);
   *out = (struct harvest){0};
-  for (uva_t at = va; ; at += Q_PAGE_SIZE) {
+  for (uva_t at = va;; at += Q_PAGE_SIZE) {
     pte_t *slot = next_leaf(task, &at, end, &steps);
     if (!slot)
       return;

@@ -18,8 +18,10 @@ uint64_t early_map(pa_t image);
 uint64_t early_map(pa_t image) {
   uint64_t text = (uint64_t)(image_rodata - image_start), rodata = (uint64_t)(image_data - image_start);
   for (uint64_t at = 0; at < (uint64_t)(image_end - image_start); at += Q_PAGE_SIZE)
-    boot_leaf[at >> Q_PAGE_SHIFT] =
-        pte_make(image + at, KERNEL_BITS | PTE_R | (at < text ? PTE_X : at < rodata ? 0 : PTE_W));
+    boot_leaf[at >> Q_PAGE_SHIFT] = pte_make(image + at, KERNEL_BITS | PTE_R |
+                                                             (at < text     ? PTE_X
+                                                              : at < rodata ? 0
+                                                                            : PTE_W));
   boot_middle[INDEX(KERNEL_BASE, 1)] = pte_make((pa_t)boot_leaf, PTE_V);
   boot_root[INDEX(KERNEL_BASE, 2)] = pte_make((pa_t)boot_middle, PTE_V);
   for (uint64_t pa = 0; pa < PHYSMAP_BYTES; pa += GIB)

@@ -39,8 +39,8 @@ int64_t p_spawn_program(const char *const argv[], unsigned flags, q_handle gift)
     memcpy(text + used, *argv, bytes);
     used += bytes;
   }
-  return ask(&(struct q_call){
-      .label = P_spawn, .word = {used, flags}, .handle = gift, .read = text, .read_bytes = used});
+  return ask(
+      &(struct q_call){.label = P_spawn, .word = {used, flags}, .handle = gift, .read = text, .read_bytes = used});
 }
 
 int64_t p_watch_children(q_handle endpoint, uint64_t bits) {

@@ -8,29 +8,29 @@
 #include <stdbool.h>
 
 enum frame_state {
-  STATE_NONE,    /* not the pager's, or its own image and tables, or donated */
-  STATE_VIRGIN,  /* free, never used since boot */
-  STATE_FREE,    /* free, content unknown */
-  STATE_READY,   /* free and zeroed */
-  STATE_USED,    /* holds a page of one program */
-  STATE_CACHED,  /* holds a read-only page of an image, for all its instances */
-  STATE_RESERVE  /* in the block kept back for the kernel's objects */
+  STATE_NONE,   /* not the pager's, or its own image and tables, or donated */
+  STATE_VIRGIN, /* free, never used since boot */
+  STATE_FREE,   /* free, content unknown */
+  STATE_READY,  /* free and zeroed */
+  STATE_USED,   /* holds a page of one program */
+  STATE_CACHED, /* holds a read-only page of an image, for all its instances */
+  STATE_RESERVE /* in the block kept back for the kernel's objects */
 };
 
 /* On the hot path, hence here. */
 struct frames {
-  char *window; /* the frame at physical address p is at window + p */
+  char *window;  /* the frame at physical address p is at window + p */
   uint64_t base; /* physical address of frame 0 */
   uint64_t count;
   struct link {
     uint32_t next, prev; /* in a free list, as frame number + 1. CACHED: next counts the mappings */
-  } *link;
+  } * link;
   uint8_t *state;
-  uint16_t *block_free; /* free frames of each 2 MiB block */
-  uint32_t ready, free; /* heads */
-  uint64_t virgin;      /* no VIRGIN frame is below this number */
+  uint16_t *block_free;      /* free frames of each 2 MiB block */
+  uint32_t ready, free;      /* heads */
+  uint64_t virgin;           /* no VIRGIN frame is below this number */
   uint64_t total, available; /* frames at boot; free now, the reserve among them */
-  uint64_t reserve;     /* physical address of the reserve block; 0 none */
+  uint64_t reserve;          /* physical address of the reserve block; 0 none */
 };
 extern struct frames frames;
 

@@ -98,7 +98,10 @@ static bool run(char *words) {
   snprintf(name, sizeof name, "%s", words);
   int64_t id = process_spawn(0, words, bytes, 0, 0);
   if (id < 0)
-    say("cannot run '%s': %s", name, id == -2 ? "not in the boot image" : id == -8 ? "not an executable" : "no memory");
+    say("cannot run '%s': %s", name,
+        id == -2   ? "not in the boot image"
+        : id == -8 ? "not an executable"
+                   : "no memory");
   return id > 0;
 }
 
@@ -148,7 +151,7 @@ static __attribute__((noinline)) void mend(int64_t error, uint64_t badge, bool f
   if (space)
     space_undo(space, &answer);
   if (error == -Q_E_TOKEN)
-    return; /* the faulter is gone */
+    return;                                                         /* the faulter is gone */
   r->label = error == -Q_E_EXISTS ? Q_REPLY_RETRY : Q_REPLY_REFUSE; /* another of its threads was first */
   r->word[0] = Q_E_NOFRAME;
   q_reply(r);

@@ -13,7 +13,7 @@ struct policy_fault {
 };
 
 struct policy_range {
-  uint64_t page; /* first page to bring in */
+  uint64_t page;  /* first page to bring in */
   unsigned pages; /* 1 and up, the faulting one among them, all inside the region */
 };
 

@@ -134,9 +134,9 @@ int64_t process_spawn(uint64_t parent, const char *text, uint64_t bytes, unsigne
 
 /* ---- Ending ----------------------------------------------------------------------------------------------------------------- */
 static const char *cause_text(uint64_t cause) {
-  static const char *const text[] = {"misaligned fetch", "fetch access fault", "illegal instruction", "breakpoint",
-                                     "misaligned load", "load access fault", "misaligned store or AMO",
-                                     "store or AMO access fault"};
+  static const char *const text[] = {
+      "misaligned fetch", "fetch access fault", "illegal instruction",     "breakpoint",
+      "misaligned load",  "load access fault",  "misaligned store or AMO", "store or AMO access fault"};
   return cause < sizeof text / sizeof *text ? text[cause] : "exception";
 }
 

@@ -7,8 +7,8 @@
 
 #include "space.h"
 
-#define DEFER (-1) /* a handler's result: no answer now; the message comes again */
-#define HEARD (-2) /* no answer at all */
+#define DEFER (-1)    /* a handler's result: no answer now; the message comes again */
+#define HEARD (-2)    /* no answer at all */
 #define TASK_QUOTA 16 /* kernel pages for a program's own handles, threads and endpoints */
 
 extern const struct q_boot *boot;
@@ -18,8 +18,10 @@ extern const struct policy *policy;
 int request(struct space *caller, struct q_received *m, struct q_reply *r);
 
 /* process.c */
-int64_t process_spawn(uint64_t parent, const char *text, uint64_t bytes, unsigned flags, q_handle gift); /* id or -errno */
-void process_end(struct space *space, const struct p_death *death); /* prints what is worth printing, tells its parent */
+int64_t process_spawn(uint64_t parent, const char *text, uint64_t bytes, unsigned flags,
+                      q_handle gift); /* id or -errno */
+void process_end(struct space *space,
+                 const struct p_death *death); /* prints what is worth printing, tells its parent */
 void process_forget(struct space *space);
 void fault_refused(struct space *space, const struct q_received *m, unsigned reason);
 void exception(struct space *space, const struct q_received *m);

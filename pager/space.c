@@ -290,8 +290,12 @@ struct space *space_new(const struct image *image, const struct policy *policy) 
     if (space->state != SPACE_FREE)
       continue;
     uint64_t badge = space->badge ? space->badge + SPACES : index;
-    *space = (struct space){.badge = badge, .heap = image->heap, .brk = image->heap, .image = image,
-                            .policy = policy, .state = SPACE_ALIVE};
+    *space = (struct space){.badge = badge,
+                            .heap = image->heap,
+                            .brk = image->heap,
+                            .image = image,
+                            .policy = policy,
+                            .state = SPACE_ALIVE};
     return space;
   }
   return NULL;

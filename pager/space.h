@@ -23,13 +23,13 @@ struct space {
   const struct policy *policy;
   struct p_stats stats; /* resident, peak, shared, faults and so on; the rest is filled when asked */
   uint8_t state;
-  bool quiet;         /* its death is not printed */
-  q_handle task;      /* and the shell's: */
-  uint64_t parent;    /* 0: the boot options */
-  bool orphan;        /* its parent has ended */
-  q_handle watch;     /* endpoint that hears of its children's ends */
+  bool quiet;      /* its death is not printed */
+  q_handle task;   /* and the shell's: */
+  uint64_t parent; /* 0: the boot options */
+  bool orphan;     /* its parent has ended */
+  q_handle watch;  /* endpoint that hears of its children's ends */
   uint64_t watch_bits;
-  q_handle gift;      /* came with a request that waits for a copy */
+  q_handle gift; /* came with a request that waits for a copy */
   q_token gift_token;
   struct p_death death;
 };
@@ -47,8 +47,8 @@ static inline struct space *space_find(uint64_t id) {
   return space->badge == id && space->state != SPACE_FREE ? space : 0;
 }
 struct space *space_new(const struct image *image, const struct policy *policy); /* NULL: too many */
-void space_end(struct space *space);   /* gives back everything it has; the slot stays, ENDED */
-void space_free(struct space *space);  /* nobody asks for its record any more */
+void space_end(struct space *space);  /* gives back everything it has; the slot stays, ENDED */
+void space_free(struct space *space); /* nobody asks for its record any more */
 /* NULL reason: the address may be touched so; *start and *end are its region's page bounds. */
 unsigned space_refusal(const struct space *space, uint64_t va, unsigned kind, uint64_t sp);
 void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, struct answer *answer);

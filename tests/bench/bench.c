@@ -78,7 +78,8 @@ static void calls(void) {
   MEASURE("call_reply", c = (struct q_call){.label = 1}, q_call(endpoint, &c));
   static char data[2 * PAGE] __attribute__((aligned(PAGE)));
   memset(data, 1, sizeof data);
-  MEASURE("call_copy_4096", (c = (struct q_call){.label = 2, .read = data, .read_bytes = PAGE}), q_call(endpoint, &c));
+  MEASURE("call_copy_4096", (c = (struct q_call){.label = 2, .read = data, .read_bytes = PAGE}),
+          q_call(endpoint, &c));
   c = (struct q_call){.label = 0};
   CHECK_EQ(q_call(endpoint, &c), 0);
   struct p_death death;
@@ -156,8 +157,13 @@ static void boot(void) {
 }
 
 static const struct test tests[] = {
-    {"what reading the counter costs", measure_overhead}, {"calls", calls}, {"faults", faults},
-    {"the break", breaks}, {"programs", programs}, {"the whole system", whole_system}, {"boot", boot},
+    {"what reading the counter costs", measure_overhead},
+    {"calls", calls},
+    {"faults", faults},
+    {"the break", breaks},
+    {"programs", programs},
+    {"the whole system", whole_system},
+    {"boot", boot},
 };
 
 int main(int argc, char **argv) {

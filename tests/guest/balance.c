@@ -43,8 +43,14 @@ static struct balance balance(void) {
   struct q_info info = kernel_info();
   uint64_t frames = free_frames();
   struct p_stats own = own_stats();
-  return (struct balance){frames + own.resident + own.shared, info.tasks, info.threads, info.endpoints, info.irqs,
-                          info.pagers, info.handles, info.tables};
+  return (struct balance){frames + own.resident + own.shared,
+                          info.tasks,
+                          info.threads,
+                          info.endpoints,
+                          info.irqs,
+                          info.pagers,
+                          info.handles,
+                          info.tables};
 }
 
 void tap_before(bool first) {

@@ -87,7 +87,7 @@ static void many_pages(void) {
 }
 
 static void illegal_buffers(void) {
-  static const char *const bad[] = {"null",   "near-null", "break",       "guard",         "kernel",
+  static const char *const bad[] = {"null",    "near-null", "break",       "guard",         "kernel",
                                     "physmap", "last",      "above-stack", "non-canonical", "user-top"};
   for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
     CHECK_EQ(transfer("read", bad[i], "0", "1"), -Q_E_PEER);
@@ -207,7 +207,8 @@ static void no_frames(void) {
 }
 
 static void bad_pointers_to_the_kernel(void) {
-  static const char *const bad[] = {"null", "break", "guard", "kernel", "physmap", "last", "non-canonical", "user-top"};
+  static const char *const bad[] = {"null",    "break", "guard",         "kernel",
+                                    "physmap", "last",  "non-canonical", "user-top"};
   for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
     CHECK_EQ(q_machine_write(P_HANDLE_MACHINE, (void *)place(bad[i]), 5), -Q_E_FAULT);
     CHECK_EQ(q_machine_write(P_HANDLE_MACHINE, (void *)place(bad[i]), 0), 0);

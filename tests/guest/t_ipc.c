@@ -265,11 +265,12 @@ static void garbage(void) {
 
 static void registers_are_kept_and_scrubbed(void) {
   uint64_t kept, rest;
-  __asm__ volatile("li s2, 1234\n li s11, 5678\n li t0, 1\n li t3, 1\n li t6, 1\n li a2, 1\n li a6, 1\n li a7, 0\n ecall\n"
-                   "add %0, s2, s11\n or %1, t0, t3\n or %1, %1, t6\n or %1, %1, a2\n or %1, %1, a6\n or %1, %1, a7\n"
-                   "or %1, %1, t5\n or %1, %1, a5\n"
-                   : "=&r"(kept), "=&r"(rest)::"s2", "s11", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a0", "a1", "a2",
-                     "a3", "a4", "a5", "a6", "a7", "memory");
+  __asm__ volatile(
+      "li s2, 1234\n li s11, 5678\n li t0, 1\n li t3, 1\n li t6, 1\n li a2, 1\n li a6, 1\n li a7, 0\n ecall\n"
+      "add %0, s2, s11\n or %1, t0, t3\n or %1, %1, t6\n or %1, %1, a2\n or %1, %1, a6\n or %1, %1, a7\n"
+      "or %1, %1, t5\n or %1, %1, a5\n"
+      : "=&r"(kept), "=&r"(rest)::"s2", "s11", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a0", "a1", "a2", "a3", "a4",
+        "a5", "a6", "a7", "memory");
   CHECK_EQ(kept, 1234 + 5678);
   CHECK_EQ(rest, 0);
 }

@@ -7,11 +7,12 @@
 
 #define CODE 0x10000ul
 #define DATA_PAGE 0x200000ul
-#define FRAME(n) (frames + (n) * 4096ul)
+#define FRAME(n) (frames + (n)*4096ul)
 #define RW (Q_PROT_READ | Q_PROT_WRITE)
 #define RX (Q_PROT_READ | Q_PROT_EXECUTE)
 
-extern const char client_start[], client_end[], client_illegal[], client_call_buffer[], client_after[], client_receive[];
+extern const char client_start[], client_end[], client_illegal[], client_call_buffer[], client_after[],
+    client_receive[];
 _Noreturn void pager_main(const struct q_boot *info);
 
 static const struct q_boot *boot;
@@ -32,7 +33,8 @@ void tap_before(bool first) {
 
 void tap_after(void) {
   struct q_info after = info_now();
-  CHECK_EQ(before.tasks + before.threads * 100 + before.endpoints * 10000, after.tasks + after.threads * 100 + after.endpoints * 10000);
+  CHECK_EQ(before.tasks + before.threads * 100 + before.endpoints * 10000,
+           after.tasks + after.threads * 100 + after.endpoints * 10000);
   CHECK_EQ(before.handles, after.handles);
   CHECK_EQ(before.tables, after.tables);
   CHECK_EQ(before.mapped, after.mapped);
@@ -117,11 +119,11 @@ static void failed_map_keeps_the_token(void) {
   CHECK_EQ(answer(token, Q_REPLY_MAP, Q_USER_TOP, FRAME(1) | RW, 1, 0), -Q_E_ARG);
   CHECK_EQ(answer(token, Q_REPLY_MAP, Q_USER_TOP - 4096, FRAME(1) | RW, 2, 0), -Q_E_ARG);
   CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW | Q_PROT_EXECUTE, 1, 0), -Q_E_WX);
-  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(0) | RW, 1, 0), -Q_E_WX); /* it is text elsewhere */
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(0) | RW, 1, 0), -Q_E_WX);      /* it is text elsewhere */
   CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, 0x80200000 | RW, 1, 0), -Q_E_OWNER); /* the kernel */
   CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, 0x80000000 | RW, 1, 0), -Q_E_OWNER); /* the firmware */
   CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, 0x0c000000 | RW | Q_PROT_DEVICE, 1, 0), -Q_E_OWNER); /* the PLIC */
-  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW | Q_PROT_DEVICE, 1, 0), -Q_E_OWNER); /* RAM */
+  CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW | Q_PROT_DEVICE, 1, 0), -Q_E_OWNER);   /* RAM */
   CHECK_EQ(answer(token, Q_REPLY_MAP, CODE, FRAME(1) | RW, 1, 0), -Q_E_EXISTS);
   CHECK_EQ(answer(token, Q_REPLY_MAP, CODE - 4096, FRAME(2) | RW, 2, 0), -Q_E_EXISTS); /* a list is checked whole */
   CHECK_EQ(map(CODE - 4096, FRAME(2) | RW), 0);
@@ -142,7 +144,8 @@ static void retry_and_refuse(void) {
   m = expect_fault(DATA_PAGE, Q_FAULT_WRITE); /* it was not there after all */
   CHECK_EQ(answer(m.token, Q_REPLY_REFUSE, Q_E_FAULT, 0, 0, 0), 0);
   m = receive();
-  CHECK(m.kind == Q_MSG_EXCEPTION && m.label == 15 && m.badge == 55 && m.word[0] == DATA_PAGE && m.word[3] == Q_E_FAULT);
+  CHECK(m.kind == Q_MSG_EXCEPTION && m.label == 15 && m.badge == 55 && m.word[0] == DATA_PAGE &&
+        m.word[3] == Q_E_FAULT);
   CHECK_EQ(answer(m.token, Q_REPLY_RETRY, 0, 0, 0, 0), -Q_E_ARG);
   CHECK_EQ(answer(m.token, Q_REPLY_RESUME, CODE + 1, 0, 0, 0), -Q_E_ARG);
   CHECK_EQ(answer(m.token, Q_REPLY_RESUME, CODE + (uint64_t)(client_after - client_start), 0, 0, 0), 0);
@@ -204,7 +207,7 @@ static void ranges(void) {
       CHECK(removed[i] & 1); /* no mapping is left */
     total += u.written;
   }
-  CHECK_EQ(total, 201); /* and the code */
+  CHECK_EQ(total, 201);                                                          /* and the code */
   CHECK_EQ(q_unmap(boot->pager, task, 0, 1, (uint64_t *)(DATA_PAGE), 1, &u), 0); /* nothing to store, so no fault */
   CHECK_EQ(map(DATA_PAGE, FRAME(1) | RW), 0);
   CHECK_EQ(q_unmap(boot->pager, task, DATA_PAGE, 1, (uint64_t *)8, 1, &u), -Q_E_FAULT);

@@ -15,14 +15,22 @@ struct refusal {
 #define ALL 31u
 #define STORES (1u << WRITE | 1u << AMO)
 static const struct refusal refusals[] = {
-    {"break", ALL, P_REASON_BREAK},           {"above-break", ALL, P_REASON_BREAK},
-    {"null", ALL, P_REASON_NULL},             {"near-null", ALL, P_REASON_HOLE},
-    {"guard", ALL, P_REASON_GUARD},           {"below-sp", ALL, P_REASON_BELOW_SP},
-    {"text", STORES, P_REASON_TEXT},          {"rodata", STORES, P_REASON_TEXT},
-    {"rodata", 1u << EXECUTE, P_REASON_NOEXEC}, {"heap", 1u << EXECUTE, P_REASON_NOEXEC},
-    {"stack", 1u << EXECUTE, P_REASON_NOEXEC}, {"above-stack", ALL, P_REASON_HOLE},
-    {"user-top", ALL, P_REASON_KERNEL},       {"kernel", ALL, P_REASON_KERNEL},
-    {"physmap", ALL, P_REASON_KERNEL},        {"non-canonical", ALL, P_REASON_KERNEL},
+    {"break", ALL, P_REASON_BREAK},
+    {"above-break", ALL, P_REASON_BREAK},
+    {"null", ALL, P_REASON_NULL},
+    {"near-null", ALL, P_REASON_HOLE},
+    {"guard", ALL, P_REASON_GUARD},
+    {"below-sp", ALL, P_REASON_BELOW_SP},
+    {"text", STORES, P_REASON_TEXT},
+    {"rodata", STORES, P_REASON_TEXT},
+    {"rodata", 1u << EXECUTE, P_REASON_NOEXEC},
+    {"heap", 1u << EXECUTE, P_REASON_NOEXEC},
+    {"stack", 1u << EXECUTE, P_REASON_NOEXEC},
+    {"above-stack", ALL, P_REASON_HOLE},
+    {"user-top", ALL, P_REASON_KERNEL},
+    {"kernel", ALL, P_REASON_KERNEL},
+    {"physmap", ALL, P_REASON_KERNEL},
+    {"non-canonical", ALL, P_REASON_KERNEL},
     {"last", ALL & ~(1u << EXECUTE), P_REASON_KERNEL},
 };
 static const unsigned fault_kind[] = {Q_FAULT_READ, Q_FAULT_WRITE, Q_FAULT_EXECUTE, Q_FAULT_WRITE, Q_FAULT_READ};

@@ -20,7 +20,7 @@ void tap_check(bool good, const char *file, int line, const char *what, long lon
 #define CHECK_EQ(a, b)                                                                                               \
   do {                                                                                                               \
     long long a_ = (long long)(a), b_ = (long long)(b);                                                              \
-    tap_check(a_ == b_, __FILE_NAME__, __LINE__, #a " == " #b, a_, b_);                                               \
+    tap_check(a_ == b_, __FILE_NAME__, __LINE__, #a " == " #b, a_, b_);                                              \
   } while (0)
 
 /* Around each test; balance.c has them for tests under the pager. */

@@ -120,10 +120,18 @@ static int do_work(char **argv) { /* a neighbour: touches and checks memory for 
 static const struct {
   const char *name;
   int (*run)(char **argv);
-} actions[] = {{"touch", do_touch},     {"recurse", do_recurse},       {"eat", do_eat},
-               {"exit", do_exit},       {"spin", do_spin},             {"sleep", do_sleep},
-               {"illegal", do_illegal}, {"misaligned", do_misaligned}, {"breakpoint", do_breakpoint},
-               {"supervisor", do_supervisor}, {"below", do_below},     {"call", do_call},
+} actions[] = {{"touch", do_touch},
+               {"recurse", do_recurse},
+               {"eat", do_eat},
+               {"exit", do_exit},
+               {"spin", do_spin},
+               {"sleep", do_sleep},
+               {"illegal", do_illegal},
+               {"misaligned", do_misaligned},
+               {"breakpoint", do_breakpoint},
+               {"supervisor", do_supervisor},
+               {"below", do_below},
+               {"call", do_call},
                {"work", do_work}};
 
 int main(int argc, char **argv) {

@@ -23,8 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   const char *error = fdt_read(copy, bytes, &m);
   if (!error) {
     volatile size_t length = strlen(m.bootargs);
-    if (!m.memories || !m.harts || m.memories > FDT_MEMORIES || m.harts > DEVICETREE_HARTS || m.reserves > FDT_RESERVED ||
-        length >= bytes)
+    if (!m.memories || !m.harts || m.memories > FDT_MEMORIES || m.harts > DEVICETREE_HARTS ||
+        m.reserves > FDT_RESERVED || length >= bytes)
       abort();
     if (!fdt_check_full(copy, bytes))
       same_chosen(copy, &m);

@@ -51,10 +51,10 @@ static int compare_harts(const void *tree, const struct machine *m) {
 }
 
 static void show(const struct machine *m) {
-  printf("memory %u reserved %u harts %u timebase %u sstc %d initrd %" PRIx64 "-%" PRIx64 " uart %" PRIx64 " irq %u plic %" PRIx64
-         " sources %u contexts",
-         m->memories, m->reserves, m->harts, m->timebase, m->sstc, m->initrd, m->initrd_end, m->uart.base, m->uart_irq,
-         m->plic.base, m->plic_sources);
+  printf("memory %u reserved %u harts %u timebase %u sstc %d initrd %" PRIx64 "-%" PRIx64 " uart %" PRIx64
+         " irq %u plic %" PRIx64 " sources %u contexts",
+         m->memories, m->reserves, m->harts, m->timebase, m->sstc, m->initrd, m->initrd_end, m->uart.base,
+         m->uart_irq, m->plic.base, m->plic_sources);
   for (unsigned i = 0; i < m->harts; i++)
     printf(" %d", m->hart[i].plic_context);
   printf(" bootargs '%s'\n", m->bootargs);

@@ -11,7 +11,7 @@
 #define RAM_BASE 0x80000000ul
 #define USABLE 120 /* frames given to the core: few, so that they run out */
 #define MODEL_SPACES 4
-#define PAGES 160 /* of one space that the model has room for */
+#define PAGES 160      /* of one space that the model has room for */
 #define MODEL_PAGES 96 /* heap pages looked at */
 
 #define MUST(condition)                                                                                              \
@@ -172,7 +172,8 @@ static void fault(struct model *m, uint64_t va, unsigned kind) {
   space_fault(m->space, va, kind, 0, &answer);
   bool exec = image && va < 0x12000;
   bool legal = kind == Q_FAULT_EXECUTE ? exec : kind == Q_FAULT_WRITE && exec ? false : heap || image || stack;
-  MUST(legal ? !answer.reason || answer.reason == P_REASON_NOFRAME : answer.reason && answer.reason != P_REASON_NOFRAME);
+  MUST(legal ? !answer.reason || answer.reason == P_REASON_NOFRAME
+             : answer.reason && answer.reason != P_REASON_NOFRAME);
   if (answer.reason)
     return;
   MUST(answer.page == (va & ~4095ul));
@@ -213,14 +214,33 @@ static void step(const uint8_t *op) {
   fail_in = op[1] >> 6 == 3 ? 1 + op[3] % 4 : 0;
   fail_with = op[2] & 1 ? Q_E_NOMEM : Q_E_EXISTS;
   switch (op[1] % 8) {
-  case 0: fault(m, m->space->heap + number * 64 % (MODEL_PAGES * 4096), op[1] >> 3 & 1); break;
-  case 1: fault(m, 0xf000 + number % 0x6000, op[1] >> 3 & 1 ? 2 : op[1] >> 4 & 1); break;
-  case 2: fault(m, P_STACK_TOP - number * 16, op[1] >> 3 & 1); break;
-  case 3: fail_in = 0; change_break(m, (int64_t)(number * 5), 0); break;
-  case 4: fail_in = 0; change_break(m, -(int64_t)(number * 5), 0); break;
-  case 5: fail_with = Q_E_NOMEM; change_break(m, (int64_t)number, P_SBRK_POPULATE); break;
-  case 6: op[2] & 1 ? cache_drop() : (void)frames_prepare(op[3] % 16); break;
-  default: end(m); break;
+  case 0:
+    fault(m, m->space->heap + number * 64 % (MODEL_PAGES * 4096), op[1] >> 3 & 1);
+    break;
+  case 1:
+    fault(m, 0xf000 + number % 0x6000, op[1] >> 3 & 1 ? 2 : op[1] >> 4 & 1);
+    break;
+  case 2:
+    fault(m, P_STACK_TOP - number * 16, op[1] >> 3 & 1);
+    break;
+  case 3:
+    fail_in = 0;
+    change_break(m, (int64_t)(number * 5), 0);
+    break;
+  case 4:
+    fail_in = 0;
+    change_break(m, -(int64_t)(number * 5), 0);
+    break;
+  case 5:
+    fail_with = Q_E_NOMEM;
+    change_break(m, (int64_t)number, P_SBRK_POPULATE);
+    break;
+  case 6:
+    op[2] & 1 ? cache_drop() : (void)frames_prepare(op[3] % 16);
+    break;
+  default:
+    end(m);
+    break;
   }
   fail_in = 0;
 }

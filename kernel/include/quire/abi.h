@@ -228,25 +228,25 @@ enum q_operation {
 #define Q_HARVEST_DIRTY 2
 
 /* ---- Rights ------------------------------------------------------------------------------------------------------ */
-#define Q_RIGHT_SEND 1    /* endpoint: call */
-#define Q_RIGHT_RECV 2    /* endpoint: receive */
-#define Q_RIGHT_NOTIFY 4  /* endpoint: signal */
-#define Q_RIGHT_MANAGE 8  /* any: control and destroy */
-#define Q_RIGHT_DUP 16    /* any: duplicate, give, pass in a message */
-#define Q_RIGHT_THREAD 32 /* task: create threads */
-#define Q_RIGHT_MAP 64    /* pager: map, unmap, protect, harvest, donate, reclaim, grant, window */
+#define Q_RIGHT_SEND 1     /* endpoint: call */
+#define Q_RIGHT_RECV 2     /* endpoint: receive */
+#define Q_RIGHT_NOTIFY 4   /* endpoint: signal */
+#define Q_RIGHT_MANAGE 8   /* any: control and destroy */
+#define Q_RIGHT_DUP 16     /* any: duplicate, give, pass in a message */
+#define Q_RIGHT_THREAD 32  /* task: create threads */
+#define Q_RIGHT_MAP 64     /* pager: map, unmap, protect, harvest, donate, reclaim, grant, window */
 #define Q_RIGHT_CREATE 128 /* pager: create tasks and pager objects from its donations, receive granted frames */
-#define Q_RIGHT_DEBUG 1   /* machine: console, information */
-#define Q_RIGHT_POWER 2   /* machine: off */
-#define Q_RIGHT_IRQ 4     /* machine: interrupts */
+#define Q_RIGHT_DEBUG 1    /* machine: console, information */
+#define Q_RIGHT_POWER 2    /* machine: off */
+#define Q_RIGHT_IRQ 4      /* machine: interrupts */
 #define Q_RIGHT_ALL 255
 
 /* ---- Memory layout (Sv39: the lower half, 256 GiB, is the user's; ISA manual, volume II, 4.4) --------------------- */
 #define Q_PAGE_SHIFT 12
 #define Q_PAGE_SIZE 4096
 #define Q_BLOCK_SIZE 0x200000
-#define Q_USER_TOP 0x4000000000  /* first address that is not the user's */
-#define Q_WINDOW 0x2000000000    /* a pager sees the frame at physical address p at Q_WINDOW + p */
+#define Q_USER_TOP 0x4000000000 /* first address that is not the user's */
+#define Q_WINDOW 0x2000000000   /* a pager sees the frame at physical address p at Q_WINDOW + p */
 
 #define Q_PRIORITIES 8 /* 7 is the highest: the pager's */
 #define Q_PRIORITY_PAGER 7
@@ -260,15 +260,15 @@ struct q_range {
   uint64_t base, bytes;
 };
 struct q_boot {
-  uint64_t version;          /* Q_BOOT_VERSION */
+  uint64_t version;           /* Q_BOOT_VERSION */
   uint64_t ram_base, ram_end; /* all RAM lies between; frame number = (address - ram_base) / 4096 */
-  uint64_t timebase;         /* ticks of the time counter a second */
+  uint64_t timebase;          /* ticks of the time counter a second */
   uint64_t harts;
   uint64_t initrd_base, initrd_bytes; /* inside owned frames: read it through the window */
   q_handle pager, endpoint, task, thread, machine;
-  uint64_t free_count;       /* owned frames that hold nothing: these ranges */
+  uint64_t free_count; /* owned frames that hold nothing: these ranges */
   struct q_range free[Q_BOOT_RANGES];
-  char arguments[1024];      /* /chosen/bootargs, NUL-terminated */
+  char arguments[1024]; /* /chosen/bootargs, NUL-terminated */
 };
 #define Q_BOOT_VERSION 1
 
@@ -281,11 +281,11 @@ struct q_info {
   uint64_t donated_pages;   /* kernel pages donated, and of these free */
   uint64_t donated_free;
   uint64_t tasks, threads, endpoints, irqs, pagers, handles, tables; /* live objects of each kind */
-  uint64_t mapped;          /* sum of all map counts */
-  uint64_t irq_off_max;     /* longest kernel stretch in instructions; 0 where the build does not measure it */
+  uint64_t mapped;                                                   /* sum of all map counts */
+  uint64_t irq_off_max; /* longest kernel stretch in instructions; 0 where the build does not measure it */
   uint64_t faults, spurious, syscalls, switches; /* since boot; syscalls only where irq_off_max is measured */
-  uint64_t checks;          /* whole-state checks that ran (check_invariants builds) */
-  uint64_t boot_instructions; /* instret from kernel entry to the first user instruction */
+  uint64_t checks;                               /* whole-state checks that ran (check_invariants builds) */
+  uint64_t boot_instructions;                    /* instret from kernel entry to the first user instruction */
   char version[16];
 };
 #endif

@@ -7,8 +7,8 @@
 #include <quire/pager.h>
 #include <quire/sys.h>
 
-int64_t p_sbrk_bytes(int64_t bytes, unsigned flags); /* the old break */
-_Noreturn void p_exit_now(int status);               /* without atexit() */
+int64_t p_sbrk_bytes(int64_t bytes, unsigned flags);                              /* the old break */
+_Noreturn void p_exit_now(int status);                                            /* without atexit() */
 int64_t p_spawn_program(const char *const argv[], unsigned flags, q_handle gift); /* the new process id */
 int64_t p_watch_children(q_handle endpoint, uint64_t bits);
 int64_t p_reap_child(uint64_t id, struct p_death *death);

@@ -19,7 +19,8 @@
 /* ---- Address space ----------------------------------------------------------------------------------------------- */
 #define P_IMAGE_BASE 0x10000   /* programs are linked here; the heap starts at the page after the image's last */
 #define P_STACK_BYTES 0x800000 /* the stack's limit */
-#define P_STACK_TOP (Q_USER_TOP - Q_PAGE_SIZE) /* the last page is never mapped: 4-byte fetches cannot leave the half */
+#define P_STACK_TOP                                                                                                  \
+  (Q_USER_TOP - Q_PAGE_SIZE) /* the last page is never mapped: 4-byte fetches cannot leave the half */
 #define P_STACK_BASE (P_STACK_TOP - P_STACK_BYTES)
 #define P_GUARD_BYTES 0x200000 /* the least gap between the break and P_STACK_BASE, never mapped */
 #define P_BREAK_MAX (P_STACK_BASE - P_GUARD_BYTES)
@@ -104,11 +105,11 @@ struct p_death {
 
 struct p_stats { /* frames and pages of 4 KiB */
   uint64_t id, parent;
-  uint64_t size;     /* bytes from the heap's start to the break */
-  uint64_t heap;     /* the heap's start */
-  uint64_t resident; /* private frames mapped */
-  uint64_t peak;     /* the most there ever were */
-  uint64_t shared;   /* pages of the image's cache mapped */
+  uint64_t size;      /* bytes from the heap's start to the break */
+  uint64_t heap;      /* the heap's start */
+  uint64_t resident;  /* private frames mapped */
+  uint64_t peak;      /* the most there ever were */
+  uint64_t shared;    /* pages of the image's cache mapped */
   uint64_t faults[3]; /* answered with a page, by Q_FAULT_* */
   uint64_t copies;    /* of these, by a kernel copy */
   uint64_t retries;   /* already there */
@@ -123,16 +124,16 @@ struct p_system {
   uint64_t donated;      /* pages in blocks given to the kernel now */
   uint64_t donated_free; /* of these free */
   uint64_t processes;
-  uint64_t user;         /* private frames of programs */
-  uint64_t own;          /* the pager's own */
+  uint64_t user; /* private frames of programs */
+  uint64_t own;  /* the pager's own */
   char policy[16];
 };
 
 struct p_trace {
   uint64_t id, address, pc;
-  uint32_t kind;   /* Q_FAULT_* | Q_FAULT_COPY */
-  uint32_t answer; /* 0: mapped, else P_REASON_* of the refusal */
-  uint64_t pages;  /* mapped by the answer */
+  uint32_t kind;    /* Q_FAULT_* | Q_FAULT_COPY */
+  uint32_t answer;  /* 0: mapped, else P_REASON_* of the refusal */
+  uint64_t pages;   /* mapped by the answer */
   uint64_t instret; /* the counter when the pager got it */
 };
 
