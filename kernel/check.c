@@ -114,6 +114,4 @@ void check_memory(char *memory) {
 }
 void check_state(void) {
 }
-void ledger_assert_clean(void) {
-}
 #endif

@@ -26,6 +26,7 @@ static struct frame *block_frames(const struct block *block) {
 void block_list(struct pager *pager, struct block *block) {
   uint32_t number = (uint32_t)(block - kernel.blocks) + 1;
   bool first = block->used != 0;
+  ASSERT(block->free && block->owner == pager->number);
   block->next = first ? pager->blocks : 0;
   block->prev = first ? 0 : pager->blocks_tail;
   *(block->next ? &kernel.blocks[block->next - 1].prev : &pager->blocks_tail) = number;

@@ -6,7 +6,7 @@
 #include "vm.h"
 
 /* ---- Tokens: which thread and slot in the low bits, and a sequence number that never goes back ----------------------- */
-struct thread *wait_thread(struct wait *wait) {
+static struct thread *wait_thread(struct wait *wait) {
   return container_of(wait - wait->slot, struct thread, wait[0]);
 }
 
@@ -28,6 +28,7 @@ static struct wait *token_find(q_token token) {
 }
 
 static void wait_open(struct wait *wait, unsigned message, uint64_t badge) {
+  ASSERT_DEBUG(wait->state == WAIT_NONE && !wait->queued);
   wait->sequence = ++wait_thread(wait)->sequence;
   wait->badge = badge;
   wait->message = (uint8_t)message;
@@ -44,6 +45,7 @@ static inline void wait_hold(struct wait *wait, struct endpoint *endpoint, struc
 
 /* ---- Queues ------------------------------------------------------------------------------------------------------ */
 static void enqueue(struct endpoint *endpoint, struct wait *wait) {
+  ASSERT(!wait->queued);
   wait->endpoint = endpoint;
   wait->queued = 1;
   wait->next = NULL;
@@ -52,7 +54,7 @@ static void enqueue(struct endpoint *endpoint, struct wait *wait) {
   endpoint->queue.tail = wait;
 }
 
-void wait_unqueue(struct wait *wait) {
+static void wait_unqueue(struct wait *wait) {
   if (!wait->queued)
     return;
   struct queue *queue = &wait->endpoint->queue;
@@ -78,6 +80,7 @@ static void receiver_queue(struct endpoint *endpoint, struct thread *thread) {
 
 void receiver_unqueue(struct thread *thread) {
   struct endpoint *endpoint = thread->receiving;
+  ASSERT(thread->state == THREAD_RECEIVE);
   *(thread->next ? &thread->next->prev : &endpoint->receivers_tail) = thread->prev;
   *(thread->prev ? &thread->prev->next : &endpoint->receivers) = thread->next;
   thread->state = THREAD_READY;
@@ -172,6 +175,7 @@ static inline bool direct(const struct thread *receiver) {
 }
 
 static inline void take(struct endpoint *endpoint, struct wait *wait, struct thread *receiver) {
+  ASSERT_DEBUG(receiver->state == THREAD_RECEIVE && receiver->receiving == endpoint && !receiver->prev);
   endpoint->receivers = receiver->next;
   *(receiver->next ? &receiver->next->prev : &endpoint->receivers_tail) = NULL;
   receiver->state = THREAD_READY;
@@ -532,6 +536,7 @@ static void queue_dissolve(struct wait *wait) {
 }
 
 static void endpoint_free(struct endpoint *endpoint) {
+  ASSERT(!endpoint->queue.head && !endpoint->receivers);
   kernel.info.endpoints--;
   memset(endpoint, 0, sizeof *endpoint);
 }

@@ -101,7 +101,6 @@ extern struct handle *object_keep;
 void handle_forget(struct task *task, struct handle *handle); /* the last one, whose object is gone */
 bool in_objects_page(const struct object *object);            /* an endpoint or IRQ of a task, not a pager object's */
 void *slot_alloc(struct task *task, enum frame_kind kind);
-struct task *object_task(const void *object); /* in whose page it lies */
 bool endpoint_destroy(struct endpoint *endpoint);
 void endpoint_abandon(struct endpoint *endpoint); /* its last handle went */
 void irq_destroy(struct irq *irq);
@@ -154,7 +153,6 @@ static inline void kernel_unlock(void) {
 }
 
 /* ---- ipc.c ---- */
-struct thread *wait_thread(struct wait *wait);
 void endpoint_signal(struct endpoint *endpoint, uint64_t bits);
 _Noreturn void fault_program(uva_t va, unsigned kind); /* current's own instruction */
 struct ret fault_self(uva_t va, unsigned kind);        /* a kernel copy in current's memory; returns only an error */

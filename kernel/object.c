@@ -12,6 +12,7 @@ static struct handle *handle_at(uint32_t ref) {
 }
 
 void handle_bind(struct handle *handle, struct object *object, unsigned rights, uint64_t badge) {
+  ASSERT(handle->type == OBJECT_NONE && object->type != OBJECT_NONE);
   handle->object = object;
   handle->badge = badge;
   handle->type = object->type;
@@ -27,6 +28,7 @@ void handle_bind(struct handle *handle, struct object *object, unsigned rights, 
 void handle_void(struct handle *handle) {
   if (handle->type == OBJECT_NONE)
     return;
+  ASSERT(handle->object && kernel.info.handles);
   if (handle->next)
     handle_at(handle->next)->prev = handle->prev;
   if (handle->prev)
@@ -124,6 +126,12 @@ void handle_close(struct task *task, struct handle *handle) {
     endpoint_abandon((struct endpoint *)object);
 }
 
+/* In whose page it lies. */
+static struct task *object_task(const void *object) {
+  struct page_header *page = (void *)((uint64_t)object & ~(Q_PAGE_SIZE - 1ul));
+  return frame_of(va_to_pa(object))->kind == FRAME_TASK ? (struct task *)page : page->task;
+}
+
 struct handle *object_keep;
 
 bool object_void_handles(struct object *object) {
@@ -148,11 +156,6 @@ void handle_forget(struct task *task, struct handle *handle) {
 bool in_objects_page(const struct object *object) {
   const struct frame *frame = frame_of(va_to_pa(object));
   return frame && frame->kind == FRAME_OBJECTS;
-}
-
-struct task *object_task(const void *object) {
-  struct page_header *page = (void *)((uint64_t)object & ~(Q_PAGE_SIZE - 1ul));
-  return frame_of(va_to_pa(object))->kind == FRAME_TASK ? (struct task *)page : page->task;
 }
 
 /* ---- Slots for threads (1 KiB) and small objects (128 bytes) --------------------------------------------------------- */

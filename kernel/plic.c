@@ -70,6 +70,7 @@ void irq_destroy(struct irq *irq) {
   if (irq->claimed)
     *reg(CLAIM(this_hart()->plic_context)) = irq->source;
   enable(irq->source, false);
+  ASSERT(irqs[irq->source] == irq);
   irqs[irq->source] = NULL;
   kernel.info.irqs--;
   handle_void(&irq->endpoint);

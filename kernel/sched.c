@@ -64,6 +64,7 @@ static struct thread *merge(struct thread *a, struct thread *b) {
 
 void sleep_until(struct thread *thread, uint64_t deadline) {
   struct hart *hart = this_hart();
+  ASSERT(!thread->queued);
   thread->state = THREAD_SLEEP;
   thread->deadline = deadline;
   thread->left = thread->right = thread->parent = NULL;
@@ -88,6 +89,7 @@ static void repair(struct thread *thread) {
 }
 
 void sleep_cancel(struct thread *thread) {
+  ASSERT(thread->state == THREAD_SLEEP && this_hart()->sleepers);
   struct thread *rest = merge(thread->left, thread->right), *parent = thread->parent;
   struct thread **place = !parent ? &this_hart()->sleepers : parent->left == thread ? &parent->left : &parent->right;
   *place = rest;

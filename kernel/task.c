@@ -64,6 +64,7 @@ static void slot_clear(struct thread *thread) {
     current = &hart->idle;
     hart->resched |= RESCHED_HIGHER; /* no way out leads back to it */
   }
+  ASSERT(task->threads && !thread->queued);
   memset(thread, 0, sizeof *thread);
   if (--task->threads == 0 && task->orphan)
     while (!task_free_pages(task)) /* a task that was destroyed: no call is there to be restarted */
@@ -168,6 +169,7 @@ static bool handles_end(struct task *task) {
 
 static void task_unlink(struct task *task) {
   struct pager *pager = task->pager;
+  ASSERT(!task->root && task->stopped);
   if (pager->revoke_task == task) {
     pager->revoke_task = task->next;
     pager->revoke_va = 0;

@@ -84,6 +84,7 @@ static void asid_assign(struct task *task) {
     kernel.asid_generation++;
     kernel.asid_next = kernel.asid_count > 1; /* 0 is for the boot table, if there are others */
   }
+  ASSERT(kernel.asid_next < kernel.asid_count);
   task->asid_generation = kernel.asid_generation;
   task->harts = 0;
   task->satp = (task->satp & ~(SATP_ASID_MASK << SATP_ASID_SHIFT)) | kernel.asid_next++ << SATP_ASID_SHIFT;
@@ -139,6 +140,7 @@ static inline pte_t *leaf_table(struct task *task, uva_t va, bool make) {
 
 static void table_free(struct task *task, pte_t *entry) {
   pte_t *table = table_at(*entry);
+  ASSERT(table_frame(table)->count == 0 && table_frame(entry)->count);
   set_pte(task, entry, 0, ~0ul);
   table_frame(entry)->count--;
   kernel.info.tables--;

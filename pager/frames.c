@@ -57,6 +57,7 @@ static void push(uint64_t n, enum frame_state state) {
 }
 
 static void unlink_frame(uint64_t n) {
+  assert(frames.state[n] == STATE_FREE || frames.state[n] == STATE_READY);
   struct link *link = &frames.link[n];
   if (link->next)
     frames.link[link->next - 1].prev = link->prev;
@@ -94,6 +95,7 @@ void frame_give(uint64_t pa) {
   push(n, STATE_FREE);
   frames.block_free[n / BLOCK_FRAMES]++;
   frames.available++;
+  assert(frames.block_free[n / BLOCK_FRAMES] <= BLOCK_FRAMES && frames.available <= frames.total);
 }
 
 /* From the top: what was never used lies there, and programs take from the bottom. */
@@ -134,6 +136,7 @@ bool block_take(uint64_t *base) {
   } else {
     return false;
   }
+  assert(frames.available >= BLOCK_FRAMES);
   mark_block(block, STATE_NONE);
   frames.available -= BLOCK_FRAMES;
   return true;

@@ -209,10 +209,6 @@ void process_end(struct space *space, const struct p_death *death) {
     off_if_last();
 }
 
-void process_forget(struct space *space) {
-  space_free(space);
-}
-
 void fault_refused(struct space *space, const struct q_received *m, unsigned reason) {
   process_end(space, &(struct p_death){.id = space->badge,
                                        .reason = reason,

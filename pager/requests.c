@@ -106,7 +106,7 @@ static int do_reap(struct space *caller, struct q_received *m, struct q_reply *r
   if (error)
     return error;
   r->word[0] = child->badge;
-  process_forget(child);
+  space_free(child);
   return 0;
 }
 

@@ -22,7 +22,6 @@ int64_t process_spawn(uint64_t parent, const char *text, uint64_t bytes, unsigne
                       q_handle gift); /* id or -errno */
 void process_end(struct space *space,
                  const struct p_death *death); /* prints what is worth printing, tells its parent */
-void process_forget(struct space *space);
 void fault_refused(struct space *space, const struct q_received *m, unsigned reason);
 void exception(struct space *space, const struct q_received *m);
 bool donate(void); /* a block for the kernel's objects */

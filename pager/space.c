@@ -39,6 +39,7 @@ static void removed(struct space *space, uint64_t frame) {
   if (frames.state[n] == STATE_CACHED) {
     assert(frames.link[n].next);
     frames.link[n].next--;
+    assert(space->stats.shared);
     space->stats.shared--;
     return;
   }
@@ -140,6 +141,7 @@ static uint64_t page_content(struct space *space, uint64_t page) {
     uint64_t frame = cached_page(segment, page);
     if (!frame)
       return 0;
+    assert(frames.state[frame_number(frame)] == STATE_CACHED);
     frames.link[frame_number(frame)].next++;
     space->stats.shared++;
     return frame | segment->prot;
@@ -168,6 +170,7 @@ static void region_bounds(const struct space *space, uint64_t page, uint64_t *st
 static void bring_in_others(struct space *space, uint64_t page, unsigned kind) {
   struct policy_fault fault = {space->badge, page, kind, 0, 0};
   struct policy_range range = {page, 1};
+  assert(page % Q_PAGE_SIZE == 0);
   region_bounds(space, page, &fault.start, &fault.end);
   space->policy->fault(&fault, &range);
   for (unsigned i = 0; i < range.pages && i < FAULT_PAGES; i++) {
@@ -252,6 +255,7 @@ static void clear_tail(struct space *space, uint64_t brk) {
 
 static int64_t grow(struct space *space, uint64_t bytes, unsigned flags) {
   uint64_t old = space->brk;
+  assert(old >= space->heap && old <= P_BREAK_MAX);
   if (bytes > P_BREAK_MAX - old)
     return -ENOMEM;
   space->brk = old + bytes;
@@ -343,6 +347,7 @@ int64_t space_arguments(struct space *space, const char *text, uint64_t bytes) {
     return -ENOMEM;
   }
   char *data = frame_data(PAGE_OF(top.frame_prot));
+  assert(bytes <= P_SPAWN_MAX && count <= ARGUMENTS_MAX);
   uint64_t strings = (Q_PAGE_SIZE - bytes) & ~15ul, block = (strings - 8 * (count + 3)) & ~15ul;
   memcpy(data + strings, text, bytes);
   uint64_t *words = (uint64_t *)(data + block);
