@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 
-FULL = 20
+FULL = 10
 
 
 def seeds(folder):
