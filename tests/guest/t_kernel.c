@@ -163,6 +163,18 @@ static void exception_without_supervisor(void) {
   destroy_client();
 }
 
+/* A device page where there is no device: the bus refuses. */
+static void access_fault(void) {
+  make_client(9);
+  CHECK_EQ(map(DATA_PAGE, 0x18000000 | RW | Q_PROT_DEVICE), 0);
+  run(client_start, DATA_PAGE);
+  struct q_received m = receive();
+  CHECK(m.kind == Q_MSG_EXCEPTION && m.label == 7 && m.word[0] == DATA_PAGE);
+  CHECK_EQ(answer(m.token, Q_REPLY_RESUME, CODE + (uint64_t)(client_after - client_start), 0, 0, 0), 0);
+  expect_call(DATA_PAGE);
+  destroy_client();
+}
+
 static void replace_what_is_expected(void) {
   make_client(7);
   CHECK_EQ(map(DATA_PAGE, FRAME(1) | Q_PROT_READ), 0);
@@ -431,6 +443,7 @@ static const struct test tests[] = {
     {"a failed MAP keeps its token", failed_map_keeps_the_token},
     {"RETRY and REFUSE", retry_and_refuse},
     {"an exception without a supervisor", exception_without_supervisor},
+    {"an access fault is an exception", access_fault},
     {"only what is expected is replaced", replace_what_is_expected},
     {"accessed and dirty bits", accessed_and_dirty},
     {"ranges with holes", ranges},
