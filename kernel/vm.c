@@ -180,6 +180,8 @@ static bool is_table(pte_t pte) {
 /* The next valid leaf in [*va, end) but for the window's, with *va at it; NULL when there is none or steps are used up.
  * Holes are skipped a table at a time, which counts as a step too. */
 static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, unsigned *steps) {
+  if (!task->root) /* on its way out: its tables are gone already */
+    *va = end;
   for (unsigned cost = 1; *va < end && *steps; cost = 1) {
     pte_t top = task->root[INDEX(*va, 2)], middle = top & PTE_V ? table_at(top)[INDEX(*va, 1)] : 0;
     pte_t *slot = is_table(middle) ? &table_at(middle)[INDEX(*va, 0)] : &middle;
