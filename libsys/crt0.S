@@ -11,13 +11,3 @@ _start:
   ld a0, (sp)
   addi a1, sp, 8
   call program_start
-
-# A further thread starts here: a0 is its struct p_thread; sp points at the thread-local block, above the stack.
-.globl thread_entry
-thread_entry:
-  .option push
-  .option norelax
-  la gp, __global_pointer$
-  .option pop
-  mv tp, sp
-  call thread_start

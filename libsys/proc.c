@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/lock.h>
 #include <unistd.h>
 
 /* The pager is the one server that cannot die for its programs: an error of the call itself is a bug of ours. */
@@ -72,26 +73,46 @@ int64_t p_trace_ring(unsigned operation, uint64_t id, struct p_trace *entries, u
   return got;
 }
 
-int64_t p_wait_for(uint64_t id, struct p_death *death) {
+/* Has the bit 1 notified at the endpoint whenever a child ends. */
+static int64_t watch_at(q_handle endpoint) {
+  q_handle signal; /* a badge says which bits may be notified */
+  if (q_handle_dup(endpoint, Q_RIGHT_NOTIFY | Q_RIGHT_DUP, 1, &signal) < 0)
+    return -ENOMEM;
+  int64_t error = p_watch_children(signal, 1);
+  q_handle_close(signal);
+  return error;
+}
+
+/* The endpoint that hears of children; made once, and only kept if it will hear of them: else a wait would not end. */
+static int64_t children(q_handle *result) {
   static q_handle endpoint;
   if (!endpoint) {
-    if (q_endpoint_create(&endpoint) < 0)
+    q_handle made;
+    if (q_endpoint_create(&made) < 0)
       return -ENOMEM;
-    q_handle signal; /* a badge says which bits may be notified */
-    if (q_handle_dup(endpoint, Q_RIGHT_NOTIFY | Q_RIGHT_DUP, 1, &signal) < 0)
-      return -ENOMEM;
-    p_watch_children(signal, 1);
-    q_handle_close(signal);
+    int64_t error = watch_at(made);
+    if (error) {
+      q_handle_destroy(made);
+      return error;
+    }
+    endpoint = made;
   }
-  for (;;) {
+  *result = endpoint;
+  return 0;
+}
+
+int64_t p_wait_for(uint64_t id, struct p_death *death) {
+  q_handle endpoint;
+  int64_t got = children(&endpoint);
+  if (got)
+    return got;
+  while ((got = p_reap_child(id, death)) == -EAGAIN) {
     struct q_received m;
-    int64_t got = p_reap_child(id, death);
-    if (got != -EAGAIN)
-      return got;
     q_recv(endpoint, &m);
     if (m.kind < 0)
       return -EIO;
   }
+  return got;
 }
 
 const char *p_reason_text(uint64_t reason) {
@@ -114,7 +135,9 @@ const char *q_error_text(int64_t error) {
       Q_ERRORS(X)
 #undef X
   };
-  return error < 0 && -error < (int64_t)(sizeof text / sizeof *text) ? text[-error] : "no error";
+  if (!error)
+    return "no error";
+  return error < 0 && -error < (int64_t)(sizeof text / sizeof *text) ? text[-error] : "unknown";
 }
 
 /* ---- picolibc ---- */
@@ -130,20 +153,28 @@ void _exit(int status) {
   p_exit_now(status);
 }
 
-/* A line goes out in one call, so that lines of several programs do not mix. */
-static char line[256];
-static unsigned line_used;
+/* A line goes out in one call, and each thread has a line of its own. The kernel may switch threads within a long one, so
+ * the threads of a program also take turns; the lock does nothing where there is just one (thread.c). */
+static _Thread_local struct {
+  char text[256];
+  unsigned used;
+} line;
 
 static int console_flush(FILE *file) {
   (void)file;
-  unsigned bytes = line_used;
-  line_used = 0;
-  return q_machine_write(P_HANDLE_MACHINE, line, bytes) < 0 ? EOF : 0;
+  unsigned bytes = line.used;
+  line.used = 0;
+  if (!bytes)
+    return 0;
+  __LIBC_LOCK();
+  int64_t error = q_machine_write(P_HANDLE_MACHINE, line.text, bytes);
+  __LIBC_UNLOCK();
+  return error < 0 ? EOF : 0;
 }
 
 static int console_put(char c, FILE *file) {
-  line[line_used++] = c;
-  if (c == '\n' || line_used == sizeof line)
+  line.text[line.used++] = c;
+  if (c == '\n' || line.used == sizeof line.text)
     return console_flush(file) ? EOF : (unsigned char)c;
   return (unsigned char)c;
 }
@@ -154,6 +185,5 @@ FILE *const stderr = &console;
 FILE *const stdin = &console;
 
 __attribute__((destructor)) static void flush_at_exit(void) {
-  if (line_used)
-    console_flush(&console);
+  console_flush(&console);
 }

@@ -17,14 +17,17 @@ int64_t p_stats_of(uint64_t id, struct p_stats *stats); /* 0: of this program */
 int64_t p_system_stats(unsigned flags, struct p_system *stats);
 /* P_TRACE_*; entries read. */
 int64_t p_trace_ring(unsigned operation, uint64_t id, struct p_trace *entries, uint64_t count, uint64_t *lost);
-/* Waits for the end of that child (0: of any) and takes its record; its id. Not for several threads at once. */
+/* Waits for the end of that child (0: of any) and takes its record; its id. Not for several threads at once, and not
+ * together with p_watch_children(), of which it makes use. */
 int64_t p_wait_for(uint64_t id, struct p_death *death);
 const char *p_reason_text(uint64_t reason);
 const char *p_kind_text(uint64_t kind);
 const char *q_error_text(int64_t error); /* of a negated Q_E_* */
 
-/* A further thread of this program, with a stack of its own and thread-local variables; -ENOMEM. Its memory is freed by
- * p_thread_free() once it is known to have ended (p_thread_exit() ends the one that calls). */
+/* A further thread of this program, with thread-local variables and a stack of 64 KiB of its own (from malloc, no guard
+ * below it); -ENOMEM, -EINVAL (priority above the caller's). malloc() and printf() are safe between threads; a line goes
+ * out whole. p_thread_free() ends the thread if p_thread_exit() has not, and frees its memory: the thread must not be
+ * inside either of the two then, or their lock stays taken. */
 struct p_thread {
   q_handle handle;
   void (*entry)(void *);
