@@ -98,6 +98,8 @@ static void fill_boot(struct q_boot *boot, const struct machine *board, struct t
   boot->harts = kernel.hart_count;
   boot->initrd_base = board->initrd;
   boot->initrd_bytes = board->initrd_end - board->initrd;
+  boot->uart = (struct q_range){board->uart.base, board->uart.bytes};
+  boot->uart_irq = board->uart_irq;
   boot->endpoint = give(&owner->endpoint.object, Q_RIGHT_ALL, 0);
   boot->machine = give(&machine, Q_RIGHT_ALL, 0);
   boot->task = give(&task->object, Q_RIGHT_ALL, 0);

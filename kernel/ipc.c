@@ -442,7 +442,12 @@ struct ret sys_call(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint6
 
 struct ret sys_notify(uint64_t a0, uint64_t bits) {
   int error;
-  struct handle *handle = handle_check(a0, OBJECT_ENDPOINT, Q_RIGHT_NOTIFY, &error);
+  struct handle *handle = handle_check(a0, OBJECT_IRQ, Q_RIGHT_MANAGE, &error);
+  if (handle) {
+    irq_ack((struct irq *)handle->object);
+    return ok(0);
+  }
+  handle = handle_check(a0, OBJECT_ENDPOINT, Q_RIGHT_NOTIFY, &error);
   if (!handle)
     return fail(error);
   endpoint_signal((struct endpoint *)handle->object, bits & handle->badge);

@@ -48,7 +48,10 @@ static inline pa_t va_to_pa(const void *va) {
 /* ---- print.c ---- */
 /* %s, %d (uint64_t), %x (uint64_t), %c; to the firmware's console. */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void console_write(const char *text, uint64_t bytes);
+void console_write(const char *text, uint64_t bytes); /* after what is left in the log */
+bool log_write(const char *text, uint64_t bytes);     /* the whole, or false: no room now */
+uint64_t log_read(char *to, uint64_t bytes);
+bool log_empty(void);
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void machine_off(bool failure);
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
@@ -178,6 +181,8 @@ void plic_init(void);
 void plic_interrupt(void);
 int irq_bind(struct irq *irq, uint64_t source);
 void irq_ack(struct irq *irq);
+bool log_taken(void); /* by the holder of source 0 */
+void log_interrupt(void);
 
 /* ---- check.c ---- */
 void check_state(void); /* walks everything; panics on a broken invariant; builds with check_invariants */

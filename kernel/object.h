@@ -122,15 +122,12 @@ struct wait {
   uint8_t copying; /* its server was told PENDING and has not been told the end */
 };
 
+/* FREE: the slot holds none. READY: it runs, or stands in a ready queue. ZOMBIE: it has ended, but a server has yet to
+ * be told that its copy failed. */
 enum thread_state {
-  THREAD_FREE,  /* the slot holds none */
-  THREAD_NEW,   /* not started */
-  THREAD_READY, /* runs, or stands in a ready queue */
-  THREAD_CALL,
-  THREAD_FAULT,
-  THREAD_RECEIVE,
-  THREAD_SLEEP,
-  THREAD_ZOMBIE /* ended; a server has yet to be told that its copy failed */
+#define X(n, name, text) THREAD_##name = n,
+  Q_STATES(X)
+#undef X
 };
 
 /* x[] is also the message: what a blocked caller sent lies in its own argument registers until it is answered. */

@@ -10,6 +10,7 @@
 #define SOURCES 1024
 
 static struct irq *irqs[SOURCES];
+#define LOG 0 /* no source of the controller has this number: here it is the kernel's own log */
 
 static volatile uint32_t *reg(uint64_t offset) {
   return pa_to_va(kernel.plic + offset);
@@ -17,6 +18,14 @@ static volatile uint32_t *reg(uint64_t offset) {
 
 static bool usable(void) {
   return kernel.plic_end && this_hart()->plic_context >= 0;
+}
+
+bool log_taken(void) {
+  return irqs[LOG] && irqs[LOG]->endpoint.type != OBJECT_NONE;
+}
+
+void log_interrupt(void) {
+  endpoint_signal((struct endpoint *)irqs[LOG]->endpoint.object, irqs[LOG]->bits);
 }
 
 void plic_init(void) {
@@ -47,7 +56,7 @@ void plic_interrupt(void) {
 }
 
 int irq_bind(struct irq *irq, uint64_t source) {
-  if (!usable() || !source || source >= SOURCES || source > kernel.irq_count)
+  if (source != LOG && (!usable() || source >= SOURCES || source > kernel.irq_count))
     return Q_E_ARG;
   if (irqs[source])
     return Q_E_BUSY;
@@ -59,6 +68,11 @@ int irq_bind(struct irq *irq, uint64_t source) {
 }
 
 void irq_ack(struct irq *irq) {
+  if (irq->source == LOG) {
+    if (log_taken() && !log_empty())
+      log_interrupt();
+    return;
+  }
   *reg(PRIORITY(irq->source)) = 1;
   enable(irq->source, true);
   if (irq->claimed)
@@ -69,7 +83,8 @@ void irq_ack(struct irq *irq) {
 void irq_destroy(struct irq *irq) {
   if (irq->claimed)
     *reg(CLAIM(this_hart()->plic_context)) = irq->source;
-  enable(irq->source, false);
+  if (irq->source != LOG)
+    enable(irq->source, false);
   ASSERT(irqs[irq->source] == irq);
   irqs[irq->source] = NULL;
   kernel.info.irqs--;

@@ -327,14 +327,6 @@ static struct ret pager_op_grant(word a0, word a1, q_handle to, pa_t block) {
   return fail(block_move(from, receiver, block));
 }
 
-static struct ret pager_op_info(word a0) {
-  int error;
-  struct pager *pager = pager_find(a0, 0, &error);
-  if (!pager)
-    return fail(error);
-  finish(0, pager->owned, pager->donated, pager->donated_free);
-}
-
 /* ---- Handles and small objects ------------------------------------------------------------------------------------ */
 static struct ret handle_op_dup(word a0, word a1, word rights, word badge) {
   (void)a1;
@@ -395,6 +387,32 @@ static struct ret handle_op_destroy(word a0) {
   return ok(0);
 }
 
+/* Whom the thread waits for: the badge of the task that holds its message. */
+static word waits_for(const struct thread *thread) {
+  const struct wait *wait = &thread->wait[thread->state == THREAD_FAULT ? SLOT_FAULT : SLOT_CALL];
+  return wait->state == WAIT_HELD ? wait->server->badge : wait->state == WAIT_SENT ? ~0ul : 0;
+}
+
+static _Noreturn void task_info(const struct task *task) {
+  static const struct thread none;
+  const struct thread *thread = &none;
+  for (unsigned i = 1; i < 4 && thread->state == THREAD_FREE; i++)
+    thread = (const struct thread *)((const char *)task + i * 1024);
+  finish(0, task->threads, thread->state, waits_for(thread));
+}
+
+static struct ret handle_op_info(word a0) {
+  struct handle *handle = handle_find(current->task, a0);
+  if (!handle || handle->object->dying)
+    return fail(Q_E_HANDLE);
+  if (handle->type == OBJECT_TASK)
+    task_info(task_of(handle));
+  if (handle->type != OBJECT_PAGER)
+    return fail(Q_E_TYPE);
+  const struct pager *pager = (const struct pager *)handle->object;
+  finish(0, pager->owned, pager->donated, pager->donated_free);
+}
+
 static struct ret object_op_endpoint(void) {
   struct task *task = current->task;
   q_handle value;
@@ -436,15 +454,6 @@ static struct ret object_op_irq(word a0, word a1, word source, q_handle to, word
   return ok(value);
 }
 
-static struct ret object_op_irq_ack(word a0) {
-  int error;
-  struct handle *handle = handle_check(a0, OBJECT_IRQ, Q_RIGHT_MANAGE, &error);
-  if (!handle)
-    return fail(error);
-  irq_ack((struct irq *)handle->object);
-  return ok(0);
-}
-
 /* ---- Time and the machine ----------------------------------------------------------------------------------------- */
 static struct ret sys_sleep(word until) {
   if (until && until <= csr_read(time))
@@ -459,6 +468,7 @@ static struct ret sys_sleep(word until) {
 }
 
 #define CONSOLE_CHUNK 40 /* the firmware takes some 350 instructions a character */
+#define LOG_CHUNK 1024
 
 static struct ret machine_op_write(word a0, word a1, uva_t text, word bytes) {
   (void)a1;
@@ -467,16 +477,33 @@ static struct ret machine_op_write(word a0, word a1, uva_t text, word bytes) {
     return fail(error);
   if (!bytes)
     return ok(0);
-  word n = MIN(MIN(bytes, CONSOLE_CHUNK), Q_PAGE_SIZE - text % Q_PAGE_SIZE);
+  bool log = log_taken();
+  word n = MIN(MIN(bytes, log ? LOG_CHUNK : CONSOLE_CHUNK), Q_PAGE_SIZE - text % Q_PAGE_SIZE);
   const char *from = vm_resolve(current->task, text, Q_FAULT_READ);
   if (!from)
     return fault_self(text, Q_FAULT_READ);
-  console_write(from, n);
+  if (!log)
+    console_write(from, n);
+  else if (log_write(from, n))
+    log_interrupt();
+  else
+    return (struct ret){-Q_E_FULL, bytes};
   if (n == bytes)
     return ok(0);
   current->x[REG_A2] = text + n;
   current->x[REG_A3] = bytes - n;
   restart();
+}
+
+static struct ret machine_op_log(word a0, word a1, uva_t out, word bytes) {
+  (void)a1;
+  int error;
+  if (!handle_check(a0, OBJECT_MACHINE, Q_RIGHT_IRQ, &error))
+    return fail(error);
+  char *to = vm_resolve(current->task, out, Q_FAULT_WRITE);
+  if (!to)
+    return fault_self(out, Q_FAULT_WRITE);
+  return ok(log_read(to, MIN(MIN(bytes, LOG_CHUNK), Q_PAGE_SIZE - out % Q_PAGE_SIZE)));
 }
 
 static struct ret machine_op_off(word a0, word a1, word status) {
@@ -523,10 +550,10 @@ typedef struct ret (*operation)(word a0, word a1, word a2, word a3, word a4, wor
 OPERATIONS(task, OP(task_op_create), OP(task_op_stop), OP(task_op_give), OP(task_op_supervise))
 OPERATIONS(thread, OP(thread_op_create), OP(thread_op_start), OP(thread_op_priority))
 OPERATIONS(pager, OP(pager_op_create), OP(pager_op_window), OP(pager_op_donate), OP(pager_op_reclaim),
-           OP(pager_op_grant), OP(pager_op_info))
-OPERATIONS(handle, OP(handle_op_dup), OP(handle_op_close), OP(handle_op_destroy))
-OPERATIONS(object, OP(object_op_endpoint), OP(object_op_irq), OP(object_op_irq_ack))
-OPERATIONS(machine, OP(machine_op_write), OP(machine_op_off), OP(machine_op_info))
+           OP(pager_op_grant))
+OPERATIONS(handle, OP(handle_op_dup), OP(handle_op_close), OP(handle_op_destroy), OP(handle_op_info))
+OPERATIONS(object, OP(object_op_endpoint), OP(object_op_irq))
+OPERATIONS(machine, OP(machine_op_write), OP(machine_op_off), OP(machine_op_info), OP(machine_op_log))
 
 extern const void *const syscall_table[Q_SYS_COUNT];
 const void *const syscall_table[Q_SYS_COUNT] = {

@@ -163,7 +163,12 @@ static void rights(void) {
   CHECK_EQ(q_thread_create(endpoint, 1, &copy), -Q_E_TYPE);
   CHECK_EQ(q_map(endpoint, P_HANDLE_TASK, 0, 0, 1, 0), -Q_E_TYPE);
   CHECK_EQ(q_machine_write(endpoint, "", 1), -Q_E_TYPE);
-  CHECK_EQ(q_irq_ack(endpoint), -Q_E_TYPE);
+  CHECK_EQ(q_irq_ack(P_HANDLE_TASK), -Q_E_TYPE);
+  struct q_task_state state;
+  CHECK_EQ(q_task_info(endpoint, &state), -Q_E_TYPE);
+  CHECK_EQ(q_task_info(P_HANDLE_TASK, &state), 0);
+  CHECK_EQ(state.threads, 1);
+  CHECK_EQ(state.state, Q_STATE_READY);
   c.label = 1 << 16;
   CHECK_EQ(q_call(send, &c), -Q_E_ARG);
   q_handle_close(send);

@@ -395,7 +395,6 @@ static void wrong_arguments(void) {
   CHECK_EQ(q_pager_window(boot->pager, task), -Q_E_BUSY);
   CHECK_EQ(q_task_give(task, 0x1234, 255, 0, &h), -Q_E_HANDLE);
   CHECK_EQ(q_task_supervise(task, boot->machine, 0), -Q_E_TYPE);
-  CHECK_EQ(q_irq_create(boot->machine, 0, boot->endpoint, 1, &h), -Q_E_ARG);
   CHECK_EQ(q_irq_create(boot->machine, 5000, boot->endpoint, 1, &h), -Q_E_ARG);
   CHECK_EQ(q_handle_destroy(boot->machine), -Q_E_TYPE);
   CHECK_EQ(q_handle_destroy(boot->task), -Q_E_BUSY);
@@ -403,6 +402,41 @@ static void wrong_arguments(void) {
   CHECK_EQ(q_task_stop(task), 0);
   CHECK_EQ(q_thread_create(task, 3, &h), -Q_E_DEAD);
   destroy_client();
+}
+
+/* Nothing is printed while the log is taken; what would be printed then comes out afterwards. */
+static void the_log(void) {
+  static char line[64], back[1024];
+  q_handle signal, log;
+  uint64_t got, remain = 0, sum = 0;
+  memset(line, '.', sizeof line);
+  CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, 4, &signal), 0);
+  int64_t made = q_irq_create(boot->machine, 0, signal, 4, &log);
+  int64_t wrote = q_machine_write(boot->machine, "one\n", 4);
+  struct q_received m = receive();
+  int64_t read = q_machine_log(boot->machine, back, sizeof back, &got);
+  bool same = got == 4 && !memcmp(back, "one\n", 4);
+  int64_t empty = q_machine_log(boot->machine, back, sizeof back, &sum);
+  int64_t full = 0;
+  unsigned lines = 0;
+  for (; lines < 1000 && !(full = q_machine_write_some(boot->machine, line, sizeof line, &remain)); lines++)
+    ;
+  while (q_machine_log(boot->machine, back, sizeof back, &got) == 0 && got)
+    sum += got;
+  int64_t acknowledged = q_irq_ack(log), destroyed = q_handle_destroy(log);
+  CHECK_EQ(made, 0);
+  CHECK_EQ(wrote, 0);
+  CHECK(m.kind == Q_MSG_NOTIFY && m.word[0] == 4);
+  CHECK(read == 0 && same && empty == 0);
+  CHECK_EQ(full, -Q_E_FULL);
+  CHECK_EQ(remain, sizeof line);
+  CHECK_EQ(sum, lines * sizeof line);
+  CHECK_EQ(acknowledged, 0);
+  CHECK_EQ(destroyed, 0);
+  CHECK_EQ(receive().word[0], 4); /* of the lines that filled it */
+  CHECK_EQ(q_machine_log(boot->pager, back, 1, &got), -Q_E_TYPE);
+  CHECK_EQ(q_machine_log(boot->machine, (void *)8, 1, &got), -Q_E_FAULT);
+  CHECK_EQ(q_handle_close(signal), 0);
 }
 
 static void interrupts(void) {
@@ -455,6 +489,7 @@ static const struct test tests[] = {
     {"a page that does not come delays one client", slow_client},
     {"a refused copy fails one request", refused_copy},
     {"wrong arguments", wrong_arguments},
+    {"the log, taken by a driver and given back", the_log},
     {"an interrupt is a notification", interrupts},
     {"sleep", sleeping},
 };

@@ -76,16 +76,16 @@ typedef uint64_t q_token;  /* one-shot right to answer one waiting thread; 0 is 
   X(pager, 2, donate)                                                                                                \
   X(pager, 3, reclaim)                                                                                               \
   X(pager, 4, grant)                                                                                                 \
-  X(pager, 5, info)                                                                                                  \
   X(handle, 0, dup)                                                                                                  \
   X(handle, 1, close)                                                                                                \
   X(handle, 2, destroy)                                                                                              \
+  X(handle, 3, info)                                                                                                 \
   X(object, 0, endpoint)                                                                                             \
   X(object, 1, irq)                                                                                                  \
-  X(object, 2, irq_ack)                                                                                              \
   X(machine, 0, write)                                                                                               \
   X(machine, 1, off)                                                                                                 \
-  X(machine, 2, info)
+  X(machine, 2, info)                                                                                                \
+  X(machine, 3, log)
 
 #ifndef __ASSEMBLER__
 enum q_syscall {
@@ -138,6 +138,7 @@ enum q_operation {
  *   buffer. E_PEER: its pager refused. E_FAULT: own memory refused. E_TOKEN. Never blocks on the other party.
  *
  * notify(a0 endpoint, a1 bits)                   Right: NOTIFY. ORs (bits & badge) into the endpoint's pending bits.
+ * notify(a0 IRQ)                                 Right: MANAGE. Acknowledges it: its source may interrupt again.
  *
  * map(a0 pager, a1 task, a2 page address, a3 frame address | Q_PROT_*, a4 pages, a5 expected | 1 or 0)
  *   Right on the pager: MAP; the task must be paged by it. Pages 1..Q_MAP_MAX: checked whole before any is mapped.
@@ -174,7 +175,6 @@ enum q_operation {
  *   E_BUSY: no donated block is empty.
  * pager_grant(a0 from, a2 to, a3 block address)  Right: MAP on from; CREATE on to. Moves a whole 2 MiB block of
  *   frames, which unmaps it from every task that `from` pages. Taking back is the grant the other way.
- * pager_info(a0 pager)                           -> a0 0, a1 frames owned, a2 kernel pages donated, a3 of those free.
  *
  * handle_dup(a0 handle, a2 rights, a3 badge)     -> a0 0, a1 new handle with the rights both have. Needs DUP. The badge
  *   is taken if the original's is 0, else it stays. Errors: E_FULL, E_NOMEM (table).
@@ -182,13 +182,22 @@ enum q_operation {
  * handle_destroy(a0 handle)                      Right: MANAGE. Ends the object itself (task, thread, endpoint, IRQ,
  *   pager); every handle to it is void. Callers waiting there get E_DEAD. A task is stopped first.
  *
+ * handle_info(a0 handle)                         What the object is at. Errors: E_TYPE (it is none of these).
+ *   pager  -> a0 0, a1 frames owned, a2 kernel pages donated, a3 of those free.
+ *   task   -> a0 0, a1 its threads, a2 Q_STATE_* of the first, a3 the badge of the task that holds what it waits for
+ *             (CALL, FAULT; ~0: nobody received it yet).
+ *
  * object_endpoint()  (a1 = operation)            -> a0 0, a1 handle with all rights. Charged to the caller's quota.
- * object_irq(a0 machine, a2 source, a3 endpoint, a4 bits)   Right: IRQ; NOTIFY on the endpoint. -> a1 handle.
- * object_irq_ack(a0 irq)                         Lets the source interrupt again.
+ * object_irq(a0 machine, a2 source, a3 endpoint, a4 bits)   Right: IRQ; NOTIFY on the endpoint. -> a1 handle. The bits
+ *   are notified there at each interrupt; the source is quiet until it is acknowledged (notify). Source 0 is the log:
+ *   from now on machine_write fills it, and it interrupts when it has been filled. E_ARG (no such source), E_BUSY.
  *
  * sleep(a0 absolute time in timebase ticks)      0: let others of this priority run. -> a0 0.
  *
- * machine_write(a0 machine, a2 address, a3 bytes)   Right: DEBUG. To the debug console. -> a0 0. E_FAULT.
+ * machine_write(a0 machine, a2 address, a3 bytes)   Right: DEBUG. To the log if somebody has it (object_irq, source 0),
+ *   else to the firmware's console. -> a0 0. E_FAULT. E_FULL: the log has no room now; a1 bytes are not written yet.
+ * machine_log(a0 machine, a2 address, a3 bytes)   Right: IRQ. Takes the oldest bytes out of the log. -> a0 0, a1 bytes,
+ *   as many as there are, up to the end of the page.
  * machine_off(a0 machine, a2 status)             Right: POWER. Turns the machine off; 0 is success.
  * machine_info(a0 machine, a2 address of struct q_info)   Right: DEBUG. In builds with check_invariants, checks the
  *   whole state first.
@@ -227,6 +236,24 @@ enum q_operation {
 #define Q_HARVEST_ACCESSED 1
 #define Q_HARVEST_DIRTY 2
 
+/* What a thread is at (handle_info). */
+#define Q_STATES(X)                                                                                                  \
+  X(0, FREE, "no thread")                                                                                            \
+  X(1, NEW, "not started")                                                                                           \
+  X(2, READY, "ready")                                                                                               \
+  X(3, CALL, "call")                                                                                                 \
+  X(4, FAULT, "fault")                                                                                               \
+  X(5, RECEIVE, "receive")                                                                                           \
+  X(6, SLEEP, "sleep")                                                                                               \
+  X(7, ZOMBIE, "ending")
+#ifndef __ASSEMBLER__
+enum q_state {
+#define X(n, name, text) Q_STATE_##name = n,
+  Q_STATES(X)
+#undef X
+};
+#endif
+
 /* ---- Rights ------------------------------------------------------------------------------------------------------ */
 #define Q_RIGHT_SEND 1     /* endpoint: call */
 #define Q_RIGHT_RECV 2     /* endpoint: receive */
@@ -238,7 +265,7 @@ enum q_operation {
 #define Q_RIGHT_CREATE 128 /* pager: create tasks and pager objects from its donations, receive granted frames */
 #define Q_RIGHT_DEBUG 1    /* machine: console, information */
 #define Q_RIGHT_POWER 2    /* machine: off */
-#define Q_RIGHT_IRQ 4      /* machine: interrupts */
+#define Q_RIGHT_IRQ 4      /* machine: interrupts, the log among them */
 #define Q_RIGHT_ALL 255
 
 /* ---- Memory layout (Sv39: the lower half, 256 GiB, is the user's; ISA manual, volume II, 4.4) --------------------- */
@@ -266,11 +293,13 @@ struct q_boot {
   uint64_t harts;
   uint64_t initrd_base, initrd_bytes; /* inside owned frames: read it through the window */
   q_handle pager, endpoint, task, thread, machine;
+  struct q_range uart; /* the console's registers (/chosen/stdout-path); bytes 0: none that is known */
+  uint64_t uart_irq;
   uint64_t free_count; /* owned frames that hold nothing: these ranges */
   struct q_range free[Q_BOOT_RANGES];
   char arguments[1024]; /* /chosen/bootargs, NUL-terminated */
 };
-#define Q_BOOT_VERSION 1
+#define Q_BOOT_VERSION 2
 
 /* What machine_info reports. Frames and pages are of 4 KiB. */
 struct q_info {

@@ -214,12 +214,20 @@ struct q_pager_frames {
   uint64_t owned, donated, donated_free;
 };
 Q_INLINE int64_t q_pager_info(q_handle pager, struct q_pager_frames *result) {
-  struct q_args out = q_syscall(Q_SYS_pager, (struct q_args){pager, Q_pager_info, 0, 0, 0, 0});
+  struct q_args out = q_syscall(Q_SYS_handle, (struct q_args){pager, Q_handle_info, 0, 0, 0, 0});
   *result = (struct q_pager_frames){out.a1, out.a2, out.a3};
   return (int64_t)out.a0;
 }
 
 /* ---- Handles and small objects ---- */
+struct q_task_state {
+  uint64_t threads, state, waits_for;
+};
+Q_INLINE int64_t q_task_info(q_handle task, struct q_task_state *result) {
+  struct q_args out = q_syscall(Q_SYS_handle, (struct q_args){task, Q_handle_info, 0, 0, 0, 0});
+  *result = (struct q_task_state){out.a1, out.a2, out.a3};
+  return (int64_t)out.a0;
+}
 Q_INLINE int64_t q_handle_dup(q_handle handle, uint64_t rights, uint64_t badge, q_handle *copy) {
   return Q_RESULT(handle, dup, copy, handle, rights, badge);
 }
@@ -236,7 +244,7 @@ Q_INLINE int64_t q_irq_create(q_handle machine, uint64_t source, q_handle endpoi
   return Q_RESULT(object, irq, irq, machine, source, endpoint, bits);
 }
 Q_INLINE int64_t q_irq_ack(q_handle irq) {
-  return Q_OPERATION(object, irq_ack, irq, 0);
+  return Q_SYSCALL(notify, irq, 0);
 }
 
 /* ---- Time and the machine ---- */
@@ -246,8 +254,15 @@ Q_INLINE int64_t q_sleep_until(uint64_t ticks) {
 Q_INLINE int64_t q_yield(void) {
   return Q_SYSCALL(sleep, 0);
 }
+/* *remain: bytes not written; 0 but with Q_E_FULL. */
+Q_INLINE int64_t q_machine_write_some(q_handle machine, const void *text, uint64_t bytes, uint64_t *remain) {
+  return Q_RESULT(machine, write, remain, machine, (uint64_t)text, bytes);
+}
 Q_INLINE int64_t q_machine_write(q_handle machine, const void *text, uint64_t bytes) {
   return Q_OPERATION(machine, write, machine, (uint64_t)text, bytes);
+}
+Q_INLINE int64_t q_machine_log(q_handle machine, void *text, uint64_t bytes, uint64_t *got) {
+  return Q_RESULT(machine, log, got, machine, (uint64_t)text, bytes);
 }
 Q_INLINE int64_t q_machine_off(q_handle machine, uint64_t status) {
   return Q_OPERATION(machine, off, machine, status);
