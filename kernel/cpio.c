@@ -34,7 +34,7 @@ const char *cpio_next(const void *image, size_t bytes, size_t *offset, struct cp
   const char *header = (const char *)image + *offset;
   size_t left = bytes - *offset, name_bytes, data_bytes, mode;
   *out = (struct cpio_file){0};
-  if (left < HEADER || memcmp(header, "07070", 5) || (header[5] != '1' && header[5] != '2'))
+  if (left < HEADER || strncmp(header, "07070", 5) || (header[5] != '1' && header[5] != '2'))
     return "initrd: not a newc cpio archive, or cut short";
   if (!hex_field(header, FIELD_MODE, &mode) || !hex_field(header, FIELD_BYTES, &data_bytes) ||
       !hex_field(header, FIELD_NAME_BYTES, &name_bytes))

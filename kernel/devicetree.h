@@ -22,6 +22,7 @@ struct fdt_hart {
 };
 
 struct machine {
+  uint32_t bytes; /* of the tree itself, which nothing reserves for us */
   struct fdt_range memory[FDT_MEMORIES], reserved[FDT_RESERVED];
   unsigned memories, reserves;
   struct fdt_hart hart[DEVICETREE_HARTS];
@@ -34,8 +35,7 @@ struct machine {
   uint32_t uart_irq, plic_sources;
 };
 
-/* The size that the tree's header states; 0 if there is no tree. */
-uint32_t fdt_bytes(const void *blob);
-/* Reads the tree at blob, of which `available` bytes may be read. NULL if it is good; else what is wrong with it. */
+/* Reads the tree at blob, of which `available` bytes may be read (~0: as many as its header says). NULL if it is good;
+ * else what is wrong with it. */
 const char *fdt_read(const void *blob, size_t available, struct machine *out);
 #endif

@@ -56,8 +56,8 @@ static uint64_t load_elf(const struct cpio_file *file) {
   if (file->bytes < sizeof h)
     refuse("", "pager: not an ELF executable for this machine");
   memcpy(&h, file->data, sizeof h);
-  if (memcmp(h.ident, "\177ELF\2\1\1", 7) || h.type != ET_EXEC || h.machine != EM_RISCV || h.phentsize != sizeof s ||
-      h.phoff > file->bytes || h.phnum * sizeof s > file->bytes - h.phoff)
+  if (strncmp((const char *)h.ident, "\177ELF\2\1\1", 7) || h.type != ET_EXEC || h.machine != EM_RISCV ||
+      h.phentsize != sizeof s || h.phoff > file->bytes || h.phnum * sizeof s > file->bytes - h.phoff)
     refuse("", "pager: not an ELF executable for this machine");
   for (unsigned i = 0; i < h.phnum; i++) {
     memcpy(&s, (const char *)file->data + h.phoff + i * sizeof s, sizeof s);

@@ -24,8 +24,8 @@ _Noreturn void refuse(const char *what, const char *why) {
 static uint64_t option(const char *name, uint64_t otherwise) {
   size_t length = strlen(name);
   for (const char *p = board.bootargs; *p; p++) {
-    bool word = (p == board.bootargs || p[-1] == ' ') && !memcmp(p, name, strnlen(p, length));
-    if (!word || strnlen(p, length) < length || p[length] != '=')
+    bool word = (p == board.bootargs || p[-1] == ' ') && !strncmp(p, name, length);
+    if (!word || p[length] != '=')
       continue;
     uint64_t value = 0;
     for (p += length + 1; *p >= '0' && *p <= '9'; p++)
@@ -229,17 +229,16 @@ static void check_initrd(void) {
 
 _Noreturn void main(uint64_t boot_hart, pa_t tree, pa_t image, uint64_t instret) {
   kernel.entry_instret = instret;
-  uint32_t tree_bytes = fdt_bytes(pa_to_va(tree));
-  const char *error = fdt_read(pa_to_va(tree), tree_bytes, &board);
+  const char *error = fdt_read(pa_to_va(tree), ~0ul, &board);
   if (error)
     refuse("", error);
   find_ram();
   check_initrd();
   pa_t image_last = image + (uint64_t)(image_end - image_start);
-  pa_t arena = find_arena(image_last, arena_bytes() + KERNEL_POOL, tree, tree_bytes);
+  pa_t arena = find_arena(image_last, arena_bytes() + KERNEL_POOL, tree, board.bytes);
   pa_t arena_end = arena + arena_bytes();
   char *at = lay_out(pa_to_va(arena));
-  fill_frame_table(tree, tree_bytes, image, arena, arena_end);
+  fill_frame_table(tree, board.bytes, image, arena, arena_end);
   init_harts(at + VM_BOOT_TABLES * Q_PAGE_SIZE, boot_hart);
   kernel.asid_count = 2; /* until they are counted */
   init_numbers();

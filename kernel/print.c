@@ -98,14 +98,6 @@ __attribute__((no_sanitize("undefined"))) void *memset(void *to, int byte, size_
   return to;
 }
 
-int memcmp(const void *a, const void *b, size_t bytes) {
-  const uint8_t *x = a, *y = b;
-  for (; bytes; bytes--, x++, y++)
-    if (*x != *y)
-      return *x - *y;
-  return 0;
-}
-
 size_t strlen(const char *text) {
   size_t n = 0;
   while (text[n])
@@ -113,22 +105,12 @@ size_t strlen(const char *text) {
   return n;
 }
 
-int strcmp(const char *a, const char *b) {
-  while (*a && *a == *b)
+int strncmp(const char *a, const char *b, size_t max) {
+  for (; max && *a && *a == *b; max--)
     a++, b++;
-  return (uint8_t)*a - (uint8_t)*b;
+  return max ? (uint8_t)*a - (uint8_t)*b : 0;
 }
 
-size_t strnlen(const char *text, size_t max) {
-  size_t n = 0;
-  while (n < max && text[n])
-    n++;
-  return n;
-}
-
-size_t strcspn(const char *text, const char *stop) {
-  size_t n = 0;
-  while (text[n] && text[n] != *stop) /* one character is all that is asked for here */
-    n++;
-  return n;
+int strcmp(const char *a, const char *b) {
+  return strncmp(a, b, ~0ul);
 }
