@@ -22,8 +22,9 @@ struct fdt_hart {
 };
 
 struct machine {
-  uint32_t bytes; /* of the tree itself, which nothing reserves for us */
-  struct fdt_range memory[FDT_MEMORIES], reserved[FDT_RESERVED];
+  uint32_t bytes; /* of the tree itself */
+  struct fdt_range memory[FDT_MEMORIES];
+  struct fdt_range reserved[FDT_RESERVED + 2]; /* the last two are left for the tree itself and the initrd */
   unsigned memories, reserves;
   struct fdt_hart hart[DEVICETREE_HARTS];
   unsigned harts;

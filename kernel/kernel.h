@@ -17,7 +17,7 @@ register struct thread *current __asm__("tp"); /* the running thread, or its har
 /* ---- main.c ---- */
 struct kernel {
   pa_t ram_base, ram_end;
-  uint64_t ram_frames, frame_count, block_count; /* frames of RAM; entries of the two tables */
+  uint64_t frame_count, block_count; /* entries of the two tables */
   struct frame *frames;
   struct block *blocks;
   struct hart *harts;

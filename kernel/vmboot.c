@@ -24,14 +24,12 @@ uint64_t early_map(pa_t image) {
 }
 
 /* New tables are filled through the old map, which is still in force. */
-static pte_t *new_table(void) {
-  next_table += Q_PAGE_SIZE;
-  return memset(pa_to_va(next_table - Q_PAGE_SIZE), 0, Q_PAGE_SIZE);
-}
-
 static pte_t *table_below(pte_t *entry) {
-  if (!*entry)
-    *entry = pte_make(va_to_pa(new_table()), PTE_V);
+  if (!*entry) {
+    ASSERT(next_table < kernel.root_pa + VM_BOOT_TABLES * Q_PAGE_SIZE);
+    *entry = pte_make(next_table, PTE_V);
+    next_table += Q_PAGE_SIZE;
+  }
   return pa_to_va(pte_pa(*entry));
 }
 
@@ -46,11 +44,11 @@ static void map(uint64_t va, pa_t pa, pa_t end, uint64_t bits) {
   }
 }
 
-void vm_boot(pa_t image, pa_t tables) {
+void vm_boot(pa_t image) {
   pa_t rodata = image + (pa_t)(image_rodata - image_start), data = image + (pa_t)(image_data - image_start);
   pa_t plic = kernel.plic & ~(Q_PAGE_SIZE - 1ul);
-  next_table = kernel.root_pa = tables;
-  kernel.root = new_table();
+  next_table = kernel.root_pa + Q_PAGE_SIZE;
+  kernel.root = pa_to_va(kernel.root_pa);
   map(KERNEL_BASE, image, rodata, READ | PTE_X);
   map((uint64_t)image_rodata, rodata, data, READ);
   map((uint64_t)image_data, data, image + (pa_t)(image_end - image_start), READ | PTE_W);
@@ -58,7 +56,6 @@ void vm_boot(pa_t image, pa_t tables) {
   map(PHYSMAP + image, image, data, READ);
   map(PHYSMAP + data, data, kernel.ram_end, READ | PTE_W);
   map(PHYSMAP + plic, plic, ALIGN_UP(kernel.plic_end, Q_PAGE_SIZE), READ | PTE_W);
-  ASSERT(next_table <= tables + VM_BOOT_TABLES * Q_PAGE_SIZE);
   vm_kernel();
   fence_all();
 }
