@@ -15,13 +15,9 @@ static volatile uint32_t *reg(uint64_t offset) {
   return pa_to_va(kernel.plic + offset);
 }
 
-static bool usable(void) {
-  return kernel.plic_end && this_hart()->plic_context >= 0;
-}
-
 void plic_init(void) {
-  if (!usable())
-    return;
+  if (this_hart()->plic_context < 0)
+    return; /* of a machine without a PLIC too */
   *reg(THRESHOLD(this_hart()->plic_context)) = 0;
   csr_set(sie, SIE_EXTERNAL);
 }
@@ -47,7 +43,7 @@ void plic_interrupt(void) {
 }
 
 int irq_bind(struct irq *irq, uint64_t source) {
-  if (!usable() || !source || source >= SOURCES || source > kernel.irq_count)
+  if (this_hart()->plic_context < 0 || !source || source > MIN(kernel.irq_count, SOURCES - 1))
     return Q_E_ARG;
   if (irqs[source])
     return Q_E_BUSY;
@@ -58,17 +54,21 @@ int irq_bind(struct irq *irq, uint64_t source) {
   return 0;
 }
 
-void irq_ack(struct irq *irq) {
-  *reg(PRIORITY(irq->source)) = 1;
-  enable(irq->source, true);
+/* While its source is still enabled, else the PLIC ignores it. */
+static void complete(struct irq *irq) {
   if (irq->claimed)
     *reg(CLAIM(this_hart()->plic_context)) = irq->source;
   irq->claimed = false;
 }
 
+void irq_ack(struct irq *irq) {
+  *reg(PRIORITY(irq->source)) = 1;
+  enable(irq->source, true);
+  complete(irq);
+}
+
 void irq_destroy(struct irq *irq) {
-  if (irq->claimed)
-    *reg(CLAIM(this_hart()->plic_context)) = irq->source;
+  complete(irq);
   enable(irq->source, false);
   ASSERT(irqs[irq->source] == irq);
   irqs[irq->source] = NULL;
