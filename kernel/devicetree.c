@@ -92,16 +92,17 @@ static const char *after(const char *text, const char *prefix) {
   return strncmp(text, prefix, length) ? NULL : text + length;
 }
 
-/* What came before is whole: nothing or options follow. */
-static bool ends(const char *rest) {
-  return rest && (!*rest || *rest == ':');
+/* True if a word ends where this begins. */
+static bool ends(const char *rest, char separator) {
+  return rest && (!*rest || *rest == separator);
 }
 
+/* The name may go on with a ':' and what is no part of it. */
 static struct span find(const struct node *node, const char *name) {
   struct span from = node->inside;
   struct token token;
   while (take_token(node->tree, &from, &token) && token.kind == PROP)
-    if (ends(after(name, token.name)))
+    if (ends(after(name, token.name), ':'))
       return token.data;
   return (struct span){NULL, NULL};
 }
@@ -178,27 +179,19 @@ static void add_all(struct tree *tree, const struct node *node, struct fdt_range
 }
 
 static bool isa_has(const char *isa, const char *extension) {
-  for (; *isa; isa++) {
-    const char *rest = after(isa, extension);
-    if (rest && (!*rest || *rest == '_'))
-      return true;
-  }
-  return false;
+  while (*isa && !ends(after(isa, extension), '_'))
+    isa++;
+  return *isa;
 }
 
 static bool is_hart(const struct node *node) {
   return node->depth == 2 && has(node, "device_type", "cpu") && enabled(node) && find(node, "reg").at;
 }
 
-static void read_hart(struct tree *tree, const struct node *node, struct machine *m) {
-  if (m->harts == DEVICETREE_HARTS) {
-    tree->error = "device tree: more harts than there is room for";
-    return;
-  }
+static void read_hart(const struct node *node, struct machine *m) {
   m->hart[m->harts++] = (struct fdt_hart){number(node, "reg", 0), 0, -1};
   m->sstc = m->sstc && isa_has(string(node, "riscv,isa"), "_sstc");
-  if (!m->timebase)
-    m->timebase = (uint32_t)number(node, "timebase-frequency", 0);
+  m->timebase = (uint32_t)number(node, "timebase-frequency", m->timebase);
 }
 
 static void read_chosen(struct tree *tree, const struct node *node, struct machine *m) {
@@ -208,24 +201,13 @@ static void read_chosen(struct tree *tree, const struct node *node, struct machi
   m->initrd_end = number(node, "linux,initrd-end", 0);
 }
 
-static void read_top(struct tree *tree, const struct node *node, struct machine *m) {
-  if (!strcmp(node->name, "chosen"))
-    read_chosen(tree, node, m);
-  else if (!strcmp(node->name, "aliases"))
-    tree->aliases = *node;
-  else if (!strcmp(node->name, "cpus"))
-    m->timebase = (uint32_t)number(node, "timebase-frequency", m->timebase);
-  else if (has(node, "device_type", "memory") && enabled(node))
-    add_all(tree, node, m->memory, &m->memories, FDT_MEMORIES);
-}
-
 static void read_device(struct tree *tree, const struct node *node, struct machine *m) {
   bool plic = has(node, "compatible", "riscv,plic0") || has(node, "compatible", "sifive,plic-1.0.0");
   if (plic && !m->plic.bytes && reg(node, 0, &m->plic)) {
     m->plic_sources = (uint32_t)number(node, "riscv,ndev", 0);
     tree->contexts = find(node, "interrupts-extended");
   }
-  if (ends(node->console) && has(node, "compatible", "ns16550a") && reg(node, 0, &m->uart)) {
+  if (ends(node->console, ':') && has(node, "compatible", "ns16550a") && reg(node, 0, &m->uart)) {
     struct span interrupts = find(node, "interrupts");
     uint64_t source = 0;
     take_cells(&interrupts, 1, &source);
@@ -234,15 +216,25 @@ static void read_device(struct tree *tree, const struct node *node, struct machi
 }
 
 static void read_node(struct tree *tree, const struct node *node, struct machine *m) {
-  read_device(tree, node, m);
-  if (node->depth == 1)
-    read_top(tree, node, m);
+  bool top = node->depth == 1;
+  if (top && !strcmp(node->name, "chosen"))
+    read_chosen(tree, node, m);
+  else if (top && !strcmp(node->name, "aliases"))
+    tree->aliases = *node;
+  else if (top && !strcmp(node->name, "cpus"))
+    m->timebase = (uint32_t)number(node, "timebase-frequency", m->timebase);
+  else if (top && has(node, "device_type", "memory") && enabled(node))
+    add_all(tree, node, m->memory, &m->memories, FDT_MEMORIES);
   else if (node->depth == 2 && !strcmp(node->parent->name, "reserved-memory"))
     add_all(tree, node, m->reserved, &m->reserves, FDT_RESERVED);
+  else if (is_hart(node) && m->harts == DEVICETREE_HARTS)
+    tree->error = "device tree: more harts than there is room for";
   else if (is_hart(node))
-    read_hart(tree, node, m);
+    read_hart(node, m);
   else if (is_hart(node->parent) && find(node, "interrupt-controller").at)
     m->hart[m->harts - 1].phandle = (uint32_t)number(node, "phandle", 0);
+  else
+    read_device(tree, node, m);
 }
 
 /* ---- Walking --------------------------------------------------------------------------------------------------------- */
@@ -343,8 +335,6 @@ const char *fdt_read(const void *blob, size_t available, struct machine *m) {
     if (*tree.console != '/')
       tree.console = string(&tree.aliases, tree.console);
   }
-  if (error)
-    return error;
   read_contexts(tree.contexts, m);
-  return check_machine(m);
+  return error ? error : check_machine(m);
 }

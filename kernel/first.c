@@ -98,8 +98,7 @@ struct thread *load_first(struct pager *pager, const struct cpio_file *file) {
   next_frame = kernel.frames;
   frames_end = kernel.frames + kernel.frame_count;
   task = task_create(pager, 0, 64);
-  require(task, no_memory);
-  struct thread *thread = thread_create(task, Q_PRIORITY_PAGER);
+  struct thread *thread = task ? thread_create(task, Q_PRIORITY_PAGER) : NULL;
   require(thread, no_memory);
   thread->x[REG_PC] = load_elf(file);
   for (uva_t va = FIRST_TOP - FIRST_STACK; va < FIRST_TOP; va += Q_PAGE_SIZE)

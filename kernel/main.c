@@ -94,7 +94,7 @@ static void set_frames(pa_t base, pa_t end, enum frame_kind kind, uint8_t flags)
 /* Everything is the first pager's, but for what the firmware, the tree and the kernel hold. */
 static void fill_frame_table(pa_t image, pa_t image_last, pa_t arena, pa_t arena_end) {
   for (const struct fdt_range *m = board.memory; m < board.memory + board.memories; m++) {
-    pa_t from = ALIGN_UP(m->base, Q_PAGE_SIZE), to = (m->base + m->bytes) & ~(Q_PAGE_SIZE - 1ul);
+    pa_t from = ALIGN_UP(m->base, Q_PAGE_SIZE), to = MAX(from, (m->base + m->bytes) & ~(Q_PAGE_SIZE - 1ul));
     set_frames(from, to, FRAME_USER, 0);
     kernel.info.ram_frames += (to - from) / Q_PAGE_SIZE;
   }

@@ -55,7 +55,8 @@ void vm_boot(pa_t image) {
   map(PHYSMAP + kernel.ram_base, kernel.ram_base, image, READ | PTE_W);
   map(PHYSMAP + image, image, data, READ);
   map(PHYSMAP + data, data, kernel.ram_end, READ | PTE_W);
-  map(PHYSMAP + plic, plic, ALIGN_UP(kernel.plic_end, Q_PAGE_SIZE), READ | PTE_W);
+  if (!frame_of(plic)) /* one in a hole of RAM is mapped already */
+    map(PHYSMAP + plic, plic, ALIGN_UP(kernel.plic_end, Q_PAGE_SIZE), READ | PTE_W);
   vm_kernel();
   fence_all();
 }
