@@ -10,9 +10,13 @@
 
 #define KERNEL_POOL (256 * Q_PAGE_SIZE) /* at least so much is left for objects in the kernel's own blocks */
 
-_Noreturn void refuse(const char *what, const char *why);
+extern struct machine board;
+void require(bool holds, const char *otherwise); /* else the boot ends with that message */
 /* Loads the ELF file as the first program, ready to run. */
-struct thread *load_first(struct pager *pager, const struct cpio_file *file, const struct machine *board);
+struct thread *load_first(struct pager *pager, const struct cpio_file *file);
+static inline bool frame_unused(const struct frame *frame) {
+  return frame->kind == FRAME_USER && !(frame->flags & FRAME_BUSY);
+}
 uint64_t check_bytes(void); /* memory that check_state() needs */
 void check_memory(char *memory);
 #endif

@@ -22,7 +22,9 @@ struct fdt_hart {
 };
 
 struct machine {
-  struct fdt_range memory[FDT_MEMORIES], reserved[FDT_RESERVED];
+  uint32_t bytes; /* of the tree itself */
+  struct fdt_range memory[FDT_MEMORIES];
+  struct fdt_range reserved[FDT_RESERVED + 2]; /* the last two are left for the tree itself and the initrd */
   unsigned memories, reserves;
   struct fdt_hart hart[DEVICETREE_HARTS];
   unsigned harts;
@@ -34,8 +36,7 @@ struct machine {
   uint32_t uart_irq, plic_sources;
 };
 
-/* The size that the tree's header states; 0 if there is no tree. */
-uint32_t fdt_bytes(const void *blob);
-/* Reads the tree at blob, of which `available` bytes may be read. NULL if it is good; else what is wrong with it. */
+/* Reads the tree at blob, of which `available` bytes may be read (~0: as many as its header says). NULL if it is good;
+ * else what is wrong with it. */
 const char *fdt_read(const void *blob, size_t available, struct machine *out);
 #endif

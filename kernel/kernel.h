@@ -17,7 +17,7 @@ register struct thread *current __asm__("tp"); /* the running thread, or its har
 /* ---- main.c ---- */
 struct kernel {
   pa_t ram_base, ram_end;
-  uint64_t ram_frames, frame_count, block_count; /* frames of RAM; entries of the two tables */
+  uint64_t frame_count, block_count; /* entries of the two tables */
   struct frame *frames;
   struct block *blocks;
   struct hart *harts;
@@ -56,10 +56,8 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
 _Noreturn void machine_off(bool failure);
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
 void *memset(void *to, int byte, size_t bytes);
-int memcmp(const void *a, const void *b, size_t bytes);
 size_t strlen(const char *text);
-size_t strnlen(const char *text, size_t max);
-size_t strcspn(const char *text, const char *stop); /* of one character */
+int strncmp(const char *a, const char *b, size_t max);
 int strcmp(const char *a, const char *b);
 #define ASSERT(condition)                                                                                            \
   do {                                                                                                               \

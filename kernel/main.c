@@ -2,161 +2,146 @@
 /* Boot: reads the machine from its device tree, lays out memory and the frame table, loads the first program out of the
  * initrd and starts it. What cannot be booted is refused with a message, and the machine turned off. */
 #include "boot.h"
-#include "cpio.h"
-#include "devicetree.h"
 
-struct kernel kernel;
-struct pager *pagers[PAGERS];
-uint32_t kernel_lock;
-extern struct object machine;
-extern char image_start[], image_end[], boot_stack_top[];
+extern char image_start[], image_end[];
 _Noreturn void main(uint64_t hart, pa_t tree, pa_t image, uint64_t instret);
 
-static struct machine board;
+/* ASIDs are 2 until they are counted. */
+struct kernel kernel = {
+    .asid_generation = 1, .asid_count = 2, .info = {.pagers = 1, .endpoints = 1, .version = QUIRE_VERSION}};
+static struct pager first = {
+    .object.type = OBJECT_PAGER, .endpoint.object.type = OBJECT_ENDPOINT, .number = 1, .devices = true};
+struct pager *pagers[PAGERS] = {NULL, &first};
+uint32_t kernel_lock;
+struct machine board;
 
-_Noreturn void refuse(const char *what, const char *why) {
-  print("quire: cannot boot: %s%s\n", what, why);
+void require(bool holds, const char *otherwise) {
+  if (holds)
+    return;
+  print("quire: cannot boot: %s\n", otherwise);
   machine_off(true);
 }
 
-/* ---- Options: words of the boot arguments --------------------------------------------------------------------------- */
-/* The number after "name=", or `otherwise`. */
+/* The number behind the word of the boot arguments that begins with `name`, which ends in '='. */
 static uint64_t option(const char *name, uint64_t otherwise) {
-  size_t length = strlen(name);
-  for (const char *p = board.bootargs; *p; p++) {
-    bool word = (p == board.bootargs || p[-1] == ' ') && !memcmp(p, name, strnlen(p, length));
-    if (!word || strnlen(p, length) < length || p[length] != '=')
-      continue;
-    uint64_t value = 0;
-    for (p += length + 1; *p >= '0' && *p <= '9'; p++)
-      value = value * 10 + (uint64_t)(*p - '0');
-    return value;
-  }
-  return otherwise;
+  const char *p = board.bootargs;
+  while (strncmp(p, name, strlen(name)) || (p > board.bootargs && p[-1] != ' '))
+    if (!*p++)
+      return otherwise;
+  uint64_t value = 0;
+  for (p += strlen(name); *p >= '0' && *p <= '9'; p++)
+    value = value * 10 + (uint64_t)(*p - '0');
+  return value;
 }
 
 /* ---- Memory --------------------------------------------------------------------------------------------------------- */
 static void find_ram(void) {
   kernel.ram_base = ~0ul;
   for (unsigned i = 0; i < board.memories; i++) {
-    kernel.ram_base = MIN(kernel.ram_base, board.memory[i].base);
+    kernel.ram_base = MIN(kernel.ram_base, board.memory[i].base & ~(Q_BLOCK_SIZE - 1ul));
     kernel.ram_end = MAX(kernel.ram_end, board.memory[i].base + board.memory[i].bytes);
   }
-  kernel.ram_base &= ~(Q_BLOCK_SIZE - 1ul);
+  kernel.plic = board.plic.base;
+  kernel.plic_end = board.plic.base + board.plic.bytes;
+  require(MAX(kernel.ram_end, kernel.plic_end) <= PHYSMAP_BYTES,
+          "what lies above 128 GiB does not fit the physical map");
   kernel.ram_end = ALIGN_UP(kernel.ram_end, Q_BLOCK_SIZE);
-  if (kernel.ram_end > PHYSMAP_BYTES)
-    refuse("", "RAM above 128 GiB does not fit the physical map");
-  kernel.frame_count = (kernel.ram_end - kernel.ram_base) >> Q_PAGE_SHIFT;
+  kernel.frame_count = (kernel.ram_end - kernel.ram_base) / Q_PAGE_SIZE;
   kernel.block_count = (kernel.ram_end - kernel.ram_base) / Q_BLOCK_SIZE;
 }
 
-static bool overlaps(pa_t base, pa_t end, struct fdt_range range) {
-  return base < range.base + range.bytes && range.base < end;
+static bool in_memory(pa_t base, pa_t end) {
+  for (const struct fdt_range *m = board.memory; m < board.memory + board.memories; m++)
+    if (base >= m->base && end <= m->base + m->bytes)
+      return true;
+  return false;
 }
 
 /* A place for `bytes` above the kernel that nothing else needs. */
-static pa_t find_arena(pa_t from, uint64_t bytes, pa_t tree, uint64_t tree_bytes) {
-  struct fdt_range taken[FDT_RESERVED + 2];
-  unsigned n = 0;
-  for (; n < board.reserves; n++)
-    taken[n] = board.reserved[n];
-  taken[n++] = (struct fdt_range){board.initrd, board.initrd_end - board.initrd};
-  taken[n++] = (struct fdt_range){tree, tree_bytes};
-  for (unsigned i = 0; i < n; i++)
-    if (overlaps(from, from + bytes, taken[i])) {
-      from = ALIGN_UP(taken[i].base + taken[i].bytes, Q_BLOCK_SIZE);
-      i = ~0u; /* the new place may hit one that was passed */
-    }
-  for (unsigned i = 0; i < board.memories; i++)
-    if (from >= board.memory[i].base && from + bytes <= board.memory[i].base + board.memory[i].bytes)
-      return from;
-  refuse("", "no room in RAM for the frame table above the kernel");
+static pa_t find_arena(pa_t from, uint64_t bytes) {
+  for (unsigned i = 0; i < board.reserves && from < kernel.ram_end; i++) {
+    pa_t base = board.reserved[i].base, end = base + board.reserved[i].bytes;
+    if (from >= end || base >= from + bytes)
+      continue;
+    from = ALIGN_UP(MIN(end, PHYSMAP_BYTES), Q_BLOCK_SIZE);
+    i = ~0u; /* the new place may hit one that was passed */
+  }
+  require(in_memory(from, from + bytes), "no room in RAM for the frame table above the kernel");
+  return from;
 }
 
-static void set_frames(pa_t base, pa_t end, enum frame_kind kind, uint16_t owner, uint8_t flags) {
-  struct frame value = {.owner = owner, .kind = kind, .flags = flags};
+/* The kernel's tables, one behind the other; to where. */
+static pa_t lay_out(pa_t at) {
+  kernel.frames = pa_to_va(at);
+  at += ALIGN_UP(kernel.frame_count * sizeof(struct frame), Q_PAGE_SIZE);
+  kernel.blocks = pa_to_va(at);
+  at += ALIGN_UP(kernel.block_count * sizeof(struct block), Q_PAGE_SIZE);
+  check_memory(pa_to_va(at));
+  kernel.root_pa = at + check_bytes();
+  at = kernel.root_pa + VM_BOOT_TABLES * Q_PAGE_SIZE;
+  kernel.harts = pa_to_va(at);
+  return at + ALIGN_UP(board.harts * sizeof(struct hart), Q_PAGE_SIZE) + board.harts * STACK_BYTES;
+}
+
+static void set_frames(pa_t base, pa_t end, enum frame_kind kind, uint8_t flags) {
+  struct frame value = {.owner = kind == FRAME_USER, .kind = kind, .flags = flags};
   pa_t first = MAX(base & ~(Q_PAGE_SIZE - 1ul), kernel.ram_base), last = MIN(end, kernel.ram_end);
   if (first < last)
     for (struct frame *frame = frame_of(first), *stop = frame_of(last - 1); frame <= stop; frame++)
       *frame = value;
 }
 
-static uint64_t count_kind(enum frame_kind kind) {
-  uint64_t count = 0;
-  for (const struct frame *frame = kernel.frames, *end = frame + kernel.frame_count; frame < end; frame++)
-    count += frame->kind == kind;
-  return count;
-}
-
 /* Everything is the first pager's, but for what the firmware, the tree and the kernel hold. */
-static void fill_frame_table(pa_t tree, uint64_t tree_bytes, pa_t image, pa_t arena, pa_t arena_end) {
-  memset(kernel.frames, 0, kernel.frame_count * sizeof(struct frame));
-  memset(kernel.blocks, 0, kernel.block_count * sizeof(struct block));
-  for (unsigned i = 0; i < board.memories; i++)
-    set_frames(ALIGN_UP(board.memory[i].base, Q_PAGE_SIZE), (board.memory[i].base + board.memory[i].bytes) & ~0xffful,
-               FRAME_USER, 1, 0);
-  kernel.ram_frames = count_kind(FRAME_USER);
-  for (unsigned i = 0; i < board.reserves; i++)
-    set_frames(board.reserved[i].base, board.reserved[i].base + board.reserved[i].bytes, FRAME_RESERVED, 0, 0);
-  set_frames(tree, tree + tree_bytes, FRAME_RESERVED, 0, 0);
-  set_frames(board.initrd, board.initrd_end, FRAME_USER, 1, FRAME_BUSY);
-  set_frames(image, image + (uint64_t)(image_end - image_start), FRAME_KERNEL, 0, 0);
-  set_frames(arena, arena_end, FRAME_KERNEL, 0, 0);
+static void fill_frame_table(pa_t image, pa_t image_last, pa_t arena, pa_t arena_end) {
+  for (const struct fdt_range *m = board.memory; m < board.memory + board.memories; m++) {
+    pa_t from = ALIGN_UP(m->base, Q_PAGE_SIZE), to = MAX(from, (m->base + m->bytes) & ~(Q_PAGE_SIZE - 1ul));
+    set_frames(from, to, FRAME_USER, 0);
+    kernel.info.ram_frames += (to - from) / Q_PAGE_SIZE;
+  }
+  for (const struct fdt_range *r = board.reserved; r < board.reserved + board.reserves; r++)
+    set_frames(r->base, r->base + r->bytes, FRAME_RESERVED, 0);
+  set_frames(board.initrd, board.initrd_end, FRAME_USER, FRAME_BUSY);
+  set_frames(image, image_last, FRAME_KERNEL, 0);
+  set_frames(arena, arena_end, FRAME_KERNEL, 0);
+  for (const struct frame *frame = kernel.frames, *end = frame + kernel.frame_count; frame < end; frame++)
+    first.owned += frame->kind == FRAME_USER;
+  kernel.info.kernel_frames = (image_last - image + arena_end - arena) / Q_PAGE_SIZE;
+  kernel.info.reserved_frames = kernel.info.ram_frames - first.owned - kernel.info.kernel_frames;
 }
 
 /* The rest of the blocks that the kernel lies in is the first pager's donation: nobody else could use them whole. */
-static void donate_rest(struct pager *pager, pa_t from, pa_t to) {
-  for (pa_t base = from & ~(Q_BLOCK_SIZE - 1ul); base < to; base += Q_BLOCK_SIZE) {
-    struct block *block = &kernel.blocks[(base - kernel.ram_base) / Q_BLOCK_SIZE];
-    block->owner = pager->number;
-    for (pa_t pa = base + Q_BLOCK_SIZE; pa > base;) {
-      struct frame *frame = frame_of(pa -= Q_PAGE_SIZE);
-      bool takes = frame->kind == FRAME_USER && !(frame->flags & FRAME_BUSY);
-      block->used += !takes;
-      if (!takes)
-        continue;
-      *frame = (struct frame){.count = block->free, .owner = pager->number, .kind = FRAME_FREE, .flags = FRAME_RAW};
+static void donate_rest(pa_t from, pa_t to) {
+  for (pa_t pa = ALIGN_UP(to, Q_BLOCK_SIZE); pa > (from & ~(Q_BLOCK_SIZE - 1ul));) {
+    struct frame *frame = frame_of(pa -= Q_PAGE_SIZE);
+    struct block *block = &kernel.blocks[(pa - kernel.ram_base) / Q_BLOCK_SIZE];
+    block->owner = first.number;
+    if (frame_unused(frame)) {
+      *frame = (struct frame){.count = block->free, .owner = first.number, .kind = FRAME_FREE, .flags = FRAME_RAW};
       block->free = (uint32_t)(frame - kernel.frames) + 1;
-      pager->donated++;
-      pager->donated_free++;
+      first.owned--;
+      first.donated++;
+    } else {
+      block->used++;
     }
-    block_list(pager, block);
+    if (pa % Q_BLOCK_SIZE == 0 && block->free)
+      block_list(&first, block);
   }
 }
 
-/* ---- Harts and the kernel's own memory --------------------------------------------------------------------------------- */
-static void init_harts(char *memory, uint64_t boot_hart) {
-  kernel.harts = (struct hart *)memory;
-  char *stacks = memory + ALIGN_UP(board.harts * sizeof(struct hart), Q_PAGE_SIZE);
-  memset(memory, 0, (uint64_t)(stacks - memory));
-  unsigned self = 0;
+/* ---- Harts and numbers ----------------------------------------------------------------------------------------------- */
+static void init_harts(uint64_t boot_hart, char *stacks_end) {
+  kernel.hart_count = board.harts;
+  current = &kernel.harts->idle;
   for (unsigned i = 0; i < board.harts; i++) {
     struct hart *hart = &kernel.harts[i];
     hart->id = board.hart[i].id;
     hart->bit = 1u << i;
-    hart->stack = (uint64_t)stacks + (i + 1) * STACK_BYTES;
+    hart->stack = (uint64_t)stacks_end - i * STACK_BYTES;
     hart->plic_context = board.hart[i].plic_context;
     hart->idle.hart = hart;
-    self = hart->id == boot_hart ? i : self;
+    if (hart->id == boot_hart)
+      current = &hart->idle;
   }
-  kernel.hart_count = board.harts;
-  current = &kernel.harts[self].idle;
-}
-
-static uint64_t arena_bytes(void) {
-  uint64_t bytes = ALIGN_UP(kernel.frame_count * sizeof(struct frame), Q_PAGE_SIZE) +
-                   ALIGN_UP(kernel.block_count * sizeof(struct block), Q_PAGE_SIZE) + VM_BOOT_TABLES * Q_PAGE_SIZE +
-                   ALIGN_UP(board.harts * sizeof(struct hart), Q_PAGE_SIZE) + board.harts * STACK_BYTES;
-  return bytes + check_bytes();
-}
-
-static char *lay_out(char *at) {
-  kernel.frames = (struct frame *)at;
-  at += ALIGN_UP(kernel.frame_count * sizeof(struct frame), Q_PAGE_SIZE);
-  kernel.blocks = (struct block *)at;
-  at += ALIGN_UP(kernel.block_count * sizeof(struct block), Q_PAGE_SIZE);
-  check_memory(at);
-  return at + check_bytes();
 }
 
 /* ASID bits are what satp keeps of all ones (volume II, 4.1.11). */
@@ -166,49 +151,27 @@ static void init_asids(void) {
   uint64_t kept = csr_read(satp) >> SATP_ASID_SHIFT & SATP_ASID_MASK;
   csr_write(satp, old);
   fence_all();
-  kernel.asid_count = MIN(kept + 1, 1ul << MIN(option("asid_bits", 16), 16));
-  kernel.asid_generation = 1;
+  kernel.asid_count = MIN(kept + 1, 1ul << MIN(option("asid_bits=", 16), 16));
   kernel.asid_next = kernel.asid_count > 1;
 }
 
 static void init_numbers(void) {
   kernel.timebase = board.timebase;
   kernel.sstc = board.sstc;
-  for (kernel.token_shift = 1; (kernel.ram_end - kernel.ram_base) >> 10 >> (kernel.token_shift - 1);)
-    kernel.token_shift++;
-  kernel.plic = board.plic.base;
-  kernel.plic_end = board.plic.base + board.plic.bytes;
   kernel.irq_count = board.plic_sources;
-  uint64_t seconds = option("deadline", 0);
+  for (kernel.token_shift = 3; kernel.frame_count >> (kernel.token_shift - 3);) /* a thread or slot lies at 1 KiB */
+    kernel.token_shift++;
+  uint64_t seconds = option("deadline=", 0);
   kernel.deadline = seconds ? csr_read(time) + seconds * kernel.timebase : 0;
 }
 
-/* ---- The first pager and its program --------------------------------------------------------------------------------- */
-static struct pager *first_pager(void) {
-  static struct pager pager = {
-      .object.type = OBJECT_PAGER, .endpoint.object.type = OBJECT_ENDPOINT, .number = 1, .devices = true};
-  pagers[1] = &pager;
-  kernel.info.pagers = kernel.info.endpoints = 1;
-  return &pager;
-}
-
-static void count_frames(struct pager *pager) {
-  struct q_info *info = &kernel.info;
-  info->ram_frames = kernel.ram_frames;
-  pager->owned = count_kind(FRAME_USER);
-  info->kernel_frames = count_kind(FRAME_KERNEL);
-  info->reserved_frames = kernel.ram_frames - pager->owned - pager->donated - info->kernel_frames;
-  memcpy(info->version, QUIRE_VERSION, MIN(sizeof QUIRE_VERSION, sizeof info->version - 1));
-}
-
-static _Noreturn void start_first(struct pager *pager) {
+/* ---- The order of boot ----------------------------------------------------------------------------------------------- */
+static _Noreturn void start_first(void) {
   struct cpio_file file;
-  if (board.initrd_end == board.initrd)
-    refuse("", "no initrd: give the boot image, a newc cpio archive, with -initrd");
   const char *error = cpio_find(pa_to_va(board.initrd), board.initrd_end - board.initrd, "pager", &file);
-  if (error || !file.name)
-    refuse("", error ? error : "initrd: it holds no program named \"pager\"");
-  struct thread *thread = load_first(pager, &file, &board);
+  require(!error, error);
+  require(file.name, "initrd: it holds no program named \"pager\"");
+  struct thread *thread = load_first(&first, &file);
   kernel.info.boot_instructions = csr_read(instret) - kernel.entry_instret;
   thread_ready(thread);
   csr_write(scounteren, 7);                     /* cycle, time and instret for programs */
@@ -219,39 +182,33 @@ static _Noreturn void start_first(struct pager *pager) {
   schedule();
 }
 
-static void check_initrd(void) {
-  for (unsigned i = 0; i < board.memories; i++)
-    if (board.initrd >= board.memory[i].base && board.initrd_end <= board.memory[i].base + board.memory[i].bytes)
-      return;
-  if (board.initrd_end)
-    refuse("", "device tree: the initrd does not lie in memory");
+static void read_board(pa_t tree) {
+  const char *error = fdt_read(pa_to_va(tree), ~0ul, &board);
+  require(!error, error);
+  require(board.initrd_end > board.initrd, "no initrd: give the boot image, a newc cpio archive, with -initrd");
+  require(in_memory(board.initrd, board.initrd_end), "device tree: the initrd does not lie in memory");
+  board.reserved[board.reserves++] = (struct fdt_range){tree, board.bytes};
+  board.reserved[board.reserves++] = (struct fdt_range){board.initrd, board.initrd_end - board.initrd};
+  find_ram();
 }
 
 _Noreturn void main(uint64_t boot_hart, pa_t tree, pa_t image, uint64_t instret) {
+  pa_t image_last = image + (pa_t)(image_end - image_start);
   kernel.entry_instret = instret;
-  uint32_t tree_bytes = fdt_bytes(pa_to_va(tree));
-  const char *error = fdt_read(pa_to_va(tree), tree_bytes, &board);
-  if (error)
-    refuse("", error);
-  find_ram();
-  check_initrd();
-  pa_t image_last = image + (uint64_t)(image_end - image_start);
-  pa_t arena = find_arena(image_last, arena_bytes() + KERNEL_POOL, tree, tree_bytes);
-  pa_t arena_end = arena + arena_bytes();
-  char *at = lay_out(pa_to_va(arena));
-  fill_frame_table(tree, tree_bytes, image, arena, arena_end);
-  init_harts(at + VM_BOOT_TABLES * Q_PAGE_SIZE, boot_hart);
-  kernel.asid_count = 2; /* until they are counted */
+  read_board(tree);
+  pa_t arena = find_arena(image_last, lay_out(0) + KERNEL_POOL), arena_end = lay_out(arena);
+  memset(pa_to_va(arena), 0, arena_end - arena);
+  fill_frame_table(image, image_last, arena, arena_end);
+  init_harts(boot_hart, pa_to_va(arena_end));
   init_numbers();
-  vm_boot(image, va_to_pa(at));
+  vm_boot(image);
   init_asids();
   plic_init();
-  print("quire: Quire %s, %ld MiB, %ld harts (1 in use), %ld ASIDs\n", QUIRE_VERSION, kernel.ram_frames >> 8,
+  print("quire: Quire %s, %ld MiB, %ld harts (1 in use), %ld ASIDs\n", QUIRE_VERSION, kernel.info.ram_frames >> 8,
         kernel.hart_count, kernel.asid_count);
-  struct pager *pager = first_pager();
-  donate_rest(pager, arena, arena_end + KERNEL_POOL);
+  donate_rest(arena, arena_end + KERNEL_POOL);
   if ((image ^ arena) & ~(Q_BLOCK_SIZE - 1ul))
-    donate_rest(pager, image, image_last);
-  count_frames(pager);
-  start_first(pager);
+    donate_rest(image, image_last);
+  first.donated_free = first.donated;
+  start_first();
 }

@@ -16,10 +16,6 @@ static volatile uint32_t *reg(uint64_t offset) {
   return pa_to_va(kernel.plic + offset);
 }
 
-static bool usable(void) {
-  return kernel.plic_end && this_hart()->plic_context >= 0;
-}
-
 bool log_taken(void) {
   return irqs[LOG] && irqs[LOG]->endpoint.type != OBJECT_NONE;
 }
@@ -29,8 +25,8 @@ void log_interrupt(void) {
 }
 
 void plic_init(void) {
-  if (!usable())
-    return;
+  if (this_hart()->plic_context < 0)
+    return; /* of a machine without a PLIC too */
   *reg(THRESHOLD(this_hart()->plic_context)) = 0;
   csr_set(sie, SIE_EXTERNAL);
 }
@@ -56,7 +52,8 @@ void plic_interrupt(void) {
 }
 
 int irq_bind(struct irq *irq, uint64_t source) {
-  if (source != LOG && (!usable() || source >= SOURCES || source > kernel.irq_count))
+  int64_t last = this_hart()->plic_context < 0 ? LOG : (int64_t)MIN(kernel.irq_count, SOURCES - 1);
+  if (source > (uint64_t)last)
     return Q_E_ARG;
   if (irqs[source])
     return Q_E_BUSY;
@@ -67,6 +64,13 @@ int irq_bind(struct irq *irq, uint64_t source) {
   return 0;
 }
 
+/* While its source is still enabled, else the PLIC ignores it. */
+static void complete(struct irq *irq) {
+  if (irq->claimed)
+    *reg(CLAIM(this_hart()->plic_context)) = irq->source;
+  irq->claimed = false;
+}
+
 void irq_ack(struct irq *irq) {
   if (irq->source == LOG) {
     if (log_taken() && !log_empty())
@@ -75,14 +79,11 @@ void irq_ack(struct irq *irq) {
   }
   *reg(PRIORITY(irq->source)) = 1;
   enable(irq->source, true);
-  if (irq->claimed)
-    *reg(CLAIM(this_hart()->plic_context)) = irq->source;
-  irq->claimed = false;
+  complete(irq);
 }
 
 void irq_destroy(struct irq *irq) {
-  if (irq->claimed)
-    *reg(CLAIM(this_hart()->plic_context)) = irq->source;
+  complete(irq);
   if (irq->source != LOG)
     enable(irq->source, false);
   ASSERT(irqs[irq->source] == irq);

@@ -54,7 +54,7 @@ int vm_window_block(struct pager *pager, pa_t block, bool visible);
 bool vm_revoke(struct pager *pager, pa_t block); /* unmaps the block everywhere; false: call again */
 
 /* At boot. */
-void vm_boot(pa_t image, pa_t tables); /* the physical map in final form, with tables from there */
-#define VM_BOOT_TABLES 40
+void vm_boot(pa_t image); /* the kernel's half in final form; its tables are these zeroed pages at kernel.root_pa: */
+#define VM_BOOT_TABLES 12 /* two levels for either end of RAM and of the PLIC, and for the image twice */
 void vm_check(struct task *task, void (*leaf)(struct task *, uva_t, pte_t)); /* every leaf but the window's */
 #endif

@@ -63,6 +63,7 @@ def cases(folder, image):
         yield what, None, ["-dtb", str(path)], REFUSAL
     yield "no program to run", sys.argv[2], [], PAGER_REFUSAL
     yield "no program to run in 16 MiB", sys.argv[2], ["-m", "16M"], PAGER_REFUSAL
+    yield "a frame table that fills whole blocks", sys.argv[2], ["-m", "4G"], PAGER_REFUSAL
 
 
 def attempt(kernel, initrd, extra, expected):

@@ -43,6 +43,9 @@ CASES = {
                                                 FULL.replace("uart 100", "uart 0").replace("4 plic 1000000", "0 plic 0")
                                                 .replace("31 contexts 3", "0 contexts -1")),
     "sstc as part of another name": (board(isa="rv64imac_sstcx_xsstc"), FULL.replace("sstc 1", "sstc 0")),
+    "a disabled hart behind an enabled one": (board().replace("cpu@3 {", "cpu@1 { device_type = \"cpu\"; reg = <1>; riscv,isa = "
+                                                              "\"rv64imac_sstc\"; }; cpu@3 {"),
+                                              FULL.replace("harts 1", "harts 2").replace("contexts 3", "contexts -1 3")),
     "no memory": (board().replace('"memory"', '"nothing"'), "device tree: no memory"),
     "no hart": (board().replace('"cpu"', '"gpu"'), "device tree: no usable hart"),
     "no timebase": (board().replace("timebase-frequency", "frequency"), "device tree: no timebase-frequency"),
