@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Where a program starts: sp points at argc, argv, and an empty environment (pager.h).
+# Where a program starts: sp points at argc, argv and the environment (pager.h).
 .section .text.start, "ax"
 .globl _start
 _start:
@@ -8,6 +8,7 @@ _start:
   la gp, __global_pointer$
   .option pop
   la tp, __first_tls
+  mv a2, a0 # the server it belongs to, or 0
   ld a0, (sp)
   addi a1, sp, 8
   call program_start

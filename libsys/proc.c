@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests to the pager, and the few system functions that picolibc wants. */
-#include <quire/proc.h>
-
+/* Requests to the pager. What a program that belongs to a posix server may not ask of the pager itself, it asks of that. */
 #include <errno.h>
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/lock.h>
-#include <unistd.h>
+
+#include "request.h"
 
 /* The pager is the one server that cannot die for its programs: an error of the call itself is a bug of ours. */
 static int64_t request(struct q_call *c) {
-  if (q_call(P_HANDLE_PAGER, c) < 0)
-    return -EIO;
-  return c->label ? -(int64_t)c->label : 0;
+  return request_to(P_HANDLE_PAGER, c);
 }
 
-/* Word 0 of the answer, if it is a good one. */
 static int64_t ask(struct q_call *c) {
-  int64_t error = request(c);
-  return error ? error : (int64_t)c->word[0];
+  return ask_of(P_HANDLE_PAGER, c);
 }
 
 int64_t p_sbrk_bytes(int64_t bytes, unsigned flags) {
@@ -30,18 +24,26 @@ _Noreturn void p_exit_now(int status) {
     request(&(struct q_call){.label = P_exit, .word = {(uint64_t)(int64_t)status}});
 }
 
+int64_t strings_join(const char *const strings[], char *text, size_t size, size_t *used) {
+  int64_t count = 0;
+  for (; *strings; strings++, count++) {
+    size_t bytes = strlen(*strings) + 1;
+    if (bytes > size - *used)
+      return -E2BIG;
+    memcpy(text + *used, *strings, bytes);
+    *used += bytes;
+  }
+  return count;
+}
+
 int64_t p_spawn_program(const char *const argv[], unsigned flags, q_handle gift) {
   char text[P_SPAWN_MAX];
   size_t used = 0;
-  for (; *argv; argv++) {
-    size_t bytes = strlen(*argv) + 1;
-    if (bytes > sizeof text - used)
-      return -E2BIG;
-    memcpy(text + used, *argv, bytes);
-    used += bytes;
-  }
-  return ask(
-      &(struct q_call){.label = P_spawn, .word = {used, flags}, .handle = gift, .read = text, .read_bytes = used});
+  if (p_server)
+    return gift ? -EINVAL : px_spawn(argv, NULL, 0);
+  int64_t count = strings_join(argv, text, sizeof text, &used);
+  struct q_call c = {.label = P_spawn, .word = {used, flags}, .handle = gift, .read = text, .read_bytes = used};
+  return count < 0 ? count : ask(&c);
 }
 
 int64_t p_watch_children(q_handle endpoint, uint64_t bits) {
@@ -49,10 +51,16 @@ int64_t p_watch_children(q_handle endpoint, uint64_t bits) {
 }
 
 int64_t p_reap_child(uint64_t id, struct p_death *death) {
+  if (p_server) {
+    int64_t pid = px_wait(id, POSIX_WAIT_NOHANG, death);
+    return pid ? pid : -EAGAIN;
+  }
   return ask(&(struct q_call){.label = P_reap, .word = {id}, .write = death, .write_bytes = sizeof *death});
 }
 
 int64_t p_kill_program(uint64_t id) {
+  if (p_server)
+    return px_kill(id, SIGKILL);
   return request(&(struct q_call){.label = P_kill, .word = {id}});
 }
 
@@ -62,6 +70,14 @@ int64_t p_stats_of(uint64_t id, struct p_stats *stats) {
 
 int64_t p_system_stats(unsigned flags, struct p_system *stats) {
   return request(&(struct q_call){.label = P_system, .word = {flags}, .write = stats, .write_bytes = sizeof *stats});
+}
+
+uint64_t p_timebase(void) {
+  static uint64_t timebase;
+  struct p_system system;
+  if (!timebase && !p_system_stats(0, &system))
+    timebase = system.timebase;
+  return timebase;
 }
 
 int64_t p_trace_ring(unsigned operation, uint64_t id, struct p_trace *entries, uint64_t count, uint64_t *lost) {
@@ -103,6 +119,8 @@ static int64_t children(q_handle *result) {
 
 int64_t p_wait_for(uint64_t id, struct p_death *death) {
   q_handle endpoint;
+  if (p_server)
+    return px_wait(id, 0, death);
   int64_t got = children(&endpoint);
   if (got)
     return got;
@@ -138,52 +156,4 @@ const char *q_error_text(int64_t error) {
   if (!error)
     return "no error";
   return error < 0 && -error < (int64_t)(sizeof text / sizeof *text) ? text[-error] : "unknown";
-}
-
-/* ---- picolibc ---- */
-void *sbrk(ptrdiff_t bytes) {
-  int64_t old = p_sbrk_bytes(bytes, 0);
-  if (old >= 0)
-    return (void *)old;
-  errno = (int)-old;
-  return (void *)-1;
-}
-
-void _exit(int status) {
-  p_exit_now(status);
-}
-
-/* A line goes out in one call, and each thread has a line of its own. The kernel may switch threads within a long one, so
- * the threads of a program also take turns; the lock does nothing where there is just one (thread.c). */
-static _Thread_local struct {
-  char text[256];
-  unsigned used;
-} line;
-
-static int console_flush(FILE *file) {
-  (void)file;
-  unsigned bytes = line.used;
-  line.used = 0;
-  if (!bytes)
-    return 0;
-  __LIBC_LOCK();
-  int64_t error = q_machine_write(P_HANDLE_MACHINE, line.text, bytes);
-  __LIBC_UNLOCK();
-  return error < 0 ? EOF : 0;
-}
-
-static int console_put(char c, FILE *file) {
-  line.text[line.used++] = c;
-  if (c == '\n' || line.used == sizeof line.text)
-    return console_flush(file) ? EOF : (unsigned char)c;
-  return (unsigned char)c;
-}
-
-static FILE console = FDEV_SETUP_STREAM(console_put, NULL, console_flush, _FDEV_SETUP_WRITE);
-FILE *const stdout = &console;
-FILE *const stderr = &console;
-FILE *const stdin = &console;
-
-__attribute__((destructor)) static void flush_at_exit(void) {
-  console_flush(&console);
 }

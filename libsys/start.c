@@ -9,10 +9,14 @@
 extern char __first_tls[], __tls_source[], __tls_data_size[];
 void __libc_init_array(void);
 int main(int argc, char **argv, char **envp);
-_Noreturn void program_start(long argc, char **argv);
+_Noreturn void program_start(long argc, char **argv, q_handle server);
+extern char **environ;
+q_handle p_server;
 
-_Noreturn void program_start(long argc, char **argv) {
+_Noreturn void program_start(long argc, char **argv, q_handle server) {
   memcpy(__first_tls, __tls_source, (size_t)__tls_data_size);
+  p_server = server;
+  environ = argv + argc + 1;
   __libc_init_array();
-  exit(main((int)argc, argv, argv + argc + 1));
+  exit(main((int)argc, argv, environ));
 }

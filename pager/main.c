@@ -91,14 +91,12 @@ static void choose_policy(const char *name) {
 /* "prog:arg:arg" */
 static bool run(char *words) {
   uint64_t bytes = strlen(words) + 1;
-  char name[64];
   for (char *p = words; *p; p++)
     if (*p == ':')
       *p = 0;
-  snprintf(name, sizeof name, "%s", words);
-  int64_t id = process_spawn(0, words, bytes, 0, 0);
+  int64_t id = process_spawn(&(struct spawn){.text = words, .bytes = bytes});
   if (id < 0)
-    say("cannot run '%s': %s", name,
+    say("cannot run '%s': %s", words,
         id == -2   ? "not in the boot image"
         : id == -8 ? "not an executable"
                    : "no memory");
@@ -110,6 +108,11 @@ static unsigned read_option(char *word, bool first) {
   static const char *const kernels[] = {"deadline=", "asid_bits="};
   if (!strncmp(word, "run=", 4))
     return first ? 0 : run(word + 4);
+  if (!strncmp(word, "serve=", 6)) {
+    if (first && !server_add(word + 6))
+      say("warning: too many servers, or too long a name: '%s'", word + 6);
+    return 0;
+  }
   if (!strncmp(word, "policy=", 7)) {
     if (first)
       choose_policy(word + 7);
@@ -195,7 +198,10 @@ static __attribute__((noinline)) void answer_other(struct q_received *m, struct 
   if (m->kind == Q_MSG_EXCEPTION && space)
     exception(space, m);
   bool asks = m->kind == Q_MSG_CALL || m->kind == Q_MSG_COPY_READY || m->kind == Q_MSG_COPY_FAILED;
-  if (!asks || (m->kind == Q_MSG_COPY_FAILED && m->error == Q_E_DEAD))
+  bool dead = m->kind == Q_MSG_COPY_FAILED && m->error == Q_E_DEAD;
+  if (dead && space)
+    gift_drop(space, m->token);
+  if (!asks || dead)
     return;
   int result = space && space->state == SPACE_ALIVE ? request(space, m, r) : HEARD;
   if (m->handle)
@@ -211,8 +217,9 @@ _Noreturn void pager_main(const struct q_boot *info) {
   take_over();
   read_options(true);
   say("Quire pager, policy %s, %lu MiB free", policy->name, (unsigned long)(frames.available >> 8));
-  if (!read_options(false))
-    give_up("no program runs; name one with the boot option run=PROGRAM");
+  bool served = servers_start();
+  if (!read_options(false) && !served)
+    give_up("no program runs; name one with the boot option run=PROGRAM or serve=PROGRAM");
   struct q_received m = {0};
   struct q_reply r = {0};
   for (;;) {

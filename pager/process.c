@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define UNMAP_ENTRIES 256
+#define SERVER_STACK 65536 /* resident */
 
 /* ---- Kernel memory ---------------------------------------------------------------------------------------------------- */
 bool donate(void) {
@@ -57,20 +58,22 @@ static const struct image *find_image(const char *name) {
   return NULL;
 }
 
-static int64_t give(struct space *space, q_handle handle, uint64_t rights, uint64_t badge) {
+int64_t give(struct space *space, q_handle handle, uint64_t rights, uint64_t badge) {
   q_handle there;
   return WITH_MEMORY(q_task_give(space->task, handle, rights, badge, &there));
 }
 
 /* The handles that every program starts with, in the order of P_HANDLE_*. */
-static int64_t give_handles(struct space *space, q_handle gift) {
+static int64_t give_handles(struct space *space, const struct spawn *spawn) {
   int64_t error = give(space, boot->endpoint, Q_RIGHT_SEND, space->badge);
   if (!error)
-    error = give(space, boot->machine, Q_RIGHT_DEBUG, 0);
+    error = give(space, boot->machine, Q_RIGHT_DEBUG | (spawn->server ? Q_RIGHT_IRQ : 0), 0);
   if (!error)
     error = give(space, space->task, Q_RIGHT_THREAD, 0);
-  if (!error && gift)
-    error = give(space, gift, Q_RIGHT_ALL, 0);
+  if (!error && spawn->gift)
+    error = give(space, spawn->gift, space->client ? Q_RIGHT_SEND : Q_RIGHT_ALL, 0);
+  if (!error && spawn->server)
+    error = server_handles(space, spawn->server);
   if (!error)
     error = q_task_supervise(space->task, boot->endpoint, space->badge);
   return error;
@@ -78,22 +81,25 @@ static int64_t give_handles(struct space *space, q_handle gift) {
 
 static int64_t start_thread(struct space *space, uint64_t sp) {
   q_handle thread;
-  int64_t error = WITH_MEMORY(q_thread_create(space->task, Q_PRIORITY_PROGRAM, &thread));
+  unsigned priority = space->server ? Q_PRIORITY_SERVER : Q_PRIORITY_PROGRAM;
+  int64_t error = WITH_MEMORY(q_thread_create(space->task, priority, &thread));
   if (error)
     return error;
-  error = q_thread_start(thread, space->image->entry, sp, 0);
+  error = q_thread_start(thread, space->image->entry, sp, space->client ? P_HANDLE_GIFT : 0);
   q_handle_close(thread);
   return error;
 }
 
-static int64_t build(struct space *space, const char *text, uint64_t bytes, q_handle gift) {
+static int64_t build(struct space *space, const struct spawn *spawn) {
   int64_t error = WITH_MEMORY(q_task_create(boot->pager, space->badge, TASK_QUOTA, &space->task));
   if (error)
     return -ENOMEM;
-  error = give_handles(space, gift);
-  int64_t sp = error ? -ENOMEM : space_arguments(space, text, bytes);
+  error = give_handles(space, spawn);
+  int64_t sp = error ? -ENOMEM : space_arguments(space, spawn->text, spawn->bytes, spawn->environment);
   if (sp < 0)
     return sp;
+  if (spawn->server && !space_populate(space, SERVER_STACK))
+    return -ENOMEM;
   return start_thread(space, (uint64_t)sp) ? -ENOMEM : 0;
 }
 
@@ -113,18 +119,20 @@ static void tear_down(struct space *space) {
   space->watch = space->gift = 0;
 }
 
-int64_t process_spawn(uint64_t parent, const char *text, uint64_t bytes, unsigned flags, q_handle gift) {
-  if (!bytes || text[bytes - 1])
+int64_t process_spawn(const struct spawn *spawn) {
+  if (!spawn->bytes || spawn->text[spawn->bytes - 1])
     return -EINVAL;
-  const struct image *image = find_image(text);
+  const struct image *image = find_image(spawn->text);
   if (!image || !image->good)
     return image ? -ENOEXEC : -ENOENT;
   struct space *space = space_new(image, policy);
   if (!space)
     return -EAGAIN;
-  space->parent = parent;
-  space->quiet = flags & P_SPAWN_QUIET;
-  int64_t error = build(space, text, bytes, gift);
+  space->parent = spawn->parent;
+  space->quiet = spawn->flags & P_SPAWN_QUIET;
+  space->client = spawn->flags & P_SPAWN_CLIENT;
+  space->server = spawn->server;
+  int64_t error = build(space, spawn);
   if (!error)
     return (int64_t)space->badge;
   tear_down(space);
@@ -184,20 +192,38 @@ static uint64_t run_failed; /* some boot program did not end with status 0 */
 
 static void off_if_last(void) {
   for (unsigned i = 1; i < SPACES; i++)
-    if (spaces[i].state == SPACE_ALIVE)
+    if (spaces[i].state == SPACE_ALIVE && !spaces[i].parent && !spaces[i].server && !spaces[i].orphan)
       return;
-  for (;;)
-    q_machine_off(boot->machine, run_failed);
+  close_down(run_failed);
+}
+
+void process_kill(struct space *space) {
+  process_end(space, &(struct p_death){.id = space->badge, .reason = P_REASON_KILLED});
+}
+
+void process_kill_children(uint64_t parent) {
+  for (unsigned i = 1; i < SPACES; i++)
+    if (spaces[i].state == SPACE_ALIVE && spaces[i].parent == parent) {
+      process_kill_children(spaces[i].badge);
+      spaces[i].quiet = true;
+      process_kill(&spaces[i]);
+    }
 }
 
 void process_end(struct space *space, const struct p_death *death) {
   space->death = *death;
+  space->death.faults = space->stats.faults[0] + space->stats.faults[1] + space->stats.faults[2];
+  space->death.peak = space->stats.peak;
+  trace_ended(space->badge);
   if (!space->quiet)
     diagnose(space, death);
   struct space *parent = space_find(space->parent);
   uint64_t id = space->badge;
-  bool boot_program = !space->parent && !space->orphan;
+  struct server *server = space->server;
+  bool boot_program = !space->parent && !space->orphan && !server;
   tear_down(space);
+  if (server)
+    process_kill_children(id);
   orphan_children(id);
   if (boot_program && (death->reason != P_REASON_EXIT || death->status))
     run_failed = 1;
@@ -205,6 +231,8 @@ void process_end(struct space *space, const struct p_death *death) {
     space_free(space);
   else if (parent && parent->watch)
     q_notify(parent->watch, parent->watch_bits);
+  if (server)
+    server_ended(server, death);
   if (boot_program)
     off_if_last();
 }

@@ -25,7 +25,8 @@ static int store(struct q_received *m, const void *own, uint64_t bytes) {
 }
 
 static int do_sbrk(struct space *caller, struct q_received *m, struct q_reply *r) {
-  int64_t old = m->word[1] >> 32 ? -EINVAL : space_sbrk(caller, (int64_t)m->word[0], (unsigned)m->word[1]);
+  unsigned flags = (unsigned)m->word[1] | (caller->server ? P_SBRK_POPULATE : 0);
+  int64_t old = m->word[1] >> 32 ? -EINVAL : space_sbrk(caller, (int64_t)m->word[0], flags);
   if (old < 0)
     return (int)-old;
   r->word[0] = (uint64_t)old;
@@ -47,6 +48,14 @@ static q_handle gift_of(struct space *caller, struct q_received *m) {
   return m->handle;
 }
 
+/* A call that will not come again leaves nothing behind. */
+void gift_drop(struct space *caller, q_token token) {
+  if (!caller->gift || caller->gift_token != token)
+    return;
+  q_handle_close(caller->gift);
+  caller->gift = 0;
+}
+
 static int gift_keep(struct space *caller, struct q_received *m) {
   if (!m->handle)
     return DEFER;
@@ -62,20 +71,30 @@ static int do_spawn(struct space *caller, struct q_received *m, struct q_reply *
   static char text[P_SPAWN_MAX];
   uint64_t bytes = m->word[0];
   q_handle gift = gift_of(caller, m);
+  if (caller->client)
+    return EPERM;
   if (bytes > sizeof text)
     return E2BIG;
-  if (!bytes || m->word[1] & ~(uint64_t)P_SPAWN_QUIET || bytes > m->read_bytes)
+  if (!bytes || m->word[1] & ~(uint64_t)(P_SPAWN_QUIET | P_SPAWN_CLIENT) || bytes > m->read_bytes ||
+      (m->word[1] & P_SPAWN_CLIENT && !gift))
     return EINVAL;
   int error = transfer(m, Q_COPY_FROM, 0, text, bytes);
   if (error)
     return error == DEFER ? gift_keep(caller, m) : error;
-  int64_t id = process_spawn(caller->badge, text, bytes, (unsigned)m->word[1], gift);
+  int64_t id = process_spawn(&(struct spawn){.parent = caller->badge,
+                                             .text = text,
+                                             .bytes = bytes,
+                                             .environment = m->word[2],
+                                             .flags = (unsigned)m->word[1],
+                                             .gift = gift});
   r->word[0] = (uint64_t)id;
   return id < 0 ? (int)-id : 0;
 }
 
 static int do_watch(struct space *caller, struct q_received *m, struct q_reply *r) {
   (void)r;
+  if (caller->client)
+    return EPERM;
   if (caller->watch)
     q_handle_close(caller->watch);
   caller->watch = m->handle;
@@ -99,6 +118,8 @@ static struct space *ended_child(const struct space *parent, uint64_t id, int *e
 
 static int do_reap(struct space *caller, struct q_received *m, struct q_reply *r) {
   int error;
+  if (caller->client)
+    return EPERM;
   struct space *child = ended_child(caller, m->word[0], &error);
   if (!child)
     return error;
@@ -122,9 +143,9 @@ static int do_kill(struct space *caller, struct q_received *m, struct q_reply *r
   struct space *victim = m->word[0] ? space_find(m->word[0]) : NULL;
   if (!victim || victim->state != SPACE_ALIVE)
     return ESRCH;
-  if (!descends(victim, caller))
+  if (caller->client || !descends(victim, caller))
     return EPERM;
-  process_end(victim, &(struct p_death){.id = victim->badge, .reason = P_REASON_KILLED});
+  process_kill(victim);
   return 0;
 }
 
@@ -138,6 +159,11 @@ static int do_stats(struct space *caller, struct q_received *m, struct q_reply *
   stats.parent = space->parent;
   stats.size = space->brk - space->heap;
   stats.heap = space->heap;
+  struct q_task_state state;
+  q_task_info(space->task, &state);
+  stats.threads = state.threads;
+  stats.state = state.state;
+  stats.waits_for = state.waits_for;
   strncpy(stats.name, space->image->name, sizeof stats.name - 1);
   return store(m, &stats, sizeof stats);
 }
@@ -158,7 +184,8 @@ static int do_system(struct space *caller, struct q_received *m, struct q_reply 
   if (m->word[0] & P_SYSTEM_READY)
     frames_prepare(READY_FRAMES);
   struct q_pager_frames kernel;
-  struct p_system s = {.frames = frames.total, .free = frames.available, .cached = cache_pages()};
+  struct p_system s = {
+      .frames = frames.total, .free = frames.available, .cached = cache_pages(), .timebase = boot->timebase};
   q_pager_info(boot->pager, &kernel);
   s.donated = kernel.donated;
   s.donated_free = kernel.donated_free;
@@ -182,18 +209,21 @@ static int read_trace(struct q_received *m, struct q_reply *r) {
   }
   r->word[0] = count;
   r->word[1] = lost;
-  trace_clear();
+  trace_consumed(count);
   return 0;
 }
 
 static int do_trace(struct space *caller, struct q_received *m, struct q_reply *r) {
-  (void)caller;
   if (m->word[0] > P_TRACE_READ)
     return EINVAL;
   if (m->word[0] == P_TRACE_READ)
     return read_trace(m, r);
-  trace_control((unsigned)m->word[0], m->word[1]);
+  trace_control((unsigned)m->word[0], caller->badge, m->word[1]);
   return 0;
+}
+
+static int do_device(struct space *caller, struct q_received *m, struct q_reply *r) {
+  return server_device(caller, m->word[0], r->word);
 }
 
 typedef int handler(struct space *caller, struct q_received *m, struct q_reply *r);

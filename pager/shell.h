@@ -16,23 +16,43 @@ extern const struct policy *policy;
 
 /* requests.c: an errno value for the label of the reply, whose words it fills; or DEFER or HEARD. */
 int request(struct space *caller, struct q_received *m, struct q_reply *r);
+void gift_drop(struct space *caller, q_token token);
 
 /* process.c */
-int64_t process_spawn(uint64_t parent, const char *text, uint64_t bytes, unsigned flags,
-                      q_handle gift); /* id or -errno */
+struct spawn {
+  uint64_t parent;  /* 0: the boot options */
+  const char *text; /* strings: name, arguments, environment */
+  uint64_t bytes, environment;
+  unsigned flags; /* P_SPAWN_* */
+  q_handle gift;
+  struct server *server; /* NULL: an ordinary program */
+};
+int64_t process_spawn(const struct spawn *spawn); /* id or -errno */
 void process_end(struct space *space,
                  const struct p_death *death); /* prints what is worth printing, tells its parent */
 void fault_refused(struct space *space, const struct q_received *m, unsigned reason);
 void exception(struct space *space, const struct q_received *m);
 bool donate(void); /* a block for the kernel's objects */
+void process_kill(struct space *space);
+void process_kill_children(uint64_t parent); /* and theirs */
+int64_t give(struct space *space, q_handle handle, uint64_t rights, uint64_t badge);
+
+/* server.c: the programs that serve= names */
+bool server_add(const char *words);
+bool servers_start(void);
+int64_t server_handles(struct space *space, struct server *server); /* those of P_HANDLE_OWN and on */
+void server_ended(struct server *server, const struct p_death *death);
+void close_down(uint64_t status); /* the machine is off once the first server has exited; at once if there is none */
+int server_device(struct space *space, uint64_t which, uint64_t *words);
 
 /* trace.c */
 extern bool trace_on;
-void trace_control(unsigned operation, uint64_t id);
+void trace_control(unsigned operation, uint64_t owner, uint64_t id);
 void trace_fault(const struct space *space, const struct q_received *m, const struct answer *answer);
 unsigned trace_count(uint64_t *lost);
 const struct p_trace *trace_at(unsigned i); /* oldest first */
-void trace_clear(void);
+void trace_consumed(unsigned count);
+void trace_ended(uint64_t id); /* that process records no more */
 
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...); /* one line to the console */
 #endif

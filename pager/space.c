@@ -36,6 +36,8 @@ static inline void charge(struct space *space) {
 /* One mapping less of a frame. */
 static void removed(struct space *space, uint64_t frame) {
   uint64_t n = frame_number(frame);
+  if (n >= frames.count)
+    return; /* a device's registers */
   if (frames.state[n] == STATE_CACHED) {
     assert(frames.link[n].next);
     frames.link[n].next--;
@@ -333,12 +335,21 @@ static unsigned split(const char *text, uint64_t bytes, uint16_t *at) {
   return count;
 }
 
-int64_t space_arguments(struct space *space, const char *text, uint64_t bytes) {
+bool space_populate(struct space *space, uint64_t stack_bytes) {
+  for (unsigned i = 0; i < space->image->segments; i++)
+    if (populate(space, space->image->segment[i].start, space->image->segment[i].end))
+      return false;
+  return !populate(space, P_STACK_TOP - stack_bytes, P_STACK_TOP);
+}
+
+int64_t space_arguments(struct space *space, const char *text, uint64_t bytes, uint64_t environment) {
   uint16_t at[ARGUMENTS_MAX];
   unsigned count = split(text, bytes, at);
   uint64_t page = P_STACK_TOP - Q_PAGE_SIZE;
   if (!count)
     return -E2BIG;
+  if (environment >= count)
+    return -EINVAL; /* not even a name */
   struct answer top = {page, page_content(space, page), 0};
   if (!top.frame_prot)
     return -ENOMEM;
@@ -351,8 +362,10 @@ int64_t space_arguments(struct space *space, const char *text, uint64_t bytes) {
   uint64_t strings = (Q_PAGE_SIZE - bytes) & ~15ul, block = (strings - 8 * (count + 3)) & ~15ul;
   memcpy(data + strings, text, bytes);
   uint64_t *words = (uint64_t *)(data + block);
-  words[0] = count;
-  for (unsigned i = 0; i < count; i++)
-    words[1 + i] = page + strings + at[i];
+  *words++ = count - environment;
+  for (unsigned i = 0; i < count; i++) {
+    words += i == count - environment; /* the 0 that ends argv */
+    *words++ = page + strings + at[i];
+  }
   return (int64_t)(page + block);
 }

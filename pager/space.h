@@ -27,7 +27,9 @@ struct space {
   q_handle task;   /* and the shell's: */
   uint64_t parent; /* 0: the boot options */
   bool orphan;     /* its parent has ended */
-  q_handle watch;  /* endpoint that hears of its children's ends */
+  bool client;     /* of a server, which spawns, reaps and kills for it */
+  struct server *server;
+  q_handle watch; /* endpoint that hears of its children's ends */
   uint64_t watch_bits;
   q_handle gift; /* came with a request that waits for a copy */
   q_token gift_token;
@@ -55,8 +57,11 @@ void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, s
 void space_undo(struct space *space, const struct answer *answer); /* the MAP failed: its frame comes back */
 /* The old break, or a negated errno. */
 int64_t space_sbrk(struct space *space, int64_t bytes, unsigned flags);
-/* Writes argc, argv and the strings at the stack's top. sp, or a negated errno. */
-int64_t space_arguments(struct space *space, const char *text, uint64_t bytes);
+/* Writes argc, argv, the environment (the last so many of the strings) and the strings at the stack's top. sp, or a
+ * negated errno. */
+int64_t space_arguments(struct space *space, const char *text, uint64_t bytes, uint64_t environment);
+/* Brings in all of the image and so much of the stack. False: no memory; what is there goes with the space. */
+bool space_populate(struct space *space, uint64_t stack_bytes);
 void cache_drop(void); /* frees the cached pages that nobody maps */
 uint64_t cache_pages(void);
 extern struct image images[IMAGES_MAX];

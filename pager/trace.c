@@ -4,14 +4,20 @@
 
 bool trace_on;
 static struct p_trace ring[P_TRACE_RING];
-static uint64_t written, wanted;
+static uint64_t written, consumed; /* entries since it was started */
+static uint64_t wanted, recorder;
 
-void trace_control(unsigned operation, uint64_t id) {
+void trace_control(unsigned operation, uint64_t owner, uint64_t id) {
   trace_on = operation == P_TRACE_START;
   if (trace_on) {
+    recorder = owner;
     wanted = id;
-    written = 0;
+    written = consumed = 0;
   }
+}
+
+void trace_ended(uint64_t id) {
+  trace_on = trace_on && recorder != id;
 }
 
 void trace_fault(const struct space *space, const struct q_received *m, const struct answer *answer) {
@@ -27,15 +33,16 @@ void trace_fault(const struct space *space, const struct q_received *m, const st
 }
 
 unsigned trace_count(uint64_t *lost) {
-  *lost = written > P_TRACE_RING ? written - P_TRACE_RING : 0;
-  return (unsigned)(written - *lost);
+  uint64_t waiting = written - consumed;
+  *lost = waiting > P_TRACE_RING ? waiting - P_TRACE_RING : 0;
+  consumed += *lost;
+  return (unsigned)(written - consumed);
 }
 
 const struct p_trace *trace_at(unsigned i) {
-  uint64_t first = written > P_TRACE_RING ? written - P_TRACE_RING : 0;
-  return &ring[(first + i) % P_TRACE_RING];
+  return &ring[(consumed + i) % P_TRACE_RING];
 }
 
-void trace_clear(void) {
-  written = 0;
+void trace_consumed(unsigned count) {
+  consumed += count;
 }

@@ -13,8 +13,18 @@
 #define P_HANDLE_TASK 3    /* its own task: THREAD */
 #define P_HANDLE_GIFT 4    /* what its parent passed with spawn, or nothing */
 
-/* At entry sp is 16-aligned and points at argc, then argv[0..argc-1], 0, 0 (an empty environment), as in the RISC-V
- * ELF psABI's Linux note; the strings lie above. All other registers are zero. */
+/* A server, which the boot option serve=PROGRAM[:ARGUMENT...] starts, finds there instead: */
+#define P_HANDLE_OWN 4   /* RECV, SEND, DUP: its endpoint, which outlives it; a server that dies is started again */
+#define P_HANDLE_BELOW 5 /* SEND: the endpoint of the server named before it; no rights for the first one */
+#define P_HANDLE_ABOVE 6 /* NOTIFY, P_BIT_BELOW: the endpoint of the server named after it, if there is one */
+/* Its handle of the machine has IRQ too. All its memory is resident: it never faults. When it exits, the machine is
+ * turned off with its status. */
+#define P_BIT_CLOSE (1ul << 63) /* notified to the first server when the machine is to be turned off: it exits then */
+#define P_BIT_BELOW (1ul << 62)
+
+/* At entry sp is 16-aligned and points at argc, then argv[0..argc-1], 0, the environment, 0, as in the RISC-V ELF
+ * psABI's Linux note; the strings lie above. a0 is P_HANDLE_GIFT if that is the server the program belongs to
+ * (P_SPAWN_CLIENT), else 0. All other registers are zero. */
 
 /* ---- Address space ----------------------------------------------------------------------------------------------- */
 #define P_IMAGE_BASE 0x10000   /* programs are linked here; the heap starts at the page after the image's last */
@@ -35,7 +45,8 @@
   X(6, kill)                                                                                                         \
   X(7, stats)                                                                                                        \
   X(8, system)                                                                                                       \
-  X(9, trace)
+  X(9, trace)                                                                                                        \
+  X(10, device)
 
 enum p_request {
 #define X(n, name) P_##name = n,
@@ -47,10 +58,13 @@ enum p_request {
  *      are mapped at once, or ENOMEM and nothing changed. Shrinking gives the frames back at once. ENOMEM: past
  *      P_BREAK_MAX. EINVAL: below the heap's start, or unknown flags.
  * exit(a2 status)                       No answer: everything the program had is given back.
- * spawn(a2 bytes in use of the readable buffer, a3 flags; readable buffer: name NUL argument NUL ...; t0 handle or 0)
+ * spawn(a2 bytes in use of the readable buffer, a3 flags, a4 strings of these that are the environment; readable
+ *      buffer: name NUL argument NUL ... variable NUL ...; t0 handle or 0)
  *                                       -> a2 process id of a new program from the boot image, a child of the caller,
  *      which finds the handle as P_HANDLE_GIFT. argv[0] is the name. ENOENT, ENOEXEC, ENOMEM, EAGAIN (too many
- *      processes), E2BIG (over P_SPAWN_MAX), EINVAL, EFAULT. Flags: P_SPAWN_QUIET prints no diagnosis when it dies.
+ *      processes), E2BIG (over P_SPAWN_MAX), EINVAL, EFAULT, EPERM. Flags: P_SPAWN_QUIET prints no diagnosis when it
+ *      dies. P_SPAWN_CLIENT: it belongs to the server that the handle names, and may not itself spawn, watch, reap or
+ *      kill here (EPERM); that is what it asks the server for.
  * watch(a2 bits; t0 endpoint, NOTIFY)   The bits are notified there each time a child of the caller ends. t0 0: no more.
  * reap(a2 process id or 0 for any; writable buffer: struct p_death)
  *                                       -> a2 process id of an ended child, whose record is written and forgotten.
@@ -61,10 +75,13 @@ enum p_request {
  *      zeroes up to 2048 free frames beforehand, which faults then need not do. EINVAL: other flags.
  * trace(a2 P_TRACE_*, a3 process id to record, 0: all; writable buffer: struct p_trace[])
  *                                       P_TRACE_READ -> a2 entries written, oldest first, a3 entries lost. The ring
- *      holds P_TRACE_RING of them.
+ *      holds P_TRACE_RING of them. One program records at a time: the one that started last; it ends with it.
+ * device(a2 0: the console)             -> a2 address of its registers, mapped for the caller, a3 their bytes, a4 its
+ *      interrupt source. Servers only (EPERM). ENODEV.
  */
 #define P_SBRK_POPULATE 1
 #define P_SPAWN_QUIET 1
+#define P_SPAWN_CLIENT 2
 #define P_SPAWN_MAX 2048
 #define P_SYSTEM_DROP 1
 #define P_SYSTEM_READY 2
@@ -101,6 +118,7 @@ struct p_death {
   uint64_t kind;    /* Q_FAULT_* of the refused access */
   uint64_t address; /* touched; stval of an exception */
   uint64_t pc, sp;
+  uint64_t faults, peak; /* pages its faults brought in; the most frames it had */
 };
 
 struct p_stats { /* frames and pages of 4 KiB */
@@ -114,6 +132,9 @@ struct p_stats { /* frames and pages of 4 KiB */
   uint64_t copies;    /* of these, by a kernel copy */
   uint64_t retries;   /* already there */
   uint64_t refused;
+  uint64_t threads, state,
+      waits_for; /* Q_STATE_* of its first thread; whom that waits for: an id, 0 the pager, ~0 nobody
+                                         has heard it yet */
   char name[32];
 };
 
@@ -124,8 +145,9 @@ struct p_system {
   uint64_t donated;      /* pages in blocks given to the kernel now */
   uint64_t donated_free; /* of these free */
   uint64_t processes;
-  uint64_t user; /* private frames of programs */
-  uint64_t own;  /* the pager's own */
+  uint64_t user;     /* private frames of programs */
+  uint64_t own;      /* the pager's own */
+  uint64_t timebase; /* ticks of the time counter a second */
   char policy[16];
 };
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where all memory is. */
+#include <quire/proc.h>
+
+#include <stdio.h>
+
+static void row(const char *what, uint64_t frames) {
+  printf("%-28s %8lu frames %8lu KiB\n", what, (unsigned long)frames, (unsigned long)frames * 4);
+}
+
+int main(void) {
+  struct p_system s;
+  struct posix_console c;
+  if (p_system_stats(0, &s)) {
+    printf("free: the pager does not answer\n");
+    return 1;
+  }
+  row("the pager's", s.frames);
+  row("  free", s.free);
+  row("  of programs", s.user);
+  row("  cached pages of programs", s.cached);
+  row("  its own", s.own);
+  row("given to the kernel", s.donated);
+  row("  of these free", s.donated_free);
+  printf("%lu processes, servers among them; policy %s\n", (unsigned long)s.processes, s.policy);
+  if (!px_console(&c))
+    printf("console: %lu bytes received, %lu lost, %lu overruns, %lu typed beyond a line; %lu sent\n",
+           (unsigned long)c.received, (unsigned long)c.lost, (unsigned long)c.overruns, (unsigned long)c.dropped,
+           (unsigned long)c.sent);
+  return 0;
+}

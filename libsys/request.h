@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How libsys asks a server: the reply's label is 0 or an errno value. */
+#ifndef REQUEST_H
+#define REQUEST_H
+
+#include <errno.h>
+#include <quire/proc.h>
+#include <stddef.h>
+
+/* 0, or a negated errno value; EIO if the server has died. */
+static inline int64_t request_to(q_handle server, struct q_call *c) {
+  if (q_call(server, c) < 0)
+    return -EIO;
+  return c->label ? -(int64_t)c->label : 0;
+}
+
+/* Word 0 of the answer, if it is a good one. */
+static inline int64_t ask_of(q_handle server, struct q_call *c) {
+  int64_t error = request_to(server, c);
+  return error ? error : (int64_t)c->word[0];
+}
+
+/* Appends the strings, each with its NUL, to the text; their number, or -E2BIG. */
+int64_t strings_join(const char *const strings[], char *text, size_t size, size_t *used);
+#endif

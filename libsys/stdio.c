@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The standard streams of picolibc, by line, and the two functions under malloc() and exit(). */
+#include <errno.h>
+#include <quire/proc.h>
+#include <stdio.h>
+#include <sys/lock.h>
+#include <unistd.h>
+
+void *sbrk(ptrdiff_t bytes) {
+  int64_t old = p_sbrk_bytes(bytes, 0);
+  if (old >= 0)
+    return (void *)old;
+  errno = (int)-old;
+  return (void *)-1;
+}
+
+void _exit(int status) {
+  p_exit_now(status);
+}
+
+/* A line goes out in one call, and each thread has a line of its own. The kernel may switch threads within a long one, so
+ * the threads of a program also take turns; the lock does nothing where there is just one (thread.c). */
+static _Thread_local struct {
+  char text[256];
+  unsigned used;
+} line;
+
+static int console_flush(FILE *file) {
+  (void)file;
+  unsigned bytes = line.used;
+  line.used = 0;
+  if (!bytes)
+    return 0;
+  __LIBC_LOCK();
+  ssize_t done = write(1, line.text, bytes);
+  __LIBC_UNLOCK();
+  return done < 0 ? EOF : 0;
+}
+
+static int console_put(char c, FILE *file) {
+  line.text[line.used++] = c;
+  if (c == '\n' || line.used == sizeof line.text)
+    return console_flush(file) ? EOF : (unsigned char)c;
+  return (unsigned char)c;
+}
+
+/* What was written so far, a prompt for one, is seen before the program waits. */
+static int console_get(FILE *file) {
+  static unsigned char typed[256];
+  static ssize_t got, next;
+  if (next == got) {
+    console_flush(file);
+    next = 0;
+    got = read(0, typed, sizeof typed);
+    if (got <= 0) {
+      ssize_t result = got;
+      got = 0;
+      return result < 0 ? _FDEV_ERR : _FDEV_EOF;
+    }
+  }
+  return typed[next++];
+}
+
+static FILE console =
+    FDEV_SETUP_STREAM(console_put, console_get, console_flush, _FDEV_SETUP_READ | _FDEV_SETUP_WRITE);
+FILE *const stdout = &console;
+FILE *const stderr = &console;
+FILE *const stdin = &console;
+
+__attribute__((destructor)) static void flush_at_exit(void) {
+  console_flush(&console);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The console: between the programs' reads and writes, the line discipline (tty.h) and the driver below. */
+#include "server.h"
+
+#include <errno.h>
+#include <quire/uart.h>
+#include <string.h>
+
+#include "tty.h"
+
+#define CHUNK 1024
+
+static struct tty tty;
+
+/* A driver that dies is started again at the same endpoint, and what it was asked is asked again. False: there is none. */
+static bool ask_driver(struct q_call *c) {
+  struct q_call again = *c;
+  int64_t error;
+  while ((error = q_call(P_HANDLE_BELOW, c)) == -Q_E_DEAD)
+    *c = again;
+  return !error;
+}
+
+/* Without a driver, output goes to the log. */
+static size_t give_driver(const char *bytes, size_t n) {
+  struct q_call c = {.label = UART_write, .read = bytes, .read_bytes = n};
+  if (ask_driver(&c))
+    return c.label ? 0 : c.word[0];
+  q_machine_write(P_HANDLE_MACHINE, bytes, n);
+  return n;
+}
+
+void console_push(void) {
+  const char *bytes;
+  for (size_t n; (n = tty_pending(&tty, &bytes));) {
+    size_t taken = give_driver(bytes, n);
+    tty_sent(&tty, taken);
+    if (taken < n)
+      return;
+  }
+}
+
+void console_drain(void) {
+  const char *bytes;
+  for (console_push(); tty_pending(&tty, &bytes); console_push())
+    q_sleep_until(q_time() + 1000);
+}
+
+static void typed(const char *bytes, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (tty_typed(&tty, (unsigned char)bytes[i]) == TTY_INTERRUPT)
+      job_interrupt();
+}
+
+void console_event(void) {
+  static char bytes[CHUNK];
+  for (;;) {
+    struct q_call c = {.label = UART_read, .write = bytes, .write_bytes = sizeof bytes};
+    if (!ask_driver(&c) || c.label || !c.word[0])
+      break;
+    typed(bytes, c.word[0]);
+    requests_run(AGAIN_INPUT);
+  }
+  console_push();
+  requests_run(AGAIN_ROOM);
+}
+
+int do_read(struct request *q, struct q_reply *r) {
+  static char line[POSIX_LINE];
+  size_t got, most = q->m.write_bytes < sizeof line ? q->m.write_bytes : sizeof line;
+  if (q->m.word[0])
+    return EBADF;
+  if (interrupted(q->caller))
+    return EINTR;
+  if (!in_foreground(q->caller))
+    return EIO;
+  if (!most)
+    return 0;
+  if (!tty_peek(&tty, line, most, &got))
+    return AGAIN_INPUT;
+  int error = store(q, line, got);
+  if (error)
+    return error;
+  tty_consume(&tty, got);
+  r->word[0] = got;
+  return 0;
+}
+
+int do_write(struct request *q, struct q_reply *r) {
+  static char text[CHUNK];
+  if (q->m.word[0] != 1 && q->m.word[0] != 2)
+    return EBADF;
+  while (q->progress < q->m.read_bytes) {
+    uint64_t left = q->m.read_bytes - q->progress, n = left < sizeof text ? left : sizeof text;
+    int error = load(q, q->progress, text, n);
+    if (error)
+      return error;
+    size_t taken = tty_write(&tty, text, n);
+    q->progress += taken;
+    if (taken)
+      continue;
+    console_push();
+    if (!tty_room(&tty))
+      return AGAIN_ROOM; /* the driver will say when */
+  }
+  r->word[0] = q->progress;
+  return 0;
+}
+
+int do_console(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct q_call c = {.label = UART_stats};
+  if (!ask_driver(&c))
+    return ENODEV;
+  struct posix_console counts = {c.word[0], c.word[1], c.word[2], c.word[3], tty.dropped};
+  return store(q, &counts, sizeof counts);
+}

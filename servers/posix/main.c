@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The posix server: processes and the console for ordinary programs. One thread, which never waits for a client: a request
+ * that cannot be finished is kept until what it waits for has happened. */
+#include "server.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define BIT_CHILD 1
+#define REQUESTS 512
+
+static struct request requests[REQUESTS]; /* in no order; the ticket tells who came first */
+static uint64_t tickets[REQUESTS], next_ticket;
+
+typedef int handler(struct request *q, struct q_reply *r);
+static handler *const handlers[] = {
+#define X(n, name) [n] = do_##name,
+    POSIX_REQUESTS(X)
+#undef X
+};
+
+/* ---- Copies -------------------------------------------------------------------------------------------------------- */
+static int transfer(struct request *q, unsigned direction, uint64_t offset, const void *own, uint64_t bytes) {
+  uint64_t done;
+  if (q->m.kind == Q_MSG_COPY_FAILED)
+    return q->m.error == Q_E_NOFRAME ? ENOMEM : EFAULT;
+  int64_t error = q_copy(q->m.token, direction, offset, own, bytes, &done);
+  return error == -Q_E_PENDING ? AGAIN_COPY : error == -Q_E_ARG ? EINVAL : error ? EFAULT : 0;
+}
+
+int load(struct request *q, uint64_t offset, void *own, uint64_t bytes) {
+  return transfer(q, Q_COPY_FROM, offset, own, bytes);
+}
+
+int store(struct request *q, const void *own, uint64_t bytes) {
+  return bytes > q->m.write_bytes ? EINVAL : transfer(q, Q_COPY_TO, 0, own, bytes);
+}
+
+/* ---- Kept requests --------------------------------------------------------------------------------------------------- */
+static struct request *kept(q_token token) {
+  for (unsigned i = 0; i < REQUESTS; i++)
+    if (requests[i].again && requests[i].m.token == token)
+      return &requests[i];
+  return NULL;
+}
+
+static void drop(struct request *q) {
+  q->caller->requests--;
+  q->again = 0;
+}
+
+void requests_drop(const struct process *caller) {
+  for (unsigned i = 0; i < REQUESTS; i++)
+    if (requests[i].again && requests[i].caller == caller)
+      drop(&requests[i]);
+}
+
+bool requests_waiting(const struct process *caller, uint64_t *label) {
+  for (unsigned i = 0; i < REQUESTS; i++)
+    if (requests[i].again && requests[i].caller == caller) {
+      *label = requests[i].m.label;
+      return true;
+    }
+  return false;
+}
+
+/* Runs it; an answer goes out at once. A failed reply means that the caller is gone. */
+static int run(struct request *q) {
+  struct q_reply r = {.token = q->m.token};
+  bool known = q->m.label < sizeof handlers / sizeof *handlers && handlers[q->m.label];
+  int result = known ? handlers[q->m.label](q, &r) : ENOSYS;
+  if (result < 0)
+    return result;
+  r.label = (uint64_t)result;
+  q_reply(&r);
+  return 0;
+}
+
+static struct request *oldest(int again, uint64_t before) {
+  struct request *found = NULL;
+  uint64_t first = before;
+  for (unsigned i = 0; i < REQUESTS; i++)
+    if (requests[i].again == again && tickets[i] < first) {
+      found = &requests[i];
+      first = tickets[i];
+    }
+  return found;
+}
+
+/* Those that go on waiting get in line behind, in the order they had. */
+void requests_run(int again) {
+  uint64_t end = next_ticket;
+  for (struct request *q; (q = oldest(again, end));) {
+    tickets[q - requests] = next_ticket++;
+    int result = run(q);
+    if (!result)
+      drop(q);
+    else
+      q->again = result;
+  }
+}
+
+static void keep(struct request *q, int again) {
+  struct request *slot = requests;
+  while (slot < requests + REQUESTS && slot->again)
+    slot++;
+  if (slot == requests + REQUESTS || q->caller->requests == POSIX_REQUESTS_EACH) {
+    q_reply(&(struct q_reply){.label = EAGAIN, .token = q->m.token});
+    return;
+  }
+  *slot = *q;
+  slot->again = again;
+  slot->caller->requests++;
+  tickets[slot - requests] = next_ticket++;
+}
+
+/* ---- Messages -------------------------------------------------------------------------------------------------------- */
+static void called(const struct q_received *m) {
+  struct request q = {.m = *m, .caller = process_of(m->badge)};
+  if (m->handle)
+    q_handle_close(m->handle); /* no request takes one */
+  if (!q.caller)
+    return; /* its task is being destroyed */
+  int result = run(&q);
+  if (result)
+    keep(&q, result);
+}
+
+/* A copy can go on, or has failed; or its caller is no more. */
+static void copy_settled(const struct q_received *m) {
+  struct request *q = kept(m->token);
+  if (!q)
+    return;
+  q->m = *m;
+  bool dead = m->kind == Q_MSG_COPY_FAILED && m->error == Q_E_DEAD;
+  int result = dead ? 0 : run(q);
+  if (result)
+    q->again = result;
+  else
+    drop(q);
+}
+
+static void notified(uint64_t bits) {
+  if (bits & BIT_CHILD)
+    processes_reap();
+  if (bits & P_BIT_BELOW)
+    console_event();
+}
+
+static bool watch_children(void) {
+  q_handle signal;
+  return !q_handle_dup(P_HANDLE_OWN, Q_RIGHT_NOTIFY | Q_RIGHT_DUP, BIT_CHILD, &signal) &&
+         !p_watch_children(signal, BIT_CHILD);
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    printf("posix: name the first program: serve=posix:PROGRAM\n");
+    return 1;
+  }
+  if (!watch_children() || !processes_start(argv + 1))
+    return 1;
+  for (;;) {
+    struct q_received m;
+    q_recv(P_HANDLE_OWN, &m);
+    if (m.kind == Q_MSG_NOTIFY)
+      notified(m.word[0]);
+    else if (m.kind == Q_MSG_CALL)
+      called(&m);
+    else if (m.kind == Q_MSG_COPY_READY || m.kind == Q_MSG_COPY_FAILED)
+      copy_settled(&m);
+    console_push();
+  }
+}
