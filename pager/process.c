@@ -205,7 +205,7 @@ void process_end(struct space *space, const struct p_death *death) {
     space_free(space);
   else if (parent && parent->watch)
     q_notify(parent->watch, parent->watch_bits);
-  if (boot_program)
+  if (!space->parent) /* a program of the boot options, or the orphan of one */
     off_if_last();
 }
 
