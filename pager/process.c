@@ -192,7 +192,7 @@ static uint64_t run_failed; /* some boot program did not end with status 0 */
 
 static void off_if_last(void) {
   for (unsigned i = 1; i < SPACES; i++)
-    if (spaces[i].state == SPACE_ALIVE && !spaces[i].parent && !spaces[i].server && !spaces[i].orphan)
+    if (spaces[i].state == SPACE_ALIVE && !spaces[i].server && !spaces[i].client)
       return;
   close_down(run_failed);
 }
@@ -233,7 +233,7 @@ void process_end(struct space *space, const struct p_death *death) {
     q_notify(parent->watch, parent->watch_bits);
   if (server)
     server_ended(server, death);
-  if (boot_program)
+  else if (!space->parent && !space->client) /* a program of the boot options, or the orphan of one */
     off_if_last();
 }
 

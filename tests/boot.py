@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""boot.py KERNEL IMAGE: boots that must be refused with a message, not hang and not panic. Prints TAP."""
+"""boot.py KERNEL IMAGE: boots that must be refused with a message, or come to their end by themselves; none may hang or
+panic. Prints TAP."""
 import struct
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import judge
 
 REFUSAL = r"quire: cannot boot: .+"
 PAGER_REFUSAL = r"quire: off, status 1"
+GOOD_END = r"quire: off, status 0"
 
 
 def cpio(name, data):
@@ -64,6 +66,7 @@ def cases(folder, image):
     yield "no program to run", sys.argv[2], [], PAGER_REFUSAL
     yield "no program to run in 16 MiB", sys.argv[2], ["-m", "16M"], PAGER_REFUSAL
     yield "a frame table that fills whole blocks", sys.argv[2], ["-m", "4G"], PAGER_REFUSAL
+    yield "a program whose child outlives it", sys.argv[2], ["-append", "run=mortal:leave deadline=20"], GOOD_END
 
 
 def attempt(kernel, initrd, extra, expected):
@@ -79,7 +82,7 @@ def attempt(kernel, initrd, extra, expected):
 
 
 def main():
-    """Exit status 0 if all were refused."""
+    """Exit status 0 if all ended as they should."""
     failed = 0
     with tempfile.TemporaryDirectory() as name:
         attempts = list(cases(Path(name), Path(sys.argv[2]).read_bytes()))

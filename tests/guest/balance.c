@@ -37,6 +37,7 @@ struct p_death run_victim(const char *const argv[]) {
 static struct balance {
   uint64_t frames; /* free ones and the tester's own: its stack and text may have grown */
   uint64_t tasks, threads, endpoints, irqs, pagers, handles, tables;
+  uint64_t pages; /* of the kernel's donations in use */
 } before;
 
 static struct balance balance(void) {
@@ -50,12 +51,32 @@ static struct balance balance(void) {
                           info.irqs,
                           info.pagers,
                           info.handles,
-                          info.tables};
+                          info.tables,
+                          info.donated_pages - info.donated_free};
+}
+
+/* What is set up by the first use is set up now: pages for the handles of as many programs as there may be, and for a few
+ * threads of the tester, which both stay. */
+static void grow_tables(void) {
+  static uint64_t id[256];
+  struct p_death death;
+  q_handle thread[6];
+  unsigned count = 0;
+  int64_t got;
+  while (count < 256 && (got = p_spawn_program(ARGV("victim", "sleep"), P_SPAWN_QUIET, 0)) > 0)
+    id[count++] = (uint64_t)got;
+  while (count && !p_kill_program(id[--count]))
+    p_wait_for(id[count], &death);
+  CHECK_EQ(count, 0);
+  for (; count < 6; count++)
+    CHECK_EQ(q_thread_create(P_HANDLE_TASK, 1, &thread[count]), 0);
+  while (count)
+    CHECK_EQ(q_handle_destroy(thread[--count]), 0);
 }
 
 void tap_before(bool first) {
   if (first)
-    run_victim(ARGV("victim", "exit", "0")); /* what is set up by the first use is set up now */
+    grow_tables();
   before = balance();
 }
 
@@ -69,4 +90,5 @@ void tap_after(void) {
   CHECK_EQ(before.pagers, after.pagers);
   CHECK_EQ(before.handles, after.handles);
   CHECK_EQ(before.tables, after.tables);
+  CHECK_EQ(before.pages, after.pages);
 }

@@ -3,14 +3,14 @@
 # stores there, then calls handle 1 with label 1 and the address as word, for ever.
 .section .rodata
 .balign 8
-.globl client_start, client_end, client_illegal, client_call_buffer, client_after, client_receive
+.globl client_start, client_end, client_illegal, client_call_buffer, client_after, client_receive, client_copy
 client_start:
   beqz a0, 1f
   sd a0, (a0)
 client_after:
 1:
   mv s0, a0
-2:
+client_say:
   li a0, 1
   li a1, 1
   mv a2, s0
@@ -24,11 +24,11 @@ client_after:
   li t4, 0
   li a7, 1 # call
   ecall
-  j 2b
+  j client_say
 client_illegal:
   .word 0
   j client_start
-client_call_buffer: # a0: a readable buffer of 64 bytes
+client_call_buffer: # a0: a readable buffer of 64 bytes; says how the call ended
   mv t1, a0
   li a0, 1
   li a1, 2
@@ -38,7 +38,8 @@ client_call_buffer: # a0: a readable buffer of 64 bytes
   li t4, 0
   li a7, 1
   ecall
-  j client_start
+  mv s0, a0
+  j client_say
 client_receive: # takes one message from handle 2, and says so
   li a0, 2
   li a6, 0
@@ -47,4 +48,21 @@ client_receive: # takes one message from handle 2, and says so
   ecall
   li a0, 0
   j client_start
+client_copy: # takes one message from handle 2, copies 8 bytes of its buffer to a0, and says how that ended
+  mv s0, a0
+  li a0, 2
+  li a6, 0
+  li t0, 0
+  li a7, 2
+  ecall
+  mv a0, a6
+  li a1, 0
+  li a2, 0
+  mv a3, s0
+  li a4, 8
+  li a5, 0
+  li a7, 3 # copy
+  ecall
+  mv s0, a0
+  j client_say
 client_end:

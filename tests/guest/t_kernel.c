@@ -12,7 +12,7 @@
 #define RX (Q_PROT_READ | Q_PROT_EXECUTE)
 
 extern const char client_start[], client_end[], client_illegal[], client_call_buffer[], client_after[],
-    client_receive[];
+    client_receive[], client_copy[];
 _Noreturn void pager_main(const struct q_boot *info);
 
 static const struct q_boot *boot;
@@ -384,6 +384,92 @@ static void refused_copy(void) {
   destroy_client();
 }
 
+/* It ends while its fault, or the exception that came of it, is held: the late answer maps nothing and wakes nobody. */
+static void faulter_ends(void) {
+  for (unsigned refused = 0; refused < 2; refused++) {
+    make_client(7);
+    run(client_start, DATA_PAGE);
+    q_token old = expect_fault(DATA_PAGE, Q_FAULT_WRITE).token;
+    if (refused) {
+      CHECK_EQ(answer(old, Q_REPLY_REFUSE, Q_E_FAULT, 0, 0, 0), 0);
+      struct q_received m = receive();
+      CHECK_EQ(m.kind, Q_MSG_EXCEPTION);
+      old = m.token;
+    }
+    destroy_client();
+    make_client(8); /* in the same place */
+    run(client_start, DATA_PAGE);
+    q_token token = expect_fault(DATA_PAGE, Q_FAULT_WRITE).token;
+    CHECK_EQ(answer(old, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW, 1, 0), -Q_E_TOKEN);
+    CHECK_EQ(answer(old, Q_REPLY_RESUME, CODE, 0, 0, 0), -Q_E_TOKEN);
+    CHECK_EQ(answer(token, Q_REPLY_MAP, DATA_PAGE, FRAME(2) | RW, 1, 0), 0);
+    expect_call(DATA_PAGE);
+    destroy_client();
+  }
+}
+
+/* A server began to copy from a client, whose page is on its way. */
+static struct copying {
+  q_handle at, owner, copier;
+  q_token fault;
+} begin_copying(void) {
+  struct copying c;
+  q_handle there;
+  CHECK_EQ(q_endpoint_create(&c.at), 0);
+  make_client(2);
+  CHECK_EQ(q_task_give(task, c.at, Q_RIGHT_RECV, 0, &there), 0);
+  CHECK_EQ(there, 2);
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | RW), 0);
+  run(client_copy, DATA_PAGE);
+  c.copier = task;
+  CHECK_EQ(q_task_create(boot->pager, 1, 4, &task), 0);
+  CHECK_EQ(q_task_give(task, c.at, Q_RIGHT_SEND, 1, &there), 0);
+  CHECK_EQ(map(CODE, FRAME(0) | RX), 0);
+  CHECK_EQ(q_thread_create(task, 3, &thread), 0);
+  run(client_call_buffer, DATA_PAGE);
+  c.owner = task;
+  c.fault = expect_fault(DATA_PAGE, Q_FAULT_READ | Q_FAULT_COPY).token;
+  expect_call((uint64_t)-Q_E_PENDING);
+  return c;
+}
+
+static void end_copying(const struct copying *c) {
+  CHECK_EQ(answer(c->fault, Q_REPLY_MAP, DATA_PAGE, FRAME(2) | RW, 1, 0), -Q_E_TOKEN);
+  q_handle_destroy(c->owner);
+  q_handle_destroy(c->copier);
+  if (c->at)
+    CHECK_EQ(q_handle_destroy(c->at), 0);
+}
+
+/* The client's call fails at once; the page that comes later is nobody's. */
+static void copier_ends(void) {
+  struct q_received m;
+  struct copying c = begin_copying();
+  CHECK_EQ(q_handle_destroy(c.copier), 0);
+  q_recv(c.at, &m);
+  CHECK(m.kind == Q_MSG_CALL && m.label == 1);
+  CHECK_EQ(m.word[0], -Q_E_DEAD);
+  end_copying(&c);
+}
+
+/* Who received the call, or receives next, hears that its token is void; or nobody, when the endpoint goes first. */
+static void owner_ends(void) {
+  struct q_received m;
+  struct copying c = begin_copying();
+  CHECK_EQ(q_handle_destroy(c.owner), 0);
+  q_recv(c.at, &m);
+  CHECK(m.kind == Q_MSG_COPY_FAILED && m.error == Q_E_DEAD);
+  CHECK_EQ(q_reply(&(struct q_reply){.token = m.token}), -Q_E_TOKEN);
+  end_copying(&c);
+  c = begin_copying();
+  CHECK_EQ(q_handle_destroy(c.owner), 0);
+  CHECK_EQ(q_handle_destroy(c.copier), 0);
+  end_copying(&c);
+  c = begin_copying();
+  CHECK_EQ(q_handle_destroy(c.at), 0);
+  end_copying(&(struct copying){0, c.owner, c.copier, c.fault});
+}
+
 static void wrong_arguments(void) {
   q_handle h;
   make_client(7);
@@ -488,6 +574,9 @@ static const struct test tests[] = {
     {"faults outlive the server that took them", faults_outlive_the_server},
     {"a page that does not come delays one client", slow_client},
     {"a refused copy fails one request", refused_copy},
+    {"a faulter ends before the answer", faulter_ends},
+    {"a copier ends before the page comes", copier_ends},
+    {"a copy's owner ends before the page comes", owner_ends},
     {"wrong arguments", wrong_arguments},
     {"the log, taken by a driver and given back", the_log},
     {"an interrupt is a notification", interrupts},
