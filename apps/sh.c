@@ -80,8 +80,9 @@ static void say_end(const char *name, const struct p_death *d) {
   else if (d->reason == P_REASON_KILLED)
     printf("%s (%lu): killed\n", name, pid);
   else
-    printf("%s (%lu): ended by the system: %s, %s at 0x%lx\n", name, pid, p_reason_text(d->reason),
-           p_kind_text(d->kind), (unsigned long)d->address);
+    printf("%s (%lu): ended by the system: %s; %s at 0x%lx, pc 0x%lx, sp 0x%lx\n", name, pid,
+           p_reason_text(d->reason), p_kind_text(d->kind), (unsigned long)d->address, (unsigned long)d->pc,
+           (unsigned long)d->sp);
 }
 
 /* The shell's own variables, those of the command before them. */

@@ -59,7 +59,7 @@ static int64_t start(struct process *process, const char *text, uint64_t bytes, 
   if (q_handle_dup(P_HANDLE_OWN, Q_RIGHT_SEND | Q_RIGHT_DUP, process->badge, &server))
     return -ENOMEM;
   struct q_call c = {.label = P_spawn,
-                     .word = {bytes, P_SPAWN_CLIENT, environment},
+                     .word = {bytes, P_SPAWN_CLIENT | P_SPAWN_QUIET, environment},
                      .handle = server,
                      .read = text,
                      .read_bytes = bytes};

@@ -1,0 +1,322 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""session.py KERNEL IMAGE: drives the prompt as a person would, and judges what comes back. Prints TAP.
+
+Each scene boots the machine anew, types, and waits for what must appear. A scene fails if that does not come, if the
+kernel or the pager says panic, or if the machine does not turn itself off as the scene says.
+"""
+import os
+import re
+import selectors
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+PROMPT = r"(?:^|\n)\$ $"
+PATIENCE = 60  # seconds of the host's time, as a last resort: a busy host is no failure of the guest
+
+
+class Failed(Exception):
+    """What did not happen."""
+
+
+class Session:
+    """A booted machine with its console."""
+
+    def __init__(self, kernel, image, append="serve=uart serve=posix:sh", memory="128M"):
+        command = ["qemu-system-riscv64", "-machine", "virt", "-m", memory, "-nographic", "-no-reboot", "-icount",
+                   "shift=0", "-kernel", kernel, "-initrd", image, "-append", append]
+        self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                     bufsize=0)
+        os.set_blocking(self.qemu.stdout.fileno(), False)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.qemu.stdout, selectors.EVENT_READ)
+        self.seen = ""      # not matched yet
+        self.transcript = ""
+
+    def type(self, text):
+        """Types it, all at once."""
+        self.qemu.stdin.write(text.encode("latin-1") if isinstance(text, str) else text)
+        self.qemu.stdin.flush()
+
+    def read_more(self, deadline):
+        """False at the end of output."""
+        left = deadline - time.monotonic()
+        if left <= 0 or not self.selector.select(left):
+            raise Failed(f"nothing more within {PATIENCE} s")
+        data = self.qemu.stdout.read(65536)
+        text = data.decode("latin-1").replace("\r", "")
+        self.seen += text
+        self.transcript += text
+        if re.search(r"quire: panic|pager: panic", self.transcript):
+            raise Failed("panic")
+        return bool(data)
+
+    def expect(self, pattern, patience=PATIENCE):
+        """Waits for the regular expression; the text up to its end is gone, and the match is returned."""
+        deadline = time.monotonic() + patience
+        while not (match := re.search(pattern, self.seen)):
+            try:
+                alive = self.read_more(deadline)
+            except Failed as why:
+                raise Failed(f"{pattern!r} did not come: {why}") from None
+            if not alive:
+                raise Failed(f"{pattern!r} did not come: the machine is off")
+        self.seen = self.seen[match.end():]
+        return match
+
+    def run(self, line, pattern=PROMPT):
+        """Types a line at the prompt; the output up to the next prompt."""
+        self.type(line + "\n")
+        before = len(self.transcript) - len(self.seen)
+        self.expect(pattern)
+        return self.transcript[before:len(self.transcript) - len(self.seen)]
+
+    def interrupt(self, line, pattern):
+        """Runs the line and types Ctrl-C, which must bring the pattern. One typed too early only loses the line."""
+        for _ in range(PATIENCE // 3):
+            self.type(line + "\n")
+            time.sleep(0.5)
+            self.type("\x03")
+            try:
+                self.expect(pattern, 3)
+            except Failed:
+                continue
+            self.expect(PROMPT)
+            return
+        raise Failed(f"no {pattern!r} after {line!r} and Ctrl-C")
+
+    def off(self, status=0):
+        """The machine turns itself off with that status."""
+        self.expect(rf"quire: off, status {status}\n")
+        deadline = time.monotonic() + PATIENCE
+        while self.read_more(deadline):
+            pass
+        self.qemu.wait(PATIENCE)
+
+    def close(self):
+        """Ends QEMU if the guest did not."""
+        self.qemu.kill()
+        self.qemu.wait()
+
+
+def need(condition, what):
+    """Fails the scene."""
+    if not condition:
+        raise Failed(what)
+
+
+# ---- Scenes, named after what could go wrong ------------------------------------------------------------------------
+SCENES = []
+
+
+def scene(name):
+    """Registers a scene."""
+    def register(function):
+        SCENES.append((name, function))
+        return function
+    return register
+
+
+def boot(arguments):
+    """At the first prompt."""
+    session = Session(*arguments)
+    session.expect(PROMPT)
+    return session
+
+
+@scene("a prompt, a program, the end of input")
+def simple(s):
+    need("\na b  c d e\n" in s.run("echo a   'b  c' d\\ e"), "quotes and backslashes")
+    need("\n'x' \"z\"\n" in s.run("""echo "'x'" '"z"'"""), "quotes in quotes")
+    need("no such program" in s.run("nothing-of-this-name"), "an unknown program")
+    need("a quote is not closed" in s.run("echo 'x"), "an open quote")
+    need("Programs: " in s.run("help"), "help")
+    need(re.search(r"wait: posix +sh\n(.|\n)*call: pager +ps\n", s.run("ps")), "ps")
+    s.type("\x04")
+    s.off()
+
+
+@scene("the status of the shell is the machine's")
+def status(s):
+    s.type("exit 3\n")
+    s.off(3)
+
+
+@scene("type-ahead is kept, erased characters are not")
+def typing(s):
+    s.type("echo one\necho two\necho three\n")
+    s.expect(r"(?s)\none\n.*[\n ]two\n.*[\n ]three\n\$ $")
+    need("\nright\n" in s.run("echo rigth\x7f\x7fht"), "erase")
+    need("\nnew\n" in s.run("rubbish and more\x15echo new"), "erasing the line")
+    need("\na c\n" in s.run("echo a b\x17c"), "erasing a word")
+    need("\n\xc3\xa9x\n" in s.run("echo \xc3\xa9\xc3\xa8\x7fx"), "erasing a character of two bytes")
+    need("\nx\n" in s.run("\x7f\x7f\x15\x17echo x"), "erasing nothing")
+    s.type("exit\n")
+    s.off()
+
+
+@scene("Ctrl-D ends a program's input, and what is typed before it is read")
+def end_of_input(s):
+    s.type("cat\n")
+    s.type("line\n")
+    s.expect(r"line\nline\n")
+    s.type("half\x04")
+    s.expect(r"halfhalf")
+    s.type("\x04")
+    s.expect(r"\$ $")
+    s.type("\x04")
+    s.off()
+
+
+@scene("Ctrl-C ends the program in the foreground wherever it is blocked, and not the shell")
+def interrupt(s):
+    for line in ["spin", "sleep 1000000", "cat", "grow 60000 1000000", "faults"]:
+        s.interrupt(line, line.split()[0] + r" \(\d+\): killed\n")
+    s.type("half a line\x03")
+    s.expect(r"\^C\n")
+    s.expect(PROMPT)
+    need("\nwhole\n" in s.run("echo whole"), "the line after an interrupt")
+    need(not re.search(r"spin|sleep|cat|grow|faults", s.run("ps").split("NAME")[1]), "they are gone")
+    s.type("exit\n")
+    s.off()
+
+
+@scene("Ctrl-C in a storm of faults")
+def storm(s):
+    for _ in range(5):
+        s.interrupt("grow 100000000", r"grow \(\d+\): (killed|ended by the system: out of memory)")
+    need("\nalive\n" in s.run("echo alive"), "the shell goes on")
+    s.type("exit 0\n")
+    s.off()
+
+
+@scene("background programs run beside the shell, are listed, killed and reported")
+def background(s):
+    one = re.search(r"\[(\d+)\] spin", s.run("spin &"))[1]
+    two = re.search(r"\[(\d+)\] sleep", s.run("sleep 1000000 &"))[1]
+    listed = s.run("ps")
+    need(re.search(rf"\n +{one} .*ready +spin", listed), "a spinning program is ready")
+    need(re.search(rf"\n +{two} .*sleep +sleep", listed), "a sleeping program sleeps")
+    three = re.search(r"\[(\d+)\] cat", s.run("cat &"))[1]
+    need("cannot read" in s.transcript + s.run("echo x") + s.run("echo y"), "a background program may not read")
+    need("no such process" in s.run("kill 99999"), "killing nobody")
+    need("not a process id" in s.run("kill x"), "killing what is no number")
+    need("the shell itself" in s.run("kill " + re.search(r"\n +(\d+) .* sh\n", listed)[1]), "killing the shell")
+    output = s.run(f"kill {one}") + s.run(f"kill {two}") + s.run("echo")
+    need(f"({one}): killed" in output and f"({two}): killed" in output, f"ends are reported: {output!r}")
+    need(not re.search(rf"\n +({one}|{two}|{three}) ", s.run("ps")), "nobody is left")
+    s.type("exit 0\n")
+    s.off()
+
+
+@scene("fg brings a job to the foreground, where Ctrl-C ends it")
+def to_foreground(s):
+    pid = re.search(r"\[(\d+)\] spin", s.run("spin &"))[1]
+    s.interrupt(f"fg {pid}", r"killed\n")
+    need("no such job" in s.run("fg 4242"), "a job that is not there")
+    s.type("exit 0\n")
+    s.off()
+
+
+@scene("very long lines, and bytes that are no text")
+def garbage(s):
+    s.type("echo " + "x" * 3000)
+    s.expect("\a")
+    s.type("\n")
+    s.expect(r"\nx{1018}\n")
+    s.expect(PROMPT)
+    s.type(bytes(range(128, 256)) + b"\n")
+    s.expect(r"no such program")
+    s.expect(PROMPT)
+    s.type(bytes([0, 1, 2, 5, 6, 7, 11, 12, 14, 27, 28]) + b"\n")
+    s.expect(PROMPT)
+    s.type(b"echo a\0b\n")
+    s.expect(r"no NUL")
+    s.expect(PROMPT)
+    need("too many words" in s.run("echo " + "w " * 100), "too many words")
+    s.type("\n\n\n  \n&\n")
+    s.expect(r"nothing stands before &")
+    s.expect(PROMPT)
+    need("\nalive\n" in s.run("echo alive"), "the shell goes on")
+    s.type("exit 0\n")
+    s.off()
+
+
+@scene("a flood of input is kept up to the stated buffers, and the rest is counted")
+def flood(s):
+    s.type("sleep 1\n" + "".join(f"echo {i}\n" for i in range(200)))
+    for i in range(200):
+        s.expect(rf"(?:^|\n|\$ ){i}\n")
+    s.expect(PROMPT)
+    s.type("exit 0\n")
+    s.off()
+
+
+@scene("arguments and environment arrive")
+def environment(s):
+    need("\nA=1\nB=two words\n" in s.run("A=1 B='two words' env"), "variables before a command")
+    need("A=" not in s.run("env"), "for that command only")
+    s.run("C=3")
+    need("\nC=3\n" in s.run("env"), "a variable of the shell")
+    s.type("exit 0\n")
+    s.off()
+
+
+@scene("what a program cost")
+def cost(s):
+    output = s.run("time grow 400")
+    match = re.search(r"(\d+) instructions of the machine, (\d+) faults, (\d+) frames at most", output)
+    need(match and 100 <= int(match[2]) <= 130 and 100 <= int(match[3]) <= 130, f"time: {output!r}")
+    need(re.search(r"free +\d+ frames", s.run("free")), "free")
+    pid = re.search(r"\[(\d+)\]", s.run("sleep 1000000 &"))[1]
+    s.interrupt(f"faults {pid}", "killed")
+    need("usage" in s.run("faults 99999") and "usage" in s.run("faults x"), "faults of nobody")
+    s.run(f"kill {pid}")
+    s.type("exit 0\n")
+    s.off()
+
+
+@scene("a program that the system ends is diagnosed, and its frames come back")
+def diagnosis(s):
+    free = re.compile(r"free +(\d+) frames")
+    s.run("demo")
+    before = int(free.search(s.run("free"))[1])
+    need("All as it must be." in s.run("demo"), "the demo")
+    after = int(free.search(s.run("free"))[1])
+    need(abs(before - after) <= 8, f"free frames {before}, {after}")
+    s.type("exit 0\n")
+    s.off()
+
+
+def attempt(function, arguments):
+    """None, or why the scene failed, with what was seen."""
+    session = None
+    try:
+        session = boot(arguments)
+        function(session)
+    except Failed as why:
+        return f"{why}; last: {session.transcript[-300:] if session else ''!r}"
+    finally:
+        if session:
+            session.close()
+    return None
+
+
+def main():
+    """Exit status 0 if every scene passed."""
+    arguments, wanted = sys.argv[1:3], sys.argv[3:]
+    scenes = [entry for entry in SCENES if not wanted or any(word in entry[0] for word in wanted)]
+    failed = 0
+    print(f"1..{len(scenes)}")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(lambda entry: attempt(entry[1], arguments), scenes))
+    for number, ((name, _), why) in enumerate(zip(scenes, results), 1):
+        failed += why is not None
+        print(f"ok {number} - {name}" if why is None else f"not ok {number} - {name}: {why!r}", flush=True)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
