@@ -8,12 +8,12 @@
 #include <stdbool.h>
 
 enum frame_state {
-  STATE_NONE,   /* never free here: the kernel's or the firmware's, or the pager's own image and tables */
-  STATE_VIRGIN, /* free, never used since boot */
-  STATE_FREE,   /* free, content unknown */
-  STATE_READY,  /* free and zeroed */
-  STATE_USED,   /* holds a page of one program */
-  STATE_CACHED, /* holds a read-only page of an image, for all its instances */
+  STATE_NONE,    /* never free here: the kernel's or the firmware's, or the pager's own image and tables */
+  STATE_VIRGIN,  /* free, never used since boot */
+  STATE_FREE,    /* free, content unknown */
+  STATE_READY,   /* free and zeroed */
+  STATE_USED,    /* holds a page of one program */
+  STATE_CACHED,  /* holds a read-only page of an image, for all its instances */
   STATE_RESERVE, /* in the block kept back for the kernel's objects */
   STATE_DONATED  /* the kernel's, from here */
 };

@@ -18,7 +18,7 @@
 
 enum what { NOT_OURS, OURS_FREE, OURS_USED, KERNELS }; /* KERNELS: may come back as a whole block */
 static uint8_t what[RAM_FRAMES], *ram;
-static uint64_t had;                   /* frames that were ours at some time */
+static uint64_t had;                  /* frames that were ours at some time */
 static bool lent[RAM_FRAMES / BLOCK]; /* a block of the kernel's that was ours before */
 
 static uint64_t address(unsigned n) {
