@@ -227,16 +227,21 @@ static bool reg(const struct tree *t, const struct path *path, unsigned index, s
 }
 
 /* ---- What each kind of node tells ------------------------------------------------------------------------------------ */
+/* Nothing may be left out silently: what firmware reserves would be handed out as free. */
 static const char *read_ranges(const struct tree *t, const struct path *path, struct fdt_range *list, unsigned *count,
                                unsigned max) {
   struct fdt_range range;
-  for (unsigned i = 0; reg(t, path, i, &range); i++) {
+  unsigned address, size, i = 0;
+  for (; reg(t, path, i, &range); i++) {
     if (!range.bytes)
       continue;
     if (*count == max)
       return "device tree: more memory or reserved ranges than there is room for";
     list[(*count)++] = range;
   }
+  uint32_t bytes = find(t, path->node[path->depth], "reg").bytes;
+  if (bytes && (!cell_counts(t, path->node[path->depth - 1], &address, &size) || bytes != i * 4 * (address + size)))
+    return "device tree: a memory or reserved range that has no address";
   return NULL;
 }
 
@@ -371,6 +376,8 @@ static const char *read_reservations(const struct tree *t, uint32_t total, struc
     struct fdt_range range = {cells(t->blob + at, 2), cells(t->blob + at + 8, 2)};
     if (!range.base && !range.bytes)
       return NULL;
+    if (range.base + range.bytes < range.base)
+      return "device tree: a reservation past the end of 64 bits";
     if (m->reserves == FDT_RESERVED)
       return "device tree: more memory or reserved ranges than there is room for";
     m->reserved[m->reserves++] = range;

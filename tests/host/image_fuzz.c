@@ -57,13 +57,21 @@ static int parts(const struct file *f, struct part *list) {
   int count = 0;
   uint64_t above = 0x10000;
   bool entered = false;
-  if (f->bytes < 64 || memcmp(h, "\x7f" "ELF" "\2\1\1", 7) || number(h + 16, 2) != 2 || number(h + 18, 2) != 243)
+  if (f->bytes < 64 ||
+      memcmp(h,
+             "\x7f"
+             "ELF"
+             "\2\1\1",
+             7) ||
+      number(h + 16, 2) != 2 || number(h + 18, 2) != 243)
     return -1;
-  uint64_t entry = number(h + 24, 8), table = number(h + 32, 8), each = number(h + 54, 2), entries = number(h + 56, 2);
+  uint64_t entry = number(h + 24, 8), table = number(h + 32, 8), each = number(h + 54, 2),
+           entries = number(h + 56, 2);
   if (each != 56 || (wide)table + each * entries > f->bytes)
     return -1;
   for (const uint8_t *at = h + table; entries--; at += each) {
-    struct part p = {number(at + 4, 4), number(at + 8, 8), number(at + 16, 8), number(at + 32, 8), number(at + 40, 8)};
+    struct part p = {number(at + 4, 4), number(at + 8, 8), number(at + 16, 8), number(at + 32, 8),
+                     number(at + 40, 8)};
     if (number(at, 4) != 1 || !p.memsz)
       continue;
     if (count == SEGMENTS_MAX || !part_right(f, &p, above))
