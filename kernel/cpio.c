@@ -12,10 +12,10 @@ enum { FIELD_MODE = 1, FIELD_BYTES = 6, FIELD_NAME_BYTES = 11 };
 static bool hex_field(const char *header, unsigned field, size_t *value) {
   *value = 0;
   for (const char *p = header + 6 + 8 * field, *end = p + 8; p < end; p++) {
-    unsigned digit = *p >= '0' && *p <= '9' ? (unsigned)(*p - '0') : (unsigned)((*p | 32) - 'a') + 10;
-    if (digit > 15 || (digit > 9 && (*p | 32) < 'a'))
+    unsigned decimal = (unsigned)(*p - '0'), letter = (unsigned)((*p | 32) - 'a'); /* huge if *p lies below */
+    if (decimal > 9 && letter > 5)
       return false;
-    *value = *value << 4 | digit;
+    *value = *value << 4 | (decimal > 9 ? letter + 10 : decimal);
   }
   return true;
 }

@@ -79,20 +79,27 @@ static void check_zero(uint64_t pa) {
 }
 
 /* ---- Requests ---- */
-static void take(bool slow, bool zero) {
-  unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0);
+static bool take(bool slow, bool zero, unsigned spare) {
   uint64_t pa = slow ? frame_take_slow(zero) : frame_take_zeroed();
   MUST((pa != 0) == (spare != 0));
   if (!pa)
-    return;
+    return false;
   MUST(pa % 4096 == 0 && frame_number(pa) < RAM_FRAMES && what[frame_number(pa)] == OURS_FREE);
   if (!slow || zero)
     check_zero(pa);
   memset(frame_data(pa), 0x55, 4096);
   what[frame_number(pa)] = OURS_USED;
+  return true;
 }
 
-static void give(unsigned from) {
+/* Many at a time, so that blocks come to be whole or empty. */
+static void take_some(unsigned wanted, bool slow, bool zero) {
+  for (unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0); wanted--; spare--)
+    if (!take(slow, zero, spare))
+      return;
+}
+
+static bool give(unsigned from) {
   for (unsigned i = 0; i < RAM_FRAMES; i++) {
     unsigned n = (from + i) % RAM_FRAMES;
     if (what[n] != OURS_USED)
@@ -103,8 +110,9 @@ static void give(unsigned from) {
     }
     frame_give(address(n));
     what[n] = OURS_FREE;
-    return;
+    return true;
   }
+  return false;
 }
 
 static void donate(void) {
@@ -152,18 +160,17 @@ static void step(const uint8_t *op) {
   unsigned number = (unsigned)op[1] << 8 | op[2];
   switch (op[0] % 8) {
   case 0:
-    take(false, true);
+    take_some(1, false, true);
     break;
   case 1:
-    take(true, op[0] & 8);
+    take_some(1, true, op[0] & 8);
     break;
-  case 2: /* many, so that blocks come to be whole or empty */
-    for (unsigned i = 0; i < number % 1024; i++)
-      take(op[0] & 8, true);
+  case 2:
+    take_some(number % 1024, op[0] & 8, true);
     break;
   case 3:
-    for (unsigned i = 0; i < number % 1024; i++)
-      give(op[0] & 8 ? number : number + i);
+    for (unsigned i = 0; i < number % 1024 && give(op[0] & 8 ? number : number + i); i++)
+      ;
     break;
   case 4:
     give(number);
@@ -218,7 +225,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     return 0;
   set_up(data);
   check();
-  for (size_t at = 3; at + 3 <= bytes && at < 150; at += 3) {
+  for (size_t at = 3; at + 3 <= bytes && at < 60; at += 3) {
     step(data + at);
     check();
   }
