@@ -22,7 +22,7 @@ BOARD = """/dts-v1/;
   bus { #address-cells = <1>; #size-cells = <1>; %(ranges)s
     serial@100 { compatible = "snps,dw-apb-uart", "ns16550a"; reg = <0x100 0x100>; interrupts = <4>; };
     plic@1000000 { compatible = "sifive,plic-1.0.0"; reg = <0x1000000 0x400000>; riscv,ndev = <31>;
-      interrupts-extended = <7 11 7 9 9 11 9 9>; }; }; };
+      interrupts-extended = <7 11 7 9 9 11 9 9 9 3>; }; }; };
 """
 PLAIN = {"ac": 1, "sc": 1, "mem": "0x40000000 0x8000000", "ranges": "ranges;", "isa": "rv64imafdc_zba_sstc",
          "reserve": "0x40000000 0x1000", "cells": 1, "fw": "ranges; fw@40000000 { reg = <0x40000000 0x20000>; };"}
@@ -58,6 +58,7 @@ CASES = {
     "half a reserved range": (board(fw="ranges; fw { reg = <0x40000000>; };"), UNREACHED),
     "a reserved range without bounds": (board(fw="ranges; fw { size = <0x20000>; };"), FULL.replace("reserved 2", "reserved 1")),
     "a reserved range that goes round": (board(cells=2, fw="ranges; fw { reg = <0xffffffff 0xfffff000 0 0x2000>; };"), UNREACHED),
+    "a status that is no string": (board().replace('"memory"; reg', '"memory"; status = <4>; reg'), FULL), # and a NOP when swept
     "nodes too deep": (board().replace("serial@100 {", "a { " * 20 + "}; " * 20 + "serial@100 {"),
                        "device tree: nodes nest too deep"),
 }

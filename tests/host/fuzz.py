@@ -70,6 +70,9 @@ def seeds(folder):
     (folder / "bytes").write_bytes(bytes(range(256)) * 8)
     mkimage = Path(__file__).resolve().parents[2] / "scripts" / "mkimage"
     subprocess.run([sys.executable, mkimage, folder / "image", f"pager={folder}/bytes", f"other={folder}/bytes"], check=True)
+    image = (folder / "image").read_bytes()
+    for character in b"/:@FG`fg": # as a digit of the first file's mode, beside the ranges of what is one
+        (folder / f"digit{character}").write_bytes(image[:20] + bytes([character]) + image[21:])
 
 
 def main():

@@ -75,7 +75,7 @@ MUTATIONS = {
         ("argv does not end", "block = (strings - 8 * (count + 3)) & ~15ul;", "block = (strings - 8 * (count + 1)) & ~15ul;"),
     ],
     "kernel/devicetree.c": [
-        ("a property past the structure", "if (bytes > t->end - next - 8)", "if (bytes > t->end - next + 64)"),
+        ("a property past the structure", "if (bytes > t->end - next - 8)", "if (!t)"),
         ("a name past the strings", "if (t->end - at < 12 || be32(t->blob + at + 8) >= t->strings_end - t->strings ||\n        string",
          "if (t->end - at < 12 ||\n        string"),
         ("nodes of any depth", 'return ++*depth > DEPTH ?', 'return ++*depth > 2 * DEPTH ?'),

@@ -367,10 +367,27 @@ static void run_out(void) {
   check_all();
 }
 
+/* Ids are not used again, though slots are. */
+static void come_and_go(void) {
+  static uint64_t ids[3 * SPACES];
+  set_up();
+  for (unsigned i = 0; i < 3 * SPACES; i++) {
+    struct space *space = space_new(&images[0], &policy_demand);
+    MUST(space && space->badge);
+    models[0].space = space;
+    ids[i] = space->badge;
+    for (unsigned old = 0; old < i; old++)
+      MUST(!space_find(ids[old]));
+    space_end(space);
+    space_free(space);
+  }
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc, (void)argv;
   run_out();
+  come_and_go();
   return 0;
 }
 
