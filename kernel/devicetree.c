@@ -164,8 +164,11 @@ static bool reg(const struct node *node, unsigned index, struct fdt_range *out) 
 }
 
 /* ---- What each kind of node tells ------------------------------------------------------------------------------------ */
+/* Nothing may be left out silently: what firmware reserves would be handed out as free. */
 static void add(struct tree *tree, struct fdt_range range, struct fdt_range *list, unsigned *count, unsigned max) {
-  if (range.bytes && *count == max)
+  if (range.base + range.bytes < range.base)
+    tree->error = "device tree: a range past the end of 64 bits";
+  else if (range.bytes && *count == max)
     tree->error = "device tree: more memory or reserved ranges than there is room for";
   else if (range.bytes)
     list[(*count)++] = range;
@@ -173,9 +176,13 @@ static void add(struct tree *tree, struct fdt_range range, struct fdt_range *lis
 
 static void add_all(struct tree *tree, const struct node *node, struct fdt_range *list, unsigned *count,
                     unsigned max) {
+  struct span all = find(node, "reg");
   struct fdt_range range;
-  for (unsigned i = 0; reg(node, i, &range); i++)
+  uint64_t i = 0, entry = 4 * (node->parent->address_cells + node->parent->size_cells);
+  for (; reg(node, (unsigned)i, &range); i++)
     add(tree, range, list, count, max);
+  if ((uint64_t)(all.end - all.at) != i * entry)
+    tree->error = "device tree: a memory or reserved range that has no address";
 }
 
 static bool isa_has(const char *isa, const char *extension) {

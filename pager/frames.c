@@ -137,15 +137,19 @@ bool block_take(uint64_t *base) {
     return false;
   }
   assert(frames.available >= BLOCK_FRAMES);
-  mark_block(block, STATE_NONE);
+  mark_block(block, STATE_DONATED);
   frames.available -= BLOCK_FRAMES;
   return true;
 }
 
 void block_return(uint64_t base) {
   uint64_t block = frame_number(base) / BLOCK_FRAMES;
+  uint8_t state = frames.state[block * BLOCK_FRAMES];
+  assert(state == STATE_DONATED || state == STATE_NONE);
+  if (state == STATE_NONE)
+    frames.total += BLOCK_FRAMES; /* out of what the kernel kept for itself at boot */
   for (uint64_t n = block * BLOCK_FRAMES; n < (block + 1) * BLOCK_FRAMES; n++) {
-    assert(frames.state[n] == STATE_NONE);
+    assert(frames.state[n] == state);
     push(n, STATE_READY);
   }
   frames.block_free[block] = BLOCK_FRAMES;

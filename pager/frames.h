@@ -8,13 +8,14 @@
 #include <stdbool.h>
 
 enum frame_state {
-  STATE_NONE,   /* not the pager's, or its own image and tables, or donated */
-  STATE_VIRGIN, /* free, never used since boot */
-  STATE_FREE,   /* free, content unknown */
-  STATE_READY,  /* free and zeroed */
-  STATE_USED,   /* holds a page of one program */
-  STATE_CACHED, /* holds a read-only page of an image, for all its instances */
-  STATE_RESERVE /* in the block kept back for the kernel's objects */
+  STATE_NONE,    /* never free here: the kernel's or the firmware's, or the pager's own image and tables */
+  STATE_VIRGIN,  /* free, never used since boot */
+  STATE_FREE,    /* free, content unknown */
+  STATE_READY,   /* free and zeroed */
+  STATE_USED,    /* holds a page of one program */
+  STATE_CACHED,  /* holds a read-only page of an image, for all its instances */
+  STATE_RESERVE, /* in the block kept back for the kernel's objects */
+  STATE_DONATED  /* the kernel's, from here */
 };
 
 /* On the hot path, hence here. */
@@ -29,7 +30,7 @@ struct frames {
   uint16_t *block_free;      /* free frames of each 2 MiB block */
   uint32_t ready, free;      /* heads */
   uint64_t virgin;           /* no VIRGIN frame is below this number */
-  uint64_t total, available; /* frames at boot; free now, the reserve among them */
+  uint64_t total, available; /* frames there ever were; free now, the reserve among them */
   uint64_t reserve;          /* physical address of the reserve block; 0 none */
 };
 extern struct frames frames;

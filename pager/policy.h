@@ -9,7 +9,7 @@ struct policy_fault {
   uint64_t id;         /* of the program */
   uint64_t page;       /* page address that faulted */
   unsigned kind;       /* Q_FAULT_* */
-  uint64_t start, end; /* the region that holds it, in page addresses */
+  uint64_t start, end; /* the region that holds it, in page addresses; of the stack, what may be touched */
 };
 
 struct policy_range {

@@ -18,7 +18,7 @@ unsigned image_count;
 static uint64_t take_or_reclaim(void) {
   uint64_t block;
   cache_drop();
-  if (!frames.free && !frames.ready && backend_reclaim(&block))
+  while (!frames.free && !frames.ready && backend_reclaim(&block)) /* the first may become the reserve */
     block_return(block);
   return frame_take_slow(true);
 }
@@ -112,8 +112,12 @@ static unsigned refuse_segment(const struct segment *segment, unsigned kind) {
 }
 
 /* RISC-V has no red zone: below the page of sp nothing is anybody's, unless the thread's stack is elsewhere. */
+static uint64_t stack_start(uint64_t sp) {
+  return sp >= P_STACK_BASE && sp <= P_STACK_TOP ? PAGE_OF(sp) : P_STACK_BASE;
+}
+
 static unsigned refuse_stack(uint64_t va, unsigned kind, uint64_t sp) {
-  if (sp >= P_STACK_BASE && sp <= P_STACK_TOP && va < PAGE_OF(sp))
+  if (va < stack_start(sp))
     return P_REASON_BELOW_SP;
   return kind == Q_FAULT_EXECUTE ? P_REASON_NOEXEC : 0;
 }
@@ -161,19 +165,19 @@ void space_undo(struct space *space, const struct answer *answer) {
   removed(space, PAGE_OF(answer->frame_prot));
 }
 
-static void region_bounds(const struct space *space, uint64_t page, uint64_t *start, uint64_t *end) {
+static void region_bounds(const struct space *space, uint64_t page, uint64_t sp, uint64_t *start, uint64_t *end) {
   const struct segment *segment = find_segment(space, page);
   bool stack = page >= P_STACK_BASE;
-  *start = segment ? segment->start : stack ? P_STACK_BASE : space->heap;
+  *start = segment ? segment->start : stack ? stack_start(sp) : space->heap;
   *end = segment ? segment->end : stack ? P_STACK_TOP : PAGE_UP(space->brk);
 }
 
 /* The pages that the policy wants beside the faulting one. What is there already, or cannot be had, is left out. */
-static void bring_in_others(struct space *space, uint64_t page, unsigned kind) {
+static void bring_in_others(struct space *space, uint64_t page, unsigned kind, uint64_t sp) {
   struct policy_fault fault = {space->badge, page, kind, 0, 0};
   struct policy_range range = {page, 1};
   assert(page % Q_PAGE_SIZE == 0);
-  region_bounds(space, page, &fault.start, &fault.end);
+  region_bounds(space, page, sp, &fault.start, &fault.end);
   space->policy->fault(&fault, &range);
   for (unsigned i = 0; i < range.pages && i < FAULT_PAGES; i++) {
     uint64_t at = PAGE_OF(range.page) + i * Q_PAGE_SIZE;
@@ -198,7 +202,7 @@ static __attribute__((noinline)) void fault_slow(struct space *space, uint64_t v
   }
   space->stats.faults[kind]++;
   if (space->policy->fault)
-    bring_in_others(space, answer->page, kind);
+    bring_in_others(space, answer->page, kind, sp);
 }
 
 /* The heap under a policy without a hook, with a zeroed frame at hand, is decided here. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fdt_test TREE: reads the tree with the kernel's reader and with libfdt and prints where they differ; the expectations
- * about single trees are fdt_test.py's, which reads this program's output. */
+ * about single trees are fdt_test.py's, which reads this program's output.
+ * fdt_test TREE sweep: each 32-bit word of it in turn is each of some awkward values. What the reader still takes must make
+ * sense, and it may read nothing outside. */
 #include "devicetree.h"
 
 #include <inttypes.h>
 #include <libfdt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint64_t cells(const fdt32_t *p, int count) {
@@ -60,6 +63,67 @@ static void show(const struct machine *m) {
   printf(" bootargs '%s'\n", m->bootargs);
 }
 
+/* ---- The sweep ----------------------------------------------------------------------------------------------------- */
+static const char *bad_range(const struct fdt_range *list, unsigned count, bool empty) {
+  for (unsigned i = 0; i < count; i++) {
+    if (list[i].base + list[i].bytes < list[i].base)
+      return "a range goes round the end of 64 bits";
+    if (!list[i].bytes && !empty)
+      return "an empty range of memory";
+  }
+  return NULL;
+}
+
+/* What is wrong with a machine that the reader found good. */
+static const char *nonsense(const struct machine *m, const char *tree, size_t bytes) {
+  if (!m->memories || m->memories > FDT_MEMORIES || m->reserves > FDT_RESERVED || !m->harts ||
+      m->harts > DEVICETREE_HARTS)
+    return "a count outside its array";
+  if (m->initrd > m->initrd_end || !m->timebase)
+    return "an initrd that ends before it starts, or no timebase";
+  size_t at = (size_t)(m->bootargs - tree);
+  if (*m->bootargs && (at >= bytes || !memchr(m->bootargs, 0, bytes - at)))
+    return "boot arguments that do not end";
+  for (unsigned i = 0; i < m->harts; i++)
+    if (m->hart[i].plic_context < -1 || m->hart[i].plic_context > (int)(bytes / 8))
+      return "a PLIC context that no list can name";
+  const char *bad = bad_range(m->memory, m->memories, false);
+  bad = bad ? bad : bad_range(m->reserved, m->reserves, true);
+  bad = bad ? bad : bad_range(&m->uart, 1, true);
+  return bad ? bad : bad_range(&m->plic, 1, true);
+}
+
+static void put(uint8_t *p, uint32_t value) {
+  for (unsigned i = 0; i < 4; i++)
+    p[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+static int sweep(const char *tree, size_t bytes) {
+  static const uint32_t values[] = {0, 1, 3, 4, 8, 9, 0x7fffffff, 0x80000000, 0xffffffff};
+  static const int changes[] = {1, -1, 4, -4};
+  unsigned taken = 0, refused = 0, each = sizeof values / sizeof *values, all = each + 4;
+  char *copy = malloc(bytes); /* nothing after it may be read */
+  const char *bad = NULL;
+  memcpy(copy, tree, bytes);
+  for (size_t at = 0; !bad && at + 4 <= bytes; at += 4)
+    for (unsigned i = 0; !bad && i < all; i++) {
+      struct machine m;
+      uint32_t old = fdt32_ld((const fdt32_t *)(tree + at));
+      put((uint8_t *)copy + at, i < each ? values[i] : old + (uint32_t)changes[i - each]);
+      const char *error = fdt_read(copy, bytes, &m);
+      bad = error ? NULL : nonsense(&m, copy, bytes);
+      if (bad)
+        printf("word %zu as 0x%x: %s\n", at, fdt32_ld((const fdt32_t *)(copy + at)), bad);
+      taken += !error;
+      refused += error != NULL;
+      memcpy(copy + at, tree + at, 4);
+    }
+  free(copy);
+  if (!bad)
+    printf("swept %zu bytes: %u taken, %u refused\n", bytes, taken, refused);
+  return bad || !taken || !refused;
+}
+
 int main(int argc, char **argv) {
   static char tree[1 << 20];
   FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL;
@@ -67,6 +131,8 @@ int main(int argc, char **argv) {
     return 2;
   size_t bytes = fread(tree, 1, sizeof tree, file);
   fclose(file);
+  if (argc > 2)
+    return sweep(tree, bytes);
   struct machine m;
   const char *error = fdt_read(tree, bytes, &m);
   if (error)

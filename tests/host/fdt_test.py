@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 BOARD = """/dts-v1/;
-/memreserve/ 0x40000000 0x1000;
+/memreserve/ %(reserve)s;
 / { #address-cells = <%(ac)d>; #size-cells = <%(sc)d>; compatible = "test";
   aliases { serial0 = "/bus/serial@100"; };
   chosen { bootargs = "run=x"; stdout-path = "serial0:115200n8"; linux,initrd-start = <0x41000000>;
@@ -18,15 +18,18 @@ BOARD = """/dts-v1/;
     cpu@5 { device_type = "cpu"; reg = <5>; riscv,isa = "%(isa)s";
       interrupt-controller { #interrupt-cells = <1>; interrupt-controller; phandle = <9>; }; }; };
   memory@40000000 { device_type = "memory"; reg = <%(mem)s>; };
-  reserved-memory { #address-cells = <1>; #size-cells = <1>; ranges; fw@40000000 { reg = <0x40000000 0x20000>; }; };
+  reserved-memory { #address-cells = <%(cells)d>; #size-cells = <%(cells)d>; %(fw)s };
   bus { #address-cells = <1>; #size-cells = <1>; %(ranges)s
     serial@100 { compatible = "snps,dw-apb-uart", "ns16550a"; reg = <0x100 0x100>; interrupts = <4>; };
     plic@1000000 { compatible = "sifive,plic-1.0.0"; reg = <0x1000000 0x400000>; riscv,ndev = <31>;
-      interrupts-extended = <7 11 7 9 9 11 9 9>; }; }; };
+      interrupts-extended = <7 11 7 9 9 11 9 9 9 3>; }; }; };
 """
-PLAIN = {"ac": 1, "sc": 1, "mem": "0x40000000 0x8000000", "ranges": "ranges;", "isa": "rv64imafdc_zba_sstc"}
+PLAIN = {"ac": 1, "sc": 1, "mem": "0x40000000 0x8000000", "ranges": "ranges;", "isa": "rv64imafdc_zba_sstc",
+         "reserve": "0x40000000 0x1000", "cells": 1, "fw": "ranges; fw@40000000 { reg = <0x40000000 0x20000>; };"}
 FULL = ("memory 1 reserved 2 harts 1 timebase 1000000 sstc 1 initrd 41000000-42000000 uart 100 irq 4 plic 1000000 sources 31 "
         "contexts 3 bootargs 'run=x'")
+
+UNREACHED = "device tree: a memory or reserved range that has no address"
 
 
 def board(**changes):
@@ -51,6 +54,14 @@ CASES = {
     "no timebase": (board().replace("timebase-frequency", "frequency"), "device tree: no timebase-frequency"),
     "an initrd that ends before it starts": (board().replace("0x0 0x42000000", "0x0 0x40000000"),
                                              "device tree: the initrd ends before it starts"),
+    "a reservation at the top of 64 bits": (board(reserve="0xffffffff00000000 0x1000"), FULL),
+    "a reservation that goes round": (board(reserve="0xffffffff00000000 0x100001000"),
+                                      "device tree: a range past the end of 64 bits"),
+    "a reserved range without an address": (board(fw="fw { reg = <0x40000000 0x20000>; };"), UNREACHED),
+    "half a reserved range": (board(fw="ranges; fw { reg = <0x40000000>; };"), UNREACHED),
+    "a reserved range without bounds": (board(fw="ranges; fw { size = <0x20000>; };"), FULL.replace("reserved 2", "reserved 1")),
+    "a reserved range that goes round": (board(cells=2, fw="ranges; fw { reg = <0xffffffff 0xfffff000 0 0x2000>; };"), UNREACHED),
+    "a status that is no string": (board().replace('"memory"; reg', '"memory"; status = <4>; reg'), "device tree: no memory"), # and a NOP when swept
     "nodes too deep": (board().replace("serial@100 {", "a { " * 20 + "}; " * 20 + "serial@100 {"),
                        "device tree: nodes nest too deep"),
 }
@@ -63,9 +74,24 @@ def compiled(source, folder):
     return path
 
 
-def read(program, path):
+def read(program, path, *more):
     """What the reader says."""
-    return subprocess.run([program, path], capture_output=True, text=True, check=False)
+    return subprocess.run([program, path, *more], capture_output=True, text=True, check=False)
+
+
+def sweeps(program, folder):
+    """As checks(): trees of which every word is spoilt in every way."""
+    sources = {what: compiled(source, folder).read_bytes() for what, (source, expected) in CASES.items() if expected[0] == "m"}
+    for extra in (["-m", "128M"], ["-m", "3G", "-smp", "8"]):
+        path = folder / "virt.dtb"
+        subprocess.run(["qemu-system-riscv64", "-machine", f"virt,dumpdtb={path}"] + extra, check=True, capture_output=True)
+        packed = subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dtb", path], check=True, capture_output=True)
+        sources[f"QEMU with {' '.join(extra)}"] = packed.stdout
+    for what, blob in sources.items():
+        (folder / "sweep.dtb").write_bytes(blob)
+        done = read(program, folder / "sweep.dtb", "sweep")
+        right = not done.returncode and done.stdout.startswith(f"swept {len(blob)} bytes: ")
+        yield f"every word spoilt: {what}", right, done.stdout + done.stderr
 
 
 def checks(program, folder):
@@ -91,7 +117,8 @@ def checks(program, folder):
 def main():
     """Exit status 0 if all is right."""
     with tempfile.TemporaryDirectory() as name:
-        results = list(checks(Path(sys.argv[1]).resolve(), Path(name)))
+        program = Path(sys.argv[1]).resolve()
+        results = list(checks(program, Path(name))) + list(sweeps(program, Path(name)))
     print(f"1..{len(results)}")
     for number, (what, right, output) in enumerate(results, 1):
         print(f"{'ok' if right else 'not ok'} {number} - {what}" + ("" if right else f"\n# {output.strip()[:300]}"))

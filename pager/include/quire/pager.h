@@ -139,7 +139,7 @@ struct p_stats { /* frames and pages of 4 KiB */
 };
 
 struct p_system {
-  uint64_t frames;       /* owned by the pager at boot, all uses */
+  uint64_t frames;       /* that the pager ever had, all uses: its own at boot, and what the kernel gave up since */
   uint64_t free;         /* of these free */
   uint64_t cached;       /* in the image cache, droppable */
   uint64_t donated;      /* pages in blocks given to the kernel now */

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The pager's frames under random requests, against a model that holds one word for each frame. RAM is a few blocks, the
+ * last one not whole; what is free at boot is a few ranges, in any order; some blocks are the kernel's from the start. */
+#include "frames.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK 512u
+#define RAM_FRAMES (5 * BLOCK + 100)
+#define RAM_BASE 0x80000000ul
+
+#define MUST(condition)                                                                                              \
+  do {                                                                                                               \
+    if (!(condition))                                                                                                \
+      abort();                                                                                                       \
+  } while (0)
+
+enum what { NOT_OURS, OURS_FREE, OURS_USED, KERNELS }; /* KERNELS: may come back as a whole block */
+static uint8_t what[RAM_FRAMES], *ram;
+static uint64_t had;                  /* frames that were ours at some time */
+static bool lent[RAM_FRAMES / BLOCK]; /* a block of the kernel's that was ours before */
+
+static uint64_t address(unsigned n) {
+  return RAM_BASE + n * 4096ul;
+}
+
+static unsigned count(enum what kind) {
+  unsigned sum = 0;
+  for (unsigned n = 0; n < RAM_FRAMES; n++)
+    sum += what[n] == kind;
+  return sum;
+}
+
+static bool whole(unsigned block, enum what kind) {
+  for (unsigned n = block * BLOCK; n < (block + 1) * BLOCK; n++)
+    if (n >= RAM_FRAMES || what[n] != kind)
+      return false;
+  return true;
+}
+
+/* ---- What must hold ---- */
+static unsigned check_list(uint32_t head, enum frame_state state) {
+  unsigned length = 0;
+  for (uint32_t at = head, before = 0; at; before = at, at = frames.link[at - 1].next, length++) {
+    MUST(at <= RAM_FRAMES && length < RAM_FRAMES);
+    MUST(frames.state[at - 1] == state && frames.link[at - 1].prev == before);
+  }
+  return length;
+}
+
+static void check(void) {
+  unsigned states[8] = {0}, in_block[RAM_FRAMES / BLOCK + 1] = {0};
+  bool reserve = false;
+  for (unsigned n = 0; n < RAM_FRAMES; n++) {
+    enum frame_state state = frames.state[n];
+    bool spare = state == STATE_VIRGIN || state == STATE_FREE || state == STATE_READY;
+    MUST(state < 8);
+    states[state]++;
+    in_block[n / BLOCK] += spare;
+    MUST((spare || state == STATE_RESERVE) == (what[n] == OURS_FREE));
+    MUST((state == STATE_USED || state == STATE_CACHED) == (what[n] == OURS_USED));
+    MUST(state != STATE_VIRGIN || n >= frames.virgin);
+    if (state == STATE_RESERVE)
+      MUST(frames.reserve == address(n / BLOCK * BLOCK));
+    reserve = reserve || state == STATE_RESERVE;
+  }
+  for (unsigned block = 0; block <= RAM_FRAMES / BLOCK; block++)
+    MUST(frames.block_free[block] == in_block[block]);
+  MUST(check_list(frames.free, STATE_FREE) == states[STATE_FREE]);
+  MUST(check_list(frames.ready, STATE_READY) == states[STATE_READY]);
+  MUST(states[STATE_RESERVE] == (reserve ? BLOCK : 0) && reserve == (frames.reserve != 0));
+  MUST(frames.available == count(OURS_FREE) && frames.total == had);
+}
+
+static void check_zero(uint64_t pa) {
+  static const uint8_t zero[4096];
+  MUST(!memcmp(frame_data(pa), zero, sizeof zero));
+}
+
+/* ---- Requests ---- */
+static bool take(bool slow, bool zero, unsigned spare) {
+  uint64_t pa = slow ? frame_take_slow(zero) : frame_take_zeroed();
+  MUST((pa != 0) == (spare != 0));
+  if (!pa)
+    return false;
+  MUST(pa % 4096 == 0 && frame_number(pa) < RAM_FRAMES && what[frame_number(pa)] == OURS_FREE);
+  if (!slow || zero)
+    check_zero(pa);
+  memset(frame_data(pa), 0x55, 4096);
+  what[frame_number(pa)] = OURS_USED;
+  return true;
+}
+
+/* Many at a time, so that blocks come to be whole or empty. */
+static void take_some(unsigned wanted, bool slow, bool zero) {
+  for (unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0); wanted--; spare--)
+    if (!take(slow, zero, spare))
+      return;
+}
+
+static bool give(unsigned from) {
+  for (unsigned i = 0; i < RAM_FRAMES; i++) {
+    unsigned n = (from + i) % RAM_FRAMES;
+    if (what[n] != OURS_USED)
+      continue;
+    if (from & 1) {
+      frames.state[n] = STATE_CACHED;
+      frames.link[n].next = from; /* it counts mappings there, and no list may come to believe it */
+    }
+    frame_give(address(n));
+    what[n] = OURS_FREE;
+    return true;
+  }
+  return false;
+}
+
+static void donate(void) {
+  uint64_t base = 0;
+  bool any = false, other = false;
+  for (unsigned block = 0; block < RAM_FRAMES / BLOCK; block++)
+    if (whole(block, OURS_FREE)) {
+      any = true;
+      other = other || address(block * BLOCK) != frames.reserve;
+    }
+  uint64_t reserve = frames.reserve;
+  MUST(block_take(&base) == any);
+  if (!any)
+    return;
+  MUST(base % Q_BLOCK_SIZE == 0 && whole((unsigned)(frame_number(base) / BLOCK), OURS_FREE));
+  MUST(!other || base != reserve); /* the reserve comes last */
+  memset(what + frame_number(base), KERNELS, BLOCK);
+  lent[frame_number(base) / BLOCK] = true;
+}
+
+static void come_back(unsigned from) {
+  for (unsigned i = 0; i < RAM_FRAMES / BLOCK; i++) {
+    unsigned block = (from + i) % (RAM_FRAMES / BLOCK);
+    if (!whole(block, KERNELS))
+      continue;
+    had += lent[block] ? 0 : BLOCK;
+    memset(frame_data(address(block * BLOCK)), 0, Q_BLOCK_SIZE);
+    block_return(address(block * BLOCK));
+    memset(what + block * BLOCK, OURS_FREE, BLOCK);
+    MUST(frames.reserve);
+    return;
+  }
+}
+
+static void prepare(unsigned wanted) {
+  unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0);
+  MUST(frames_prepare(wanted) == (spare >= wanted));
+  unsigned ready = check_list(frames.ready, STATE_READY);
+  MUST(ready >= (wanted < spare ? wanted : spare));
+  for (uint32_t at = frames.ready; at; at = frames.link[at - 1].next)
+    check_zero(address(at - 1));
+}
+
+static void step(const uint8_t *op) {
+  unsigned number = (unsigned)op[1] << 8 | op[2];
+  switch (op[0] % 8) {
+  case 0:
+    take_some(1, false, true);
+    break;
+  case 1:
+    take_some(1, true, op[0] & 8);
+    break;
+  case 2:
+    take_some(number % 1024, op[0] & 8, true);
+    break;
+  case 3:
+    for (unsigned i = 0; i < number % 1024 && give(op[0] & 8 ? number : number + i); i++)
+      ;
+    break;
+  case 4:
+    give(number);
+    break;
+  case 5:
+    donate();
+    break;
+  case 6:
+    come_back(number);
+    break;
+  default:
+    if (op[0] & 8)
+      frames_reserve();
+    else
+      prepare(number % 64);
+    break;
+  }
+}
+
+/* ---- The machine ---- */
+static void add(unsigned from, unsigned to) {
+  if (from >= to)
+    return;
+  frames_add(address(from), (to - from) * 4096ul);
+  memset(what + from, OURS_FREE, to - from);
+  had += to - from;
+}
+
+static void set_up(const uint8_t *data) {
+  static uint64_t *tables;
+  size_t bytes = (frames_memory(RAM_FRAMES * 4096ul) + 4095) & ~4095ul;
+  if (!ram)
+    ram = malloc(RAM_FRAMES * 4096ul), tables = malloc(bytes), memset(ram, 0xaa, RAM_FRAMES * 4096ul);
+  memset(tables, 0xff, bytes);
+  memset(what, NOT_OURS, sizeof what);
+  memset(lent, 0, sizeof lent);
+  had = 0;
+  frames_init((char *)ram - RAM_BASE, RAM_BASE, RAM_BASE + RAM_FRAMES * 4096ul, tables);
+  unsigned middle = data[0] * 4u, hole = middle + data[1];
+  unsigned kernels = 4 * BLOCK; /* the fifth block is the kernel's; what is left of the sixth is too little for one */
+  if (data[2] & 1)
+    add(hole, kernels), add(0, middle);
+  else
+    add(0, middle), add(hole, kernels);
+  memset(what + kernels, KERNELS, BLOCK);
+  add(5 * BLOCK + data[2] / 4, RAM_FRAMES);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
+  if (bytes < 3)
+    return 0;
+  set_up(data);
+  check();
+  for (size_t at = 3; at + 3 <= bytes && at < 60; at += 3) {
+    step(data + at);
+    check();
+  }
+  return 0;
+}

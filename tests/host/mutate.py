@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""mutate.py CLANG ARGUMENTS...: shows that the host tests can fail. TAP.
+
+Each mutation breaks one line of a copy of a source; some test of that source must then fail. A mutation whose text is no
+longer there, or is there twice, is an error: change it together with the code. The tests must pass when nothing is changed.
+"""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SECONDS = 100  # for one test
+
+# What runs: the program's source, the others that it links, more arguments, and the script and its arguments.
+TESTS = {
+    "frames fuzz": ("frames_fuzz.c", ["pager/frames.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["1000"]),
+    "image fuzz": ("image_fuzz.c", ["pager/image.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["10000"]),
+    "pager fuzz": ("pager_fuzz.c", ["pager/frames.c", "pager/image.c", "pager/space.c", "pager/policy/demand.c"],
+                   ["-fsanitize=fuzzer"], ["fuzz.py"], ["12000"]),
+    "fdt": ("fdt_test.c", ["kernel/devicetree.c"], ["-lfdt"], ["fdt_test.py"], []),
+    "fdt fuzz": ("fdt_fuzz.c", ["kernel/devicetree.c"], ["-fsanitize=fuzzer", "-lfdt"], ["fuzz.py"], ["50000"]),
+    "cpio fuzz": ("cpio_fuzz.c", ["kernel/cpio.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["50000"]),
+}
+
+# file: [(name, old text, new text)]
+MUTATIONS = {
+    "pager/frames.c": [
+        ("a freed frame counts as zeroed", "push(n, STATE_FREE);", "push(n, STATE_READY);"),
+        ("a frame is not zeroed", "if (zero && frames.state[n] != STATE_READY)", "if (zero && frames.state[n] == STATE_READY)"),
+        ("a list's backward link is lost", "frames.link[*head - 1].prev = (uint32_t)n + 1;", ";"),
+        ("the last of a list stays on it", "list_of(frames.state[n])) = link->next;",
+         "list_of(frames.state[n])) = link->next ? link->next : *list_of(frames.state[n]);"),
+        ("a block of the kernel's own is not counted", "frames.total += BLOCK_FRAMES;", ";"),
+        ("the reserve is given away first", "if (find_block(&block)) {\n    *base",
+         "if (!frames.reserve && find_block(&block)) {\n    *base"),
+        ("the reserve is remembered after it left", "frames.reserve = 0;", ";"),
+        ("a block that came back is not available", "  frames.block_free[block] = BLOCK_FRAMES;\n", ""),
+        ("a range is added to its first block only", "stop = stop < end ? stop : end;", "stop = end;"),
+        ("preparing loses count", "  for (; count; count--) {\n", "  for (; count > 1; count--) {\n"),
+    ],
+    "pager/image.c": [
+        ("a segment past the file's end", "s->filesz <= bytes - s->offset &&", "s->filesz <= bytes &&"),
+        ("a table past the file's end", "h->phnum <= (bytes - h->phoff) / sizeof(struct elf_segment)", "h->phnum"),
+        ("writable and executable", "prot != (PF_W | PF_X) &&", ""),
+        ("segments may overlap", "s->vaddr >= from &&", "s->vaddr + Q_PAGE_SIZE >= from &&"),
+        ("too little cache is promised", "(file_bytes / Q_PAGE_SIZE + 2)", "(file_bytes / Q_PAGE_SIZE + 1)"),
+        ("one segment too many", "image->segments == SEGMENTS_MAX ||", "image->segments > SEGMENTS_MAX ||"),
+        ("the bytes of the first page lie at its start", "memcpy((char *)to + (start - page),", "memcpy((char *)to,"),
+        ("a page past the segment's data", "end = end < page + Q_PAGE_SIZE ? end : page + Q_PAGE_SIZE;",
+         "end = page + Q_PAGE_SIZE;"),
+        ("an odd entry", "return image->entry % 2 == 0;", "return true;"),
+    ],
+    "pager/space.c": [
+        ("only one block is taken back", "  while (!frames.free && !frames.ready && backend_reclaim",
+         "  if (!frames.free && !frames.ready && backend_reclaim"),
+        ("an undone page stays charged", "  space->stats.resident--;\n", ""),
+        ("a cached page loses count of its mappings", "    frames.link[n].next--;\n", ""),
+        ("a mapped cached page is dropped", "if (drop && !frames.link[frame_number(frame)].next) {", "if (drop) {"),
+        ("the tail of a page that shrank is kept", "  clear_tail(space, space->brk);\n",
+         "  if (!bytes)\n    clear_tail(space, space->brk);\n"),
+        ("shrinking leaves the last page", "if (PAGE_UP(old) > from)", "if (PAGE_UP(old) > from + Q_PAGE_SIZE)"),
+        ("a failed populate keeps its pages", "    backend_unmap(space, from, (page - from) >> Q_PAGE_SHIFT, removed);\n", ""),
+        ("a failed populate keeps the break", "    space->brk = old;\n", ""),
+        ("the policy's pages leave the region", "|| at >= fault.end)", ")"),
+        ("the policy's pages lie below sp", "stack ? stack_start(sp) : space->heap;",
+         "stack ? stack_start(sp) - Q_PAGE_SIZE : space->heap;"),
+        ("the policy's pages that fail are lost",
+         "    if (one.frame_prot && backend_map(space, at, one.frame_prot))\n      space_undo",
+         "    if (one.frame_prot && backend_map(space, at, one.frame_prot) && !at)\n      space_undo"),
+        ("text may be written", "if (kind == Q_FAULT_WRITE && !(segment->prot & Q_PROT_WRITE))", "if (kind > Q_FAULT_EXECUTE)"),
+        ("the byte at the break belongs to the heap", "bool heap = va - space->heap < space->brk - space->heap;",
+         "bool heap = va - space->heap <= space->brk - space->heap;"),
+        ("an old process id is found", "space->badge ? space->badge + SPACES : index;", "index;"),
+        ("argv does not end", "block = (strings - 8 * (count + 3)) & ~15ul;", "block = (strings - 8 * (count + 1)) & ~15ul;"),
+    ],
+    "kernel/devicetree.c": [
+        ("the cursor leaves its block", "if (bytes > (uint64_t)(from->end - from->at))", "if (bytes >> 32)"),
+        ("a string goes on past its block", "while (end < from->end && *end)", "while (*end)"),
+        ("nodes of any depth", "if (token.kind == BEGIN_NODE && depth == DEPTH)", "if (token.kind == BEGIN_NODE && depth == 2 * DEPTH)"),
+        ("a device's range goes round", "if (range.base + range.bytes < range.base)\n    return false;", ""),
+        ("a reservation goes round", "if (range.base + range.bytes < range.base)\n    tree", "if (!tree)\n    tree"),
+        ("a reserved range is left out", "(uint64_t)(all.end - all.at) != i * entry", "(uint64_t)(all.end - all.at) < i * entry"),
+        ("any interrupt's context is the supervisor's", "<< 32 | SUPERVISOR_EXTERNAL))", "<< 32 | (uint32_t)entry))"),
+        ("an initrd that ends before it starts", "m->initrd > m->initrd_end ?", "!m->initrd_end && m->initrd ?"),
+        ("a bus does not translate", "range->base += to - from;", "range->base += from - to;"),
+        ("a disabled hart", '"cpu") && enabled(node) &&', '"cpu") &&'),
+    ],
+    "kernel/cpio.c": [
+        ("a file past the end", "data_bytes > left - data ||", "data_bytes > left ||"),
+        ("a name past the end", "data > left ||", ""),
+        ("a name that does not end", " || name[name_bytes - 1])", ")"),
+        ("a digit that is none", "if (digit > 9 && letter > 5)", "if (digit > 9 && letter > 6)"),
+    ],
+}
+
+
+def compiled(clang, name, source, mutated, folder):
+    """The test's program, with `mutated` instead of `source`."""
+    own, others, more, _, _ = TESTS[name]
+    program = folder / name.replace(" ", "_")
+    files = [HERE / own] + [mutated if other == source else ROOT / other for other in others]
+    subprocess.run(clang + ["-fsanitize=address,undefined"] + files + more + ["-o", program], check=True, capture_output=True,
+                   text=True)
+    return program
+
+
+def passes(clang, name, source, mutated, folder):
+    """Whether the test passes, however it fails; one that does not compile raises."""
+    program = compiled(clang, name, source, mutated, folder)
+    _, _, _, script, arguments = TESTS[name]
+    environment = {**os.environ, "QUIRE_FULL": "", "ASAN_OPTIONS": "symbolize=0"}
+    with subprocess.Popen([sys.executable, HERE / script[0], program, *arguments], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, env=environment, start_new_session=True) as test:
+        try:
+            return test.wait(SECONDS) == 0
+        except subprocess.TimeoutExpired:
+            os.killpg(test.pid, signal.SIGKILL) # the program that the script has started too
+            return False
+
+
+def mutate(clang, source, old, new):
+    """What went wrong; "" if a test failed as it must."""
+    text = (ROOT / source).read_text()
+    if text.count(old) != 1:
+        return f"the text is there {text.count(old)} times, not once: {old!r}"
+    with tempfile.TemporaryDirectory() as folder:
+        mutated = Path(folder) / Path(source).name
+        mutated.write_text(text.replace(old, new))
+        try:
+            for name, test in TESTS.items():
+                if source in test[1] and not passes(clang, name, source, mutated, Path(folder)):
+                    return ""
+        except subprocess.CalledProcessError as error:
+            return f"does not compile: {error.stderr[:300]!r}"
+    return "no test fails"
+
+
+def unchanged(clang, name):
+    """What went wrong with a test of the sources as they are."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return "" if passes(clang, name, "", "", Path(folder)) else "it fails, so its failures say nothing"
+        except subprocess.CalledProcessError as error:
+            return f"does not compile: {error.stderr[:300]!r}"
+
+
+def main():
+    """Exit status 0 if all is right."""
+    clang = sys.argv[1:]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [(f"unchanged: {name}", pool.submit(unchanged, clang, name)) for name in TESTS]
+        jobs += [(f"{source}: {name}", pool.submit(mutate, clang, source, old, new))
+                 for source, list_of in MUTATIONS.items() for name, old, new in list_of]
+        print(f"1..{len(jobs)}")
+        failed = 0
+        for number, (what, job) in enumerate(jobs, 1):
+            wrong = job.result()
+            failed += bool(wrong)
+            print(f"not ok {number} - {what}\n# {wrong}" if wrong else f"ok {number} - {what}", flush=True)
+    return int(failed != 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
