@@ -352,8 +352,7 @@ void wait_orphan(struct wait *wait) {
 static _Noreturn void proceed(void) {
   if (!this_hart()->resched)
     resume();
-  thread_ready_at(current, true);
-  schedule();
+  preempt();
 }
 
 static _Noreturn void receive_now(struct endpoint *endpoint) {
@@ -367,17 +366,24 @@ static _Noreturn void receive_now(struct endpoint *endpoint) {
   proceed();
 }
 
+/* The receiver waits, and others than the thread it woke come first. */
+static void wake_later(struct thread *wake) {
+  if (this_hart()->slice_class <= wake->priority)
+    slice_keep(wake); /* the receiver ran on it */
+  thread_continue(wake);
+}
+
 static _Noreturn void receive(struct endpoint *endpoint, struct thread *wake) {
   if (endpoint->bits || endpoint->queue.head) {
     if (wake)
-      thread_ready_at(wake, true);
+      thread_continue(wake); /* the slice that runs stays with the receiver */
     receive_now(endpoint);
   }
   current->x[REG_A6] = 0; /* the token is spent, whatever becomes of the receive */
   receiver_queue(endpoint, current);
-  if (!wake || this_hart()->ready_mask >> wake->priority >> 1) {
+  if (!wake || this_hart()->rivals >> wake->priority >> 1) {
     if (wake)
-      thread_ready_at(wake, true);
+      wake_later(wake);
     schedule();
   }
   wake->state = THREAD_READY;
