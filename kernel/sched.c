@@ -31,8 +31,10 @@ static void ready_at(struct thread *thread, bool front) {
   *(thread->next ? &thread->next->prev : &hart->ready_tail[p]) = thread;
   *(thread->prev ? &thread->prev->next : &hart->ready[p]) = thread;
   hart->ready_mask |= 1u << p;
+  if (thread == current)
+    return; /* schedule() is next, and reckons anew */
   count_rivals(hart);
-  if (thread != current && (p > current->priority || current == &hart->idle))
+  if (p > current->priority || current == &hart->idle)
     hart->resched |= RESCHED_HIGHER;
   timer_arm(hart);
 }
