@@ -73,6 +73,22 @@ static void check_totals(const uint64_t *kinds) {
   ASSERT(owned + donated + kernel.info.reserved_frames + kernel.info.kernel_frames == kernel.info.ram_frames);
 }
 
+/* Each ready thread stands in the queue of its priority, the bits say which queues hold any, and nobody who is ready is
+ * above the running thread for longer than it takes to leave the kernel. */
+static void check_queues(const struct hart *hart) {
+  for (unsigned p = 0; p < Q_PRIORITIES; p++) {
+    const struct thread *before = NULL;
+    ASSERT((hart->ready_mask >> p & 1) == (hart->ready[p] != NULL));
+    for (const struct thread *t = hart->ready[p]; t; before = t, t = t->next)
+      ASSERT(t->queued && t->state == THREAD_READY && t->priority == p && t->prev == before);
+    ASSERT(!hart->ready[p] || hart->ready_tail[p] == before);
+  }
+  ASSERT(hart->resched || current == &hart->idle || !(hart->ready_mask >> current->priority >> 1));
+  for (const struct thread *t = hart->sleepers; t; t = t->right) /* its spine, which is short */
+    ASSERT(t->state == THREAD_SLEEP && (!t->left || t->left->deadline >= t->deadline) &&
+           (!t->right || t->right->deadline >= t->deadline));
+}
+
 void check_state(void) {
   uint64_t start = csr_read(instret), kinds[FRAME_PAGER + 1] = {0}, mapped = 0, tasks = 0;
   memset(counted, 0, check_bytes());
@@ -88,6 +104,7 @@ void check_state(void) {
   ASSERT(mapped == kernel.info.mapped);
   ASSERT(tasks == kernel.info.tasks);
   check_totals(kinds);
+  check_queues(this_hart());
   kernel.info.checks++;
   this_hart()->entered += csr_read(instret) - start; /* this is no part of the kernel's own time */
 }

@@ -183,6 +183,20 @@ static inline void take(struct endpoint *endpoint, struct wait *wait, struct thr
   thread_switch(receiver);
 }
 
+/* Current has sent that and is blocked. Its slice goes to a receiver that waits, or is kept for it. */
+static _Noreturn void send_and_wait(struct endpoint *endpoint, struct wait *wait) {
+  struct thread *receiver = endpoint->receivers;
+  if (!direct(receiver) || this_hart()->ready_mask >> receiver->priority >> 1) {
+    slice_keep(current);
+    send(endpoint, wait);
+    schedule();
+  }
+  receiver_unqueue(receiver);
+  fill(receiver, endpoint, wait);
+  thread_switch(receiver);
+  resume();
+}
+
 /* ---- Faults and exceptions --------------------------------------------------------------------------------------- */
 static bool serves_itself(const struct task *task) {
   return task->window == task->pager;
@@ -208,8 +222,7 @@ _Noreturn void fault_program(uva_t va, unsigned kind) {
     take(endpoint, wait, receiver);
     deliver(Q_MSG_FAULT, kind, va, thread->x[REG_PC], thread->x[REG_SP], 0, token_of(wait), wait->badge);
   }
-  send(endpoint, wait);
-  schedule();
+  send_and_wait(endpoint, wait);
 }
 
 struct ret fault_self(uva_t va, unsigned kind) {
@@ -217,11 +230,11 @@ struct ret fault_self(uva_t va, unsigned kind) {
     return fail(Q_E_FAULT);
   fault_open(current, va, kind | Q_FAULT_COPY);
   current->state = THREAD_FAULT;
-  send(&current->task->pager->endpoint, &current->wait[SLOT_FAULT]);
-  schedule();
+  send_and_wait(&current->task->pager->endpoint, &current->wait[SLOT_FAULT]);
 }
 
-static void exception_send(struct thread *thread) {
+/* Where the thread's exception is to be sent. */
+static struct endpoint *exception_open(struct thread *thread) {
   struct task *task = thread->task;
   struct handle *supervisor = &task->supervisor;
   bool has = supervisor->type == OBJECT_ENDPOINT && !supervisor->object->dying;
@@ -231,7 +244,12 @@ static void exception_send(struct thread *thread) {
     machine_off(true);
   }
   wait_open(&thread->wait[SLOT_FAULT], Q_MSG_EXCEPTION, has ? supervisor->badge : task->badge);
-  send(has ? (struct endpoint *)supervisor->object : &task->pager->endpoint, &thread->wait[SLOT_FAULT]);
+  return has ? (struct endpoint *)supervisor->object : &task->pager->endpoint;
+}
+
+static void exception_send(struct thread *thread) {
+  struct endpoint *endpoint = exception_open(thread);
+  send(endpoint, &thread->wait[SLOT_FAULT]);
 }
 
 _Noreturn void exception_self(uint64_t cause, uint64_t value, uint64_t reason) {
@@ -239,8 +257,8 @@ _Noreturn void exception_self(uint64_t cause, uint64_t value, uint64_t reason) {
   current->fault_kind = cause;
   current->fault_reason = reason;
   current->state = THREAD_FAULT;
-  exception_send(current);
-  schedule();
+  struct endpoint *endpoint = exception_open(current);
+  send_and_wait(endpoint, &current->wait[SLOT_FAULT]);
 }
 
 /* ---- Answers ----------------------------------------------------------------------------------------------------- */
@@ -352,8 +370,7 @@ void wait_orphan(struct wait *wait) {
 static _Noreturn void proceed(void) {
   if (!this_hart()->resched)
     resume();
-  thread_ready_at(current, true);
-  schedule();
+  preempt();
 }
 
 static _Noreturn void receive_now(struct endpoint *endpoint) {
@@ -367,17 +384,24 @@ static _Noreturn void receive_now(struct endpoint *endpoint) {
   proceed();
 }
 
+/* The receiver waits, and others than the thread it woke come first. */
+static void wake_later(struct thread *wake) {
+  if (this_hart()->slice_class <= wake->priority)
+    slice_keep(wake); /* the receiver ran on it */
+  thread_continue(wake);
+}
+
 static _Noreturn void receive(struct endpoint *endpoint, struct thread *wake) {
   if (endpoint->bits || endpoint->queue.head) {
     if (wake)
-      thread_ready_at(wake, true);
+      thread_continue(wake); /* the slice that runs stays with the receiver */
     receive_now(endpoint);
   }
   current->x[REG_A6] = 0; /* the token is spent, whatever becomes of the receive */
   receiver_queue(endpoint, current);
-  if (!wake || this_hart()->ready_mask >> wake->priority >> 1) {
+  if (!wake || this_hart()->rivals >> wake->priority >> 1) {
     if (wake)
-      thread_ready_at(wake, true);
+      wake_later(wake);
     schedule();
   }
   wake->state = THREAD_READY;
@@ -436,8 +460,7 @@ struct ret sys_call(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint6
     take(endpoint, wait, receiver);
     deliver(Q_MSG_CALL, label, w0, w1, w2, w3, token_of(wait), wait->badge);
   }
-  send(endpoint, wait);
-  schedule();
+  send_and_wait(endpoint, wait);
 }
 
 struct ret sys_notify(uint64_t a0, uint64_t bits) {

@@ -107,8 +107,10 @@ void endpoint_abandon(struct endpoint *endpoint); /* its last handle went */
 void irq_destroy(struct irq *irq);
 
 /* ---- sched.c ---- */
-void thread_ready(struct thread *thread);
-void thread_ready_at(struct thread *thread, bool front);
+void thread_ready(struct thread *thread);    /* behind the others, to a new slice */
+void thread_continue(struct thread *thread); /* before the others if something is left of its slice */
+void slice_keep(struct thread *thread);      /* what is left of the running slice will be that thread's */
+_Noreturn void preempt(void);                /* current is to go on later, another one now: resched says why */
 void thread_unready(struct thread *thread);
 _Noreturn void schedule(void); /* current is ready and queued, or blocked */
 _Noreturn void resume(void);

@@ -163,6 +163,7 @@ struct thread {
   uint64_t sequence; /* of its latest token; never goes back */
   struct wait wait[2];
   struct thread *next, *prev; /* ready queue or receivers */
+  uint64_t slice;             /* not running: ticks left of the slice it had; 0: it gets a new one */
   struct endpoint *receiving;
   uint64_t deadline; /* SLEEP: timebase ticks; place in the heap of sleepers: */
   struct thread *left, *right, *parent;
@@ -229,12 +230,15 @@ struct pager {
 
 #define RESCHED_HIGHER 1 /* a thread of higher priority became ready */
 #define RESCHED_SLICE 2  /* the slice is over, and another of this priority waits */
+#define SLICE_OVER Q_PRIORITIES
 struct hart {
   uint64_t stack;  /* its top */
   uint8_t resched; /* RESCHED_*: somebody else is to run before user mode goes on */
   uint8_t ready_mask;
-  uint64_t entered; /* instret at the entry, in builds that measure */
-  uint64_t slice_end;
+  uint8_t slice_class;     /* priority of the thread that the slice was given to; SLICE_OVER: it is used up */
+  uint16_t rivals;         /* bit p + 1 or above: a thread of priority p can't just go on with this slice (sched.c) */
+  uint64_t entered;        /* instret at the entry, in builds that measure */
+  uint64_t slice_end;      /* of the running thread and of whoever works for it */
   uint64_t timer;          /* what it is set to */
   struct thread *fpu;      /* whose floating-point registers these are */
   struct thread *sleepers; /* leftist heap by deadline */

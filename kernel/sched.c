@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which thread runs: eight priorities, round robin within one, sleepers in a leftist heap (Crane 1972) by deadline. The
  * timer is armed only when somebody else could run or somebody sleeps. Floating-point registers are switched lazily: a
- * thread that does not own them has sstatus.FS off and traps at its first such instruction. */
+ * thread that does not own them has sstatus.FS off and traps at its first such instruction.
+ *
+ * A thread gets a new slice only by coming to the head of its queue from behind, so that nobody gets two in one round.
+ * Whoever is put before the others has just what was left of its own. A message hands the slice on with the processor:
+ * a server or pager that works for a thread uses up that thread's. */
 #include "kernel.h"
 #include "vm.h"
 
 #define SLICE_PER_SECOND 100
 
-void thread_ready_at(struct thread *thread, bool front) {
+/* A thread that a reply wakes goes on at once, on the slice that runs, unless one above it is ready: `rivals` is
+ * ready_mask for that one test (receive(), ipc.c). Each bit below slice_class stands in it once more, one higher, where
+ * it also stops a thread of that same priority: a slice that was given to a server is none for its clients to go on
+ * with while others of their priority wait, and one that is used up is for nobody. */
+static void count_rivals(struct hart *hart) {
+  unsigned mask = hart->ready_mask, below = mask & ((1u << hart->slice_class) - 1);
+  hart->rivals = (uint16_t)(mask | below << 1);
+}
+
+static void ready_at(struct thread *thread, bool front) {
   struct hart *hart = this_hart();
   unsigned p = thread->priority;
   ASSERT(!thread->queued);
@@ -18,13 +31,21 @@ void thread_ready_at(struct thread *thread, bool front) {
   *(thread->next ? &thread->next->prev : &hart->ready_tail[p]) = thread;
   *(thread->prev ? &thread->prev->next : &hart->ready[p]) = thread;
   hart->ready_mask |= 1u << p;
-  if (thread != current && (p > current->priority || current == &hart->idle))
+  if (thread == current)
+    return; /* schedule() is next, and reckons anew */
+  count_rivals(hart);
+  if (p > current->priority || current == &hart->idle)
     hart->resched |= RESCHED_HIGHER;
   timer_arm(hart);
 }
 
 void thread_ready(struct thread *thread) {
-  thread_ready_at(thread, false);
+  thread->slice = 0;
+  ready_at(thread, false);
+}
+
+void thread_continue(struct thread *thread) {
+  ready_at(thread, thread->slice);
 }
 
 void thread_unready(struct thread *thread) {
@@ -37,6 +58,12 @@ void thread_unready(struct thread *thread) {
   thread->queued = false;
   if (!hart->ready[p])
     hart->ready_mask &= ~(1u << p);
+  count_rivals(hart);
+}
+
+void slice_keep(struct thread *thread) {
+  uint64_t now = csr_read(time), end = this_hart()->slice_end;
+  thread->slice = now < end ? end - now : 0;
 }
 
 /* ---- Sleepers ---------------------------------------------------------------------------------------------------- */
@@ -106,10 +133,11 @@ static void timer_set(uint64_t time) {
     sbi_call(SBI_TIME, 0, time, 0, 0, 0, 0);
 }
 
-/* Sets the timer to the next thing to do: the end of the slice if another thread is ready, a sleeper, the deadline. */
+/* Sets the timer to the next thing to do: the end of the slice if another thread is ready, a sleeper, the deadline. The
+ * end of a slice that is over already is news only to one whose equals wait. */
 void timer_arm(struct hart *hart) {
   uint64_t next = kernel.deadline ? kernel.deadline : ~0ul;
-  if (hart->ready_mask)
+  if (hart->ready_mask >> (hart->slice_class == SLICE_OVER ? current->priority : 0))
     next = MIN(next, hart->slice_end);
   if (hart->sleepers)
     next = MIN(next, hart->sleepers->deadline);
@@ -134,7 +162,8 @@ void timer_interrupt(void) {
     thread_ready(thread);
   }
   if (now >= hart->slice_end) {
-    hart->slice_end = now + kernel.timebase / SLICE_PER_SECOND;
+    hart->slice_class = SLICE_OVER; /* which outlasts the work of a server or pager that runs just now */
+    count_rivals(hart);
     if (hart->ready_mask >> current->priority && current != &hart->idle)
       hart->resched |= RESCHED_SLICE;
   }
@@ -166,16 +195,26 @@ _Noreturn void schedule(void) {
   while (!(hart->ready_mask >> p & 1))
     p--;
   struct thread *thread = hart->ready[p];
+  ASSERT(thread->state == THREAD_READY && thread->priority == p);
   hart->resched = 0;
+  hart->slice_class = (uint8_t)p;
   thread_unready(thread);
+  hart->slice_end = csr_read(time) + (thread->slice ? thread->slice : kernel.timebase / SLICE_PER_SECOND);
+  timer_arm(hart);
   if (thread != current) {
     kernel.info.switches++;
-    hart->slice_end = csr_read(time) + kernel.timebase / SLICE_PER_SECOND;
-    timer_arm(hart);
     thread_switch(thread);
   }
-  ASSERT(thread->state == THREAD_READY);
   resume();
+}
+
+_Noreturn void preempt(void) {
+  slice_keep(current);
+  if (this_hart()->resched & RESCHED_SLICE)
+    thread_ready(current);
+  else
+    thread_continue(current);
+  schedule();
 }
 
 /* ---- Floating point ---------------------------------------------------------------------------------------------- */

@@ -19,8 +19,7 @@ static _Noreturn void go_on(void) {
     schedule();
   if (!hart->resched)
     resume();
-  thread_ready_at(current, !(hart->resched & RESCHED_SLICE)); /* else it queues behind the others */
-  schedule();
+  preempt();
 }
 
 /* The thread is still at its ecall; a pending interrupt comes first, since user mode takes it before any instruction. */
@@ -253,6 +252,7 @@ static struct ret thread_op_priority(word a0, word a1, word priority) {
     thread_ready(thread);
   else if (thread == current && this_hart()->ready_mask >> priority >> 1)
     this_hart()->resched |= RESCHED_HIGHER;
+  timer_arm(this_hart()); /* it may have equals now, and its slice be over */
   return ok(0);
 }
 

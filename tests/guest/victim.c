@@ -55,6 +55,10 @@ static int do_sleep(char **argv) {
   return 0;
 }
 
+static int do_nap(char **argv) { /* ticks of the timebase */
+  return (int)q_sleep_until(q_time() + strtoul(argv[0], NULL, 0));
+}
+
 static int do_illegal(char **argv) {
   (void)argv;
   __asm__ volatile(".word 0");
@@ -126,6 +130,7 @@ static const struct {
                {"exit", do_exit},
                {"spin", do_spin},
                {"sleep", do_sleep},
+               {"nap", do_nap},
                {"illegal", do_illegal},
                {"misaligned", do_misaligned},
                {"breakpoint", do_breakpoint},
