@@ -29,7 +29,6 @@ struct kernel {
   unsigned token_shift;    /* bits of a token that name thread and slot */
   bool sstc;
   struct q_info info; /* live objects and counters */
-  uint64_t entry_instret;
   pa_t plic, plic_end;
   uint32_t irq_count;
   uint64_t deadline; /* timebase ticks; 0 none */

@@ -171,6 +171,18 @@ static void programs(void) {
   MEASURE("spawn_exit_wait", , p_wait_for(spawn(0, ARGV("victim", "exit", "0")), &death));
 }
 
+/* ---- Under the posix server ------------------------------------------------------------------------------------------ */
+static void posix_server(void) {
+  struct posix_process own;
+  struct p_death death;
+  static char line[64];
+  memset(line, '.', sizeof line);
+  line[0] = '#', line[1] = ' ', line[sizeof line - 1] = '\n';
+  MEASURE("posix_identity", , px_identity(0, &own));
+  MEASURE("posix_spawn_exit_wait", , px_wait((uint64_t)px_spawn(ARGV("victim", "exit", "0"), NULL, 0), 0, &death));
+  MEASURE("posix_write_64", , write(1, line, sizeof line));
+}
+
 static void whole_system(void) {
   struct q_info info = kernel_info();
   struct p_system system;
@@ -195,11 +207,15 @@ static const struct test tests[] = {
     {"switches", switches}, /* last: a program that has used floating point is one instruction slower to switch to */
 };
 
+static const struct test posix_tests[] = {{"the posix server", posix_server}};
+
 int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "serve"))
     return serve();
   if (argc > 1 && !strcmp(argv[1], "yield"))
     yield(argc > 2);
+  if (p_server)
+    return TAP_RUN("bench", posix_tests);
   if (argc > 1)
     iterations = 1;
   at_start = q_instret();

@@ -314,7 +314,8 @@ struct q_info {
   uint64_t irq_off_max; /* longest kernel stretch in instructions; 0 where the build does not measure it */
   uint64_t faults, spurious, syscalls, switches; /* since boot; syscalls only where irq_off_max is measured */
   uint64_t checks;                               /* whole-state checks that ran (check_invariants builds) */
-  uint64_t boot_instructions;                    /* instret from kernel entry to the first user instruction */
+  uint64_t entry_instret;                        /* the counter at the kernel's entry */
+  uint64_t boot_instructions;                    /* from there to the first user instruction */
   char version[16];
 };
 #endif
