@@ -140,8 +140,8 @@ static void fill(struct thread *receiver, struct endpoint *endpoint, struct wait
   receiver->x[REG_A7] = wait->badge;
   receiver->x[REG_T3] = wait->message == Q_MSG_COPY_FAILED ? wait->error : 0;
   wait_hold(wait, endpoint, receiver->task);
-  if (sender->state == THREAD_ZOMBIE)
-    zombie_told(sender);
+  if (sender->object.dying)
+    ended_told(sender);
 }
 
 static void send(struct endpoint *endpoint, struct wait *wait) {
@@ -534,8 +534,8 @@ bool wait_sweep(const struct task *server, const struct endpoint *endpoint, uint
 static void queue_dissolve(struct wait *wait) {
   struct thread *sender = wait_thread(wait);
   wait_unqueue(wait);
-  if (sender->state == THREAD_ZOMBIE)
-    zombie_told(sender);
+  if (sender->object.dying)
+    ended_told(sender);
   else
     wait_orphan(wait);
 }

@@ -170,7 +170,7 @@ struct thread *thread_create(struct task *task, unsigned priority);
 bool thread_end(struct thread *thread); /* false, as from the next two: call again */
 bool task_stop(struct task *task);
 bool task_destroy(struct task *task);
-void zombie_told(struct thread *thread);
+void ended_told(struct thread *thread); /* its server has heard that it died in the middle of a copy */
 struct pager *pager_create(struct pager *parent, int *error);
 int pager_destroy(struct pager *pager, bool *done);
 

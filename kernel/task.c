@@ -71,8 +71,10 @@ static void slot_clear(struct thread *thread) {
       ;
 }
 
-void zombie_told(struct thread *thread) {
-  slot_clear(thread);
+void ended_told(struct thread *thread) {
+  wait_cancel(&thread->wait[SLOT_CALL]);
+  if (thread->state == THREAD_ZOMBIE) /* else whoever ends it goes on with that */
+    slot_clear(thread);
 }
 
 static void leave_queues(struct thread *thread) {
@@ -84,24 +86,34 @@ static void leave_queues(struct thread *thread) {
     sleep_cancel(thread);
 }
 
-bool thread_end(struct thread *thread) {
+/* It runs no more, no answer that is still out can wake it, and nobody can name it to start it again. */
+static void thread_halt(struct thread *thread) {
   struct wait *call = &thread->wait[SLOT_CALL];
   leave_queues(thread);
-  thread->state = THREAD_NEW; /* it can't run any more, whatever follows */
-  if (!object_void_handles(&thread->object))
-    return false;
-  bool pending = call->copying || (call->state == WAIT_HELD && call->queued);
+  thread->state = THREAD_NEW;
+  thread->object.dying = 1;
   fp_forget(thread);
   wait_cancel(&thread->wait[SLOT_FAULT]);
   kernel.sequence_epoch = MAX(kernel.sequence_epoch, thread->sequence);
   kernel.info.threads--;
-  if (!pending) {
+  if (call->copying || (call->state == WAIT_HELD && call->queued))
+    copy_orphaned(thread);
+  else
     wait_cancel(call);
+}
+
+/* One that ends itself runs on until its handles are void: it has to come back for the next round. */
+bool thread_end(struct thread *thread) {
+  if (thread != current && !thread->object.dying)
+    thread_halt(thread);
+  if (!object_void_handles(&thread->object))
+    return false;
+  if (!thread->object.dying)
+    thread_halt(thread);
+  if (thread->wait[SLOT_CALL].state == WAIT_NONE)
     slot_clear(thread);
-    return true;
-  }
-  thread->state = THREAD_ZOMBIE; /* until its server has been told */
-  copy_orphaned(thread);
+  else
+    thread->state = THREAD_ZOMBIE; /* until its server has been told */
   return true;
 }
 

@@ -129,6 +129,70 @@ static int do_spawner(char **argv) {
   return 0;
 }
 
+/* ---- Half dead ------------------------------------------------------------------------------------------------------ */
+/* A thread of the lowest priority ends another, whose handles are so many that it takes several rounds; this thread comes
+ * in between at a different moment each time, and may neither start the victim again nor answer its call. */
+static struct {
+  q_handle endpoint, thread; /* the victim's */
+  volatile uint64_t begins;
+  volatile bool returned, ended;
+} half;
+
+static void half_dead(void *argument) {
+  (void)argument;
+  q_call(half.endpoint, &(struct q_call){.label = 1});
+  half.returned = true;
+  rest();
+}
+
+static void half_ender(void *argument) {
+  (void)argument;
+  q_handle copy = 0, next;
+  while (!q_handle_dup(half.thread, Q_RIGHT_ALL, 0, &next))
+    copy = next;
+  half.begins = q_time();
+  q_handle_destroy(copy);
+  half.ended = true;
+  rest();
+}
+
+/* Status 1: it never came between; 2, 3: it could do what it may not. */
+static int do_half(char **argv) {
+  (void)argv;
+  unsigned between = 0;
+  q_endpoint_create(&half.endpoint);
+  for (unsigned round = 0; round < 200; round++) {
+    struct p_thread victim, ender;
+    struct q_received m = {0};
+    half.begins = half.ended = half.returned = false;
+    if (p_thread_start(&victim, half_dead, NULL, 1))
+      return 4;
+    half.thread = victim.handle;
+    q_sleep_until(q_time() + 3000); /* it calls */
+    if (round % 2)
+      q_recv(half.endpoint, &m);
+    if (p_thread_start(&ender, half_ender, NULL, 1))
+      return 4;
+    while (!half.begins)
+      q_sleep_until(q_time() + 20);
+    q_sleep_until(half.begins + round * 7);
+    if (!half.ended && q_thread_priority(half.thread, 2) == -Q_E_HANDLE) {
+      between++;
+      if (m.token && q_reply(&(struct q_reply){.token = m.token}) != -Q_E_TOKEN)
+        return 2;
+    }
+    if (q_thread_start(half.thread, (uint64_t)half_dead, 0, 0) == 0)
+      return 3;
+    while (!half.ended)
+      q_sleep_until(q_time() + 1000);
+    if (half.returned)
+      return 2;
+    free(victim.memory);
+    p_thread_free(&ender);
+  }
+  return between < 20;
+}
+
 /* ---- Many threads -------------------------------------------------------------------------------------------------- */
 static q_handle shared; /* an endpoint of the program's own */
 static char *region;
@@ -409,10 +473,10 @@ static int do_bystander(char **argv) {
 static const struct {
   const char *name;
   int (*run)(char **argv);
-} roles[] = {{"spin", do_spin},   {"clean", do_clean},     {"yield", do_yield},        {"sleep", do_sleep},
-             {"hold", do_hold},   {"own", do_own},         {"copier", do_copier},      {"nest", do_nest},
-             {"crowd", do_crowd}, {"spawner", do_spawner}, {"storm", do_storm},        {"mix", do_mix},
-             {"leave", do_leave}, {"brief", do_brief},     {"bystander", do_bystander}};
+} roles[] = {{"spin", do_spin},   {"clean", do_clean},     {"yield", do_yield},         {"sleep", do_sleep},
+             {"hold", do_hold},   {"own", do_own},         {"copier", do_copier},       {"nest", do_nest},
+             {"crowd", do_crowd}, {"spawner", do_spawner}, {"storm", do_storm},         {"mix", do_mix},
+             {"leave", do_leave}, {"brief", do_brief},     {"bystander", do_bystander}, {"half", do_half}};
 
 int main(int argc, char **argv) {
   for (unsigned i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)
