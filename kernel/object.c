@@ -50,7 +50,7 @@ static struct handle *handle_slot(struct task *task, unsigned slot) {
 }
 
 struct handle *handle_find(struct task *task, q_handle value) {
-  struct handle *handle = value >> 32 ? NULL : handle_slot(task, value & 0xffff);
+  struct handle *handle = handle_slot(task, value & 0xffff);
   return handle && handle->type != OBJECT_NONE && handle->generation == value >> 16 ? handle : NULL;
 }
 
@@ -106,8 +106,8 @@ static unsigned handle_number(struct task *task, const struct handle *handle) {
 static void slot_release(struct task *task, struct handle *handle) {
   unsigned slot = handle_number(task, handle);
   handle_void(handle);
-  if (!slot || handle->generation == UINT16_MAX)
-    return; /* a slot whose generations are used up is never used again */
+  if (!slot)
+    return;
   handle->generation++;
   handle->next = task->free_handle;
   task->free_handle = (uint16_t)slot;

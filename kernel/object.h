@@ -35,9 +35,8 @@ struct handle {
   struct object *object;
   uint64_t badge;
   uint8_t type, rights;
-  uint16_t generation; /* of the slot, so that a stale handle is told from its successor */
   uint32_t next, prev; /* the object's list, as handle_ref() numbers; 0 ends it */
-  uint32_t unused;
+  uint32_t generation; /* of the slot, so that a stale handle is told from its successor */
 } __attribute__((aligned(32)));
 _Static_assert(sizeof(struct handle) == 32, "128 a page");
 

@@ -35,7 +35,7 @@ enum q_error {
 #undef X
 };
 
-typedef uint64_t q_handle; /* slot in the low 16 bits, generation above; 0 is never a handle */
+typedef uint64_t q_handle; /* slot in the low 16 bits, 32 of generation above; 0 is never a handle */
 typedef uint64_t q_token;  /* one-shot right to answer one waiting thread; 0 is never a token */
 #endif
 
