@@ -440,10 +440,10 @@ static struct ret object_op_irq(word a0, word a1, word source, q_handle to, word
   if (!irq)
     return fail(Q_E_NOMEM);
   q_handle value;
-  irq->bits = bits & endpoint->badge;
   error = irq_bind(irq, source);
   if (error)
-    return fail(error);
+    return fail(error); /* the slot must be as it was: all zero */
+  irq->bits = bits & endpoint->badge;
   error = handle_add(current->task, &irq->object, Q_RIGHT_ALL, 0, &value);
   if (error) {
     irq_destroy(irq);

@@ -551,6 +551,21 @@ static void interrupts(void) {
   destroy_client();
 }
 
+/* What a failed one left in its slot would be the receiver of the next object there. */
+static void failed_irq_leaves_nothing(void) {
+  q_handle signal, h, fresh;
+  struct q_received m;
+  CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, ~0xfful, &signal), 0);
+  CHECK_EQ(q_irq_create(boot->machine, 5000, signal, ~0ul, &h), -Q_E_ARG);
+  CHECK_EQ(q_endpoint_create(&fresh), 0);
+  CHECK_EQ(q_handle_dup(fresh, Q_RIGHT_NOTIFY, 1, &h), 0);
+  CHECK_EQ(q_notify(h, 1), 0);
+  q_recv(fresh, &m);
+  CHECK(m.kind == Q_MSG_NOTIFY && m.word[0] == 1);
+  CHECK_EQ(q_handle_destroy(fresh), 0);
+  CHECK_EQ(q_handle_close(signal), 0);
+}
+
 static void sleeping(void) {
   uint64_t start = q_time();
   CHECK_EQ(q_sleep_until(start + boot->timebase / 100), 0);
@@ -580,6 +595,7 @@ static const struct test tests[] = {
     {"wrong arguments", wrong_arguments},
     {"the log, taken by a driver and given back", the_log},
     {"an interrupt is a notification", interrupts},
+    {"an interrupt that could not be had leaves nothing", failed_irq_leaves_nothing},
     {"sleep", sleeping},
 };
 
