@@ -121,7 +121,7 @@ bool thread_end(struct thread *thread) {
 static bool page_stop(void *page, unsigned *budget) {
   for (unsigned i = 1; i < 4; i++) {
     struct thread *thread = (struct thread *)((char *)page + i * 1024);
-    if (thread->object.type != OBJECT_THREAD || thread->state == THREAD_ZOMBIE)
+    if (thread->object.type != OBJECT_THREAD || thread->state == THREAD_ZOMBIE || thread == current)
       continue;
     if (!*budget || !thread_end(thread))
       return false;
@@ -138,7 +138,7 @@ bool task_stop(struct task *task) {
   for (struct page_header *page = task->pages; page; page = page->next)
     if (frame_of(va_to_pa(page))->kind == FRAME_THREADS && !page_stop(page, &budget))
       return false;
-  return true;
+  return current->task != task || thread_end(current); /* last, since it is who comes back for the next round */
 }
 
 /* ---- The end of a task ------------------------------------------------------------------------------------------- */

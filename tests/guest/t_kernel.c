@@ -12,7 +12,7 @@
 #define RX (Q_PROT_READ | Q_PROT_EXECUTE)
 
 extern const char client_start[], client_end[], client_illegal[], client_call_buffer[], client_after[],
-    client_receive[], client_copy[];
+    client_receive[], client_copy[], client_stop[];
 _Noreturn void pager_main(const struct q_boot *info);
 
 static const struct q_boot *boot;
@@ -470,6 +470,29 @@ static void owner_ends(void) {
   end_copying(&(struct copying){0, c.owner, c.copier, c.fault});
 }
 
+/* It has to end itself last: nobody else would come back for the others. */
+static void stops_itself(void) {
+  enum { OTHERS = 11, NAMES = 300 };
+  q_handle there, name[NAMES], other[OTHERS];
+  struct q_task_state state;
+  make_client(7);
+  CHECK_EQ(q_task_give(task, task, Q_RIGHT_MANAGE, 0, &there), 0);
+  CHECK_EQ(there, 2);
+  for (unsigned i = 0; i < NAMES; i++)
+    CHECK_EQ(q_handle_dup(thread, Q_RIGHT_ALL, 0, &name[i]), 0);
+  for (unsigned i = 0; i < OTHERS; i++) {
+    CHECK_EQ(q_thread_create(task, 3, &other[i]), 0);
+    CHECK_EQ(q_thread_start(other[i], CODE, 0, 0), 0);
+    expect_call(0);
+  }
+  run(client_stop, 0);
+  q_sleep_until(q_time() + 10000);
+  CHECK_EQ(q_task_info(task, &state), 0);
+  CHECK_EQ(state.threads, 0);
+  CHECK_EQ(q_handle_close(name[0]), -Q_E_HANDLE);
+  destroy_client();
+}
+
 static void wrong_arguments(void) {
   q_handle h;
   make_client(7);
@@ -592,6 +615,7 @@ static const struct test tests[] = {
     {"a faulter ends before the answer", faulter_ends},
     {"a copier ends before the page comes", copier_ends},
     {"a copy's owner ends before the page comes", owner_ends},
+    {"a task of many threads stops itself", stops_itself},
     {"wrong arguments", wrong_arguments},
     {"the log, taken by a driver and given back", the_log},
     {"an interrupt is a notification", interrupts},
