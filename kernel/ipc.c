@@ -455,8 +455,8 @@ struct ret sys_notify(uint64_t a0, uint64_t bits) {
 }
 
 /* ---- Copying between the parties of a call ------------------------------------------------------------------------- */
-#define COPY_PAGES 8        /* bounds the time without interrupts */
-#define COPY_UNALIGNED 2048 /* bytewise */
+#define COPY_BUDGET 2048 /* bytes that one entry copies one by one: bounds the time without interrupts */
+#define COPY_STEP 256    /* what a step costs at least, in such bytes; a page by whole words costs that, too */
 
 static struct ret copy_pending(struct thread *owner, uva_t va, unsigned kind, uint64_t done) {
   owner->wait[SLOT_CALL].copying = 1;
@@ -467,10 +467,15 @@ static struct ret copy_pending(struct thread *owner, uva_t va, unsigned kind, ui
   return (struct ret){-Q_E_PENDING, done};
 }
 
-static uint64_t copy_step(uva_t a, uva_t b, uint64_t bytes) {
-  uint64_t room = Q_PAGE_SIZE - MAX(a % Q_PAGE_SIZE, b % Q_PAGE_SIZE);
-  bytes = MIN(bytes, room);
-  return (a ^ b) & 7 ? MIN(bytes, COPY_UNALIGNED) : bytes;
+/* How much can be copied in one go. */
+static uint64_t copy_step(uva_t a, uva_t b, uint64_t bytes, uint64_t *budget) {
+  uint64_t n = MIN(bytes, Q_PAGE_SIZE - MAX(a % Q_PAGE_SIZE, b % Q_PAGE_SIZE)), cost = COPY_STEP;
+  if ((a ^ b) & 7) {
+    n = MIN(n, *budget);
+    cost = MAX(n, COPY_STEP);
+  }
+  *budget -= MIN(*budget, cost);
+  return n;
 }
 
 struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uva_t own, uint64_t bytes, uint64_t done) {
@@ -483,8 +488,8 @@ struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uva_t ow
   uint64_t size = owner->x[to ? REG_T4 : REG_T2];
   if (direction > Q_COPY_TO || offset > size || bytes > size - offset)
     return fail(Q_E_ARG);
-  for (unsigned pages = 0; bytes && pages < COPY_PAGES; pages++) {
-    uint64_t n = copy_step(base + offset, own, bytes);
+  for (uint64_t budget = COPY_BUDGET; bytes && budget;) {
+    uint64_t n = copy_step(base + offset, own, bytes, &budget);
     char *theirs = vm_resolve(owner->task, base + offset, to ? Q_FAULT_WRITE : Q_FAULT_READ);
     if (!theirs)
       return copy_pending(owner, base + offset, to ? Q_FAULT_WRITE : Q_FAULT_READ, done);
@@ -496,7 +501,6 @@ struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uva_t ow
     current->x[REG_A3] = own += n;
     current->x[REG_A4] = bytes -= n;
     current->x[REG_A5] = done += n;
-    pages += (n == COPY_UNALIGNED) * COPY_PAGES;
   }
   if (bytes)
     restart();

@@ -101,7 +101,9 @@ struct line {
 __attribute__((no_sanitize("undefined"))) void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
   char *t = to;
   const char *f = from;
-  if ((((uint64_t)t | (uint64_t)f) & 7) == 0) {
+  if ((((uint64_t)t ^ (uint64_t)f) & 7) == 0) {
+    for (; bytes && (uint64_t)t & 7; bytes--)
+      *t++ = *f++;
     for (; bytes >= LINE; bytes -= LINE, t += LINE, f += LINE)
       *(struct line *)t = *(const struct line *)f;
     for (; bytes >= 8; bytes -= 8, t += 8, f += 8)
