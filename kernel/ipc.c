@@ -127,6 +127,23 @@ static void fill_fault(struct thread *receiver, struct thread *sender) {
   receiver->x[REG_A5] = sender->fault_reason;
 }
 
+/* ---- A thread that ended while a server copied from it: it stays until the server has been told -------------------- */
+#define UNHEARD_MAX 16 /* for all endpoints of one task: a server that does not listen can't keep more of the dead */
+
+static struct task *
+host_of(const struct endpoint *endpoint) { /* NULL: a pager object's, which is trusted to receive */
+  return in_objects_page(&endpoint->object) ? object_task(endpoint) : NULL;
+}
+
+static void orphan_told(struct thread *sender) {
+  struct wait *wait = &sender->wait[SLOT_CALL];
+  struct task *host = host_of(wait->endpoint);
+  if (host)
+    host->unheard--;
+  wait_cancel(wait);
+  thread_forget(sender);
+}
+
 /* The receiver's reply_recv returns this message. */
 static void fill(struct thread *receiver, struct endpoint *endpoint, struct wait *wait) {
   struct thread *sender = wait_thread(wait);
@@ -141,7 +158,7 @@ static void fill(struct thread *receiver, struct endpoint *endpoint, struct wait
   receiver->x[REG_T3] = wait->message == Q_MSG_COPY_FAILED ? wait->error : 0;
   wait_hold(wait, endpoint, receiver->task);
   if (sender->object.dying)
-    ended_told(sender);
+    orphan_told(sender);
 }
 
 static void send(struct endpoint *endpoint, struct wait *wait) {
@@ -260,10 +277,15 @@ static void copy_settled(struct thread *owner, int error) {
 void copy_orphaned(struct thread *owner) {
   struct wait *wait = &owner->wait[SLOT_CALL];
   struct endpoint *endpoint = wait->endpoint;
-  wait_cancel(wait);
+  struct task *host = host_of(endpoint);
+  wait_cancel(wait); /* the token is void */
+  if (host && host->unheard >= UNHEARD_MAX && !endpoint->receivers)
+    return;
+  if (host)
+    host->unheard++;
   wait->message = Q_MSG_COPY_FAILED;
   wait->error = Q_E_DEAD;
-  wait->state = WAIT_SENT; /* the token is void */
+  wait->state = WAIT_SENT;
   send(endpoint, wait);
 }
 
@@ -517,17 +539,18 @@ static void sweep_thread(struct thread *thread, const struct task *server, const
 }
 
 bool wait_sweep(const struct task *server, const struct endpoint *endpoint, uint32_t *cursor) {
-  for (int budget = 512; *cursor < kernel.frame_count; budget--) {
-    if (budget <= 0)
-      return false;
+  while (*cursor < kernel.frame_count) {
     if (*cursor % 512 == 0 && !kernel.blocks[*cursor / 512].owner) {
       *cursor += 512;
       continue;
     }
-    const struct frame *frame = &kernel.frames[(*cursor)++];
-    if (frame->kind != FRAME_TASK && frame->kind != FRAME_THREADS)
+    const struct frame *frame = &kernel.frames[*cursor];
+    bool threads = frame->kind == FRAME_TASK || frame->kind == FRAME_THREADS;
+    if (!work(threads ? 800 : 20))
+      return false;
+    ++*cursor;
+    if (!threads)
       continue;
-    budget -= 32;
     struct thread *page = pa_to_va(frame_pa(frame)); /* its slot 0 holds no thread */
     for (unsigned i = 1; i < 4; i++)
       sweep_thread((struct thread *)((char *)page + i * 1024), server, endpoint);
@@ -539,7 +562,7 @@ static void queue_dissolve(struct wait *wait) {
   struct thread *sender = wait_thread(wait);
   wait_unqueue(wait);
   if (sender->object.dying)
-    ended_told(sender);
+    orphan_told(sender);
   else
     wait_orphan(wait);
 }
@@ -552,8 +575,8 @@ static void endpoint_free(struct endpoint *endpoint) {
 
 bool endpoint_destroy(struct endpoint *endpoint) {
   endpoint->object.dying = 1;
-  for (unsigned budget = 32; endpoint->queue.head || endpoint->receivers; budget--) {
-    if (!budget)
+  while (endpoint->queue.head || endpoint->receivers) {
+    if (!work(PAGE_WORK)) /* the last zombie of a page frees it */
       return false;
     if (endpoint->queue.head) {
       queue_dissolve(endpoint->queue.head);

@@ -99,12 +99,23 @@ void handle_void(struct handle *handle); /* off its object's list; the slot is n
 void handle_close(struct task *task, struct handle *handle);
 bool object_void_handles(struct object *object); /* all but object_keep; false: call again */
 extern struct handle *object_keep;
+/* What is left of the work that one entry may do to end things, in instructions or so. A system call that ends something
+ * sets it; every step takes its part beforehand, and false says that the rest is for the next round. */
+extern unsigned work_left;
+#define WORK 8000
+#define PAGE_WORK 1000 /* freeing a page */
+static inline bool work(unsigned cost) {
+  bool enough = work_left >= cost;
+  work_left -= enough ? cost : 0;
+  return enough;
+}
 void handle_forget(struct task *task, struct handle *handle); /* the last one, whose object is gone */
 bool in_objects_page(const struct object *object);            /* an endpoint or IRQ of a task, not a pager object's */
 void *slot_alloc(struct task *task, enum frame_kind kind);
 bool endpoint_destroy(struct endpoint *endpoint);
 void endpoint_abandon(struct endpoint *endpoint); /* its last handle went */
-void irq_destroy(struct irq *irq);
+bool irq_destroy(struct irq *irq);
+struct task *object_task(const void *object); /* in whose page it lies */
 
 /* ---- sched.c ---- */
 void thread_ready(struct thread *thread);
@@ -167,10 +178,10 @@ void receiver_unqueue(struct thread *thread);
 /* ---- task.c ---- */
 struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota);
 struct thread *thread_create(struct task *task, unsigned priority);
-bool thread_end(struct thread *thread); /* false, as from the next two: call again */
+bool thread_end(struct thread *thread);    /* false, as from the next two: call again */
+void thread_forget(struct thread *thread); /* one that has ended: whoever copied from it knows */
 bool task_stop(struct task *task);
 bool task_destroy(struct task *task);
-void ended_told(struct thread *thread); /* its server has heard that it died in the middle of a copy */
 struct pager *pager_create(struct pager *parent, int *error);
 int pager_destroy(struct pager *pager, bool *done);
 

@@ -121,29 +121,30 @@ void handle_close(struct task *task, struct handle *handle) {
     return;
   /* Nobody can name it any more. A thread or a task lives on without a name. */
   if (type == OBJECT_IRQ)
-    irq_destroy((struct irq *)object);
+    irq_destroy((struct irq *)object); /* at once, without a handle to it */
   else if (type == OBJECT_ENDPOINT && in_objects_page(object))
     endpoint_abandon((struct endpoint *)object);
 }
 
-/* In whose page it lies. */
-static struct task *object_task(const void *object) {
+struct task *object_task(const void *object) {
   struct page_header *page = (void *)((uint64_t)object & ~(Q_PAGE_SIZE - 1ul));
   return frame_of(va_to_pa(object))->kind == FRAME_TASK ? (struct task *)page : page->task;
 }
 
 struct handle *object_keep;
+unsigned work_left;
 
 bool object_void_handles(struct object *object) {
-  for (unsigned budget = 128; budget; budget--) {
+  for (;;) {
     struct handle *handle = handle_at(object->handles);
     if (handle && handle == object_keep)
       handle = handle_at(handle->next);
     if (!handle)
       return true;
+    if (!work(100))
+      return false;
     slot_release(object_task(handle), handle);
   }
-  return false;
 }
 
 void handle_forget(struct task *task, struct handle *handle) {

@@ -158,7 +158,7 @@ struct thread {
   uint64_t f[32];
   uint64_t fcsr;
   struct hart *hart;
-  struct task *task;
+  struct task *task; /* NULL: it is gone, and this a zombie */
   uint64_t sequence; /* of its latest token; never goes back */
   struct wait wait[2];
   struct thread *next, *prev; /* ready queue or receivers */
@@ -204,9 +204,9 @@ struct task {
   uint16_t quota;       /* pages it may still take */
   uint16_t free_handle; /* slot number */
   uint16_t threads;     /* live ones and zombies */
+  uint16_t unheard;     /* dead senders in the queues of its endpoints */
   bool stopped;
   bool received; /* tokens may name it */
-  bool orphan;   /* destroyed but for zombies */
   uint8_t handle_page_count;
   struct handle handles[INLINE_HANDLES];
 };

@@ -156,8 +156,9 @@ static struct ret task_op_create(word a0, word a1, word badge, word quota) {
   error = handle_add(current->task, &task->object, Q_RIGHT_ALL, 0, &value);
   if (!error)
     return ok(value);
-  while (!task_destroy(task)) /* it is empty: one round or two */
-    ;
+  do /* it is empty: one round or two */
+    work_left = WORK;
+  while (!task_destroy(task));
   return fail(error);
 }
 
@@ -166,6 +167,7 @@ static struct ret task_op_stop(word a0) {
   struct handle *task = handle_check(a0, OBJECT_TASK, Q_RIGHT_MANAGE, &error);
   if (!task)
     return fail(error);
+  work_left = WORK;
   if (!task_stop(task_of(task)))
     restart();
   return ok(0);
@@ -274,6 +276,7 @@ static struct ret pager_op_create(word a0) {
   if (!error)
     error = handle_add(current->task, &pager->endpoint.object, Q_RIGHT_ALL, 0, &endpoint);
   if (error) {
+    work_left = WORK;
     pager_destroy(pager, &done);
     return fail(error);
   }
@@ -361,7 +364,7 @@ static int destroy(struct object *object, bool *done) {
     *done = endpoint_destroy((struct endpoint *)object);
     return 0;
   case OBJECT_IRQ:
-    irq_destroy((struct irq *)object);
+    *done = irq_destroy((struct irq *)object);
     return 0;
   case OBJECT_PAGER:
     return pager_destroy((struct pager *)object, done);
@@ -376,6 +379,7 @@ static struct ret handle_op_destroy(word a0) {
   bool done;
   if (!handle || !(handle->rights & Q_RIGHT_MANAGE) || handle->type == OBJECT_MACHINE)
     return fail(!handle ? Q_E_HANDLE : handle->type == OBJECT_MACHINE ? Q_E_TYPE : Q_E_RIGHTS);
+  work_left = WORK;
   object_keep = handle; /* a call that restarts needs its handle until the end */
   int error = destroy(handle->object, &done);
   object_keep = NULL;

@@ -129,6 +129,27 @@ static int do_spawner(char **argv) {
   return 0;
 }
 
+/* ---- Hoards ---------------------------------------------------------------------------------------------------------- */
+static int do_names(char **argv) {
+  bool threads = !strcmp(argv[0], "threads");
+  q_handle object, name;
+  for (unsigned i = 0; i < (threads ? 8 : 14); i++) {
+    if (threads ? q_thread_create(P_HANDLE_TASK, 3, &object) : q_endpoint_create(&object))
+      return 1;
+    for (unsigned j = 0; j < (threads ? 110 : 64) && !q_handle_dup(object, Q_RIGHT_ALL, 0, &name); j++)
+      ;
+  }
+  return rest();
+}
+
+static int do_sender(char **argv) { /* with all the threads that it may have */
+  (void)argv;
+  q_handle thread;
+  while (!q_thread_create(P_HANDLE_TASK, 3, &thread))
+    q_handle_close(thread);
+  return (int)q_call(P_HANDLE_GIFT, &(struct q_call){.label = 1, .read = fresh(1), .read_bytes = 64});
+}
+
 /* ---- Half dead ------------------------------------------------------------------------------------------------------ */
 /* A thread of the lowest priority ends another, whose handles are so many that it takes several rounds; this thread comes
  * in between at a different moment each time, and may neither start the victim again nor answer its call. */
@@ -476,7 +497,8 @@ static const struct {
 } roles[] = {{"spin", do_spin},   {"clean", do_clean},     {"yield", do_yield},         {"sleep", do_sleep},
              {"hold", do_hold},   {"own", do_own},         {"copier", do_copier},       {"nest", do_nest},
              {"crowd", do_crowd}, {"spawner", do_spawner}, {"storm", do_storm},         {"mix", do_mix},
-             {"leave", do_leave}, {"brief", do_brief},     {"bystander", do_bystander}, {"half", do_half}};
+             {"leave", do_leave}, {"brief", do_brief},     {"bystander", do_bystander}, {"half", do_half},
+             {"names", do_names}, {"sender", do_sender}};
 
 int main(int argc, char **argv) {
   for (unsigned i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)

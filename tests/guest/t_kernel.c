@@ -568,8 +568,11 @@ static void interrupts(void) {
   struct q_unmapped u;
   CHECK_EQ(q_unmap(boot->pager, boot->task, (uint64_t)uart, 1, removed, 1, &u), 0);
   CHECK_EQ(u.written, 1);
-  CHECK_EQ(q_handle_destroy(irq), 0);
+  for (unsigned i = 0; i < 300; i++)
+    CHECK_EQ(q_handle_dup(irq, Q_RIGHT_ALL, 0, &again), 0);
+  CHECK_EQ(q_handle_destroy(irq), 0); /* in several rounds */
   CHECK_EQ(q_irq_ack(irq), -Q_E_HANDLE);
+  CHECK_EQ(q_irq_ack(again), -Q_E_HANDLE);
   CHECK_EQ(q_handle_close(signal), 0);
   destroy_client();
 }
