@@ -52,6 +52,7 @@ void console_write(const char *text, uint64_t bytes); /* after what is left in t
 bool log_write(const char *text, uint64_t bytes);     /* the whole, or false: no room now */
 uint64_t log_read(char *to, uint64_t bytes);
 bool log_empty(void);
+bool log_flush(uint64_t most); /* so many bytes of it to the console; false: it was empty */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void machine_off(bool failure);
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);

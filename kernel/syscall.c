@@ -482,6 +482,8 @@ static struct ret machine_op_write(word a0, word a1, uva_t text, word bytes) {
   if (!bytes)
     return ok(0);
   bool log = log_taken();
+  if (!log && log_flush(CONSOLE_CHUNK)) /* what its last holder left comes first, bit by bit */
+    restart();
   word n = MIN(MIN(bytes, log ? LOG_CHUNK : CONSOLE_CHUNK), Q_PAGE_SIZE - text % Q_PAGE_SIZE);
   const char *from = vm_resolve(current->task, text, Q_FAULT_READ);
   if (!from)

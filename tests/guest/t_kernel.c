@@ -548,6 +548,22 @@ static void the_log(void) {
   CHECK_EQ(q_handle_close(signal), 0);
 }
 
+/* Its driver dies, and the log is full: whoever writes next does not print it all in one go (irq_off.py). */
+static void the_log_is_left(void) {
+  static const char line[64] = "# left in the log                                             \n";
+  q_handle signal, log;
+  uint64_t remain;
+  CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, 4, &signal), 0);
+  int64_t made = q_irq_create(boot->machine, 0, signal, 4, &log);
+  while (!q_machine_write_some(boot->machine, line, sizeof line - 1, &remain))
+    ;
+  CHECK_EQ(q_handle_destroy(log), 0);
+  CHECK_EQ(made, 0);
+  CHECK_EQ(receive().word[0], 4);
+  CHECK_EQ(q_machine_write(boot->machine, "# after the log\n", 16), 0);
+  CHECK_EQ(q_handle_close(signal), 0);
+}
+
 static void interrupts(void) {
   q_handle signal, irq, again;
   CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, 6, &signal), 0);
@@ -621,6 +637,7 @@ static const struct test tests[] = {
     {"a task of many threads stops itself", stops_itself},
     {"wrong arguments", wrong_arguments},
     {"the log, taken by a driver and given back", the_log},
+    {"a full log, left by its driver", the_log_is_left},
     {"an interrupt is a notification", interrupts},
     {"an interrupt that could not be had leaves nothing", failed_irq_leaves_nothing},
     {"sleep", sleeping},
