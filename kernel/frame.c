@@ -161,18 +161,31 @@ bool block_revoke(struct pager *pager, pa_t base) {
   return !mapped || vm_revoke(pager, base);
 }
 
+/* The end of it: the block can be mapped again. */
+static void block_settle(struct pager *pager, pa_t base) {
+  struct frame *frame = frame_of(base);
+  pager->revoke_block = ~0ul;
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++)
+    frame[i].flags &= (uint8_t)~FRAME_BUSY;
+}
+
+void block_keep(struct pager *pager, pa_t base) {
+  if (pager->revoke_block == base)
+    block_settle(pager, base);
+}
+
 int block_move(struct pager *from, struct pager *to, pa_t base) {
   struct frame *frame = frame_of(base);
   int error = vm_window_block(to, base, true);
-  if (!error && to != from)
-    vm_window_block(from, base, false);
+  block_settle(from, base);
+  if (error || to == from)
+    return error;
+  vm_window_block(from, base, false);
   for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
     ASSERT(!frame[i].count);
-    frame[i].flags = 0;
-    if (!error)
-      frame[i].owner = to->number;
+    frame[i].owner = to->number;
   }
-  from->owned -= error ? 0 : BLOCK_FRAMES;
-  to->owned += error ? 0 : BLOCK_FRAMES;
-  return error;
+  from->owned -= BLOCK_FRAMES;
+  to->owned += BLOCK_FRAMES;
+  return 0;
 }

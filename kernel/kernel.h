@@ -84,6 +84,7 @@ int block_donate(struct pager *pager, pa_t block);
 int block_reclaim(struct pager *pager, pa_t *block);
 bool block_owned(const struct pager *pager, pa_t block); /* all 512 frames its own, for users */
 bool block_revoke(struct pager *pager, pa_t block);      /* unmaps it everywhere; false: call again */
+void block_keep(struct pager *pager, pa_t block);        /* it stays here after all */
 int block_move(struct pager *from, struct pager *to, pa_t block);
 void block_list(struct pager *pager, struct block *block);
 

@@ -320,11 +320,15 @@ static struct ret pager_op_grant(word a0, word a1, q_handle to, pa_t block) {
   (void)a1;
   int error;
   struct pager *from = pager_find(a0, Q_RIGHT_MAP, &error);
-  struct pager *receiver = from ? pager_find(to, Q_RIGHT_CREATE, &error) : NULL;
-  if (!receiver)
+  if (!from)
     return fail(error);
   if (!block_owned(from, block))
     return fail(Q_E_OWNER);
+  struct pager *receiver = pager_find(to, Q_RIGHT_CREATE, &error);
+  if (!receiver) { /* it may have gone between two rounds */
+    block_keep(from, block);
+    return fail(error);
+  }
   if (!block_revoke(from, block))
     restart();
   return fail(block_move(from, receiver, block));

@@ -307,6 +307,57 @@ static void grants(void) {
   CHECK_EQ(q_handle_destroy(other), 0);
 }
 
+/* Whoever is to get a block goes while it is being unmapped, at a different moment each time. If so, nothing has changed:
+ * its frames can be mapped and granted. */
+static struct {
+  q_handle to;
+  uint64_t block;
+  volatile uint64_t begins;
+  volatile int64_t result;
+} granting;
+
+static void grant_main(uint64_t argument) {
+  (void)argument;
+  granting.begins = q_time();
+  granting.result = q_pager_grant(boot->pager, granting.to, granting.block);
+  for (;;)
+    q_sleep_until(~0ul);
+}
+
+static void receiver_of_a_grant_goes(void) {
+  static char stack[4096] __attribute__((aligned(16)));
+  q_handle endpoint, granter;
+  unsigned abandoned = 0;
+  granting.block = frames + 2 * Q_BLOCK_SIZE;
+  make_client(7);
+  for (unsigned round = 0; round < 60; round++) {
+    for (unsigned i = 0; i < 100; i++)
+      map(DATA_PAGE + i * 0x1301000ul, (granting.block + i * 4096) | RW);
+    CHECK_EQ(q_pager_create(boot->pager, &granting.to, &endpoint), 0);
+    CHECK_EQ(q_thread_create(boot->task, 3, &granter), 0);
+    CHECK_EQ(q_thread_start(granter, (uint64_t)grant_main, (uint64_t)stack + sizeof stack, 0), 0);
+    granting.begins = 0;
+    granting.result = 1;
+    while (!granting.begins)
+      q_sleep_until(q_time() + 10);
+    q_sleep_until(granting.begins + round * 200);
+    int64_t gone = q_handle_destroy(granting.to);
+    while (granting.result == 1)
+      q_sleep_until(q_time() + 1000);
+    CHECK_EQ(granting.result, gone ? 0 : -Q_E_HANDLE);
+    abandoned += !gone;
+    if (gone) {
+      CHECK_EQ(q_pager_grant(granting.to, boot->pager, granting.block), 0);
+      CHECK_EQ(q_handle_destroy(granting.to), 0);
+    }
+    CHECK_EQ(map(CODE + 4096, (granting.block + 511 * 4096) | RW), 0);
+    CHECK_EQ(q_pager_grant(boot->pager, boot->pager, granting.block), 0);
+    CHECK_EQ(q_handle_destroy(granter), 0);
+  }
+  CHECK(abandoned > 5 && abandoned < 60);
+  destroy_client();
+}
+
 /* A pager's server takes a fault and dies: the fault is the pager object's, and whoever receives next gets it. */
 static void faults_outlive_the_server(void) {
   q_handle other, endpoint, victim, there, victim_thread;
@@ -628,6 +679,7 @@ static const struct test tests[] = {
     {"donated memory comes back scrubbed", donation},
     {"kernel memory runs out", kernel_memory_runs_out},
     {"grants, and what is taken back", grants},
+    {"whoever is to be granted a block goes", receiver_of_a_grant_goes},
     {"faults outlive the server that took them", faults_outlive_the_server},
     {"a page that does not come delays one client", slow_client},
     {"a refused copy fails one request", refused_copy},
