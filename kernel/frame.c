@@ -150,15 +150,17 @@ int block_reclaim(struct pager *pager, pa_t *base) {
   return 0;
 }
 
-/* From here on nothing of the block can be mapped; what is mapped goes step by step. */
+/* From the first round on nothing of the block can be mapped; what is mapped goes step by step. */
 bool block_revoke(struct pager *pager, pa_t base) {
   struct frame *frame = frame_of(base);
   uint64_t mapped = 0;
-  for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
-    frame[i].flags |= FRAME_BUSY;
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++)
     mapped += frame[i].count;
-  }
-  return !mapped || vm_revoke(pager, base);
+  for (unsigned i = 0; mapped && i < BLOCK_FRAMES && pager->revoke_block != base; i++)
+    frame[i].flags |= FRAME_BUSY;
+  if (mapped)
+    vm_revoke(pager, base);
+  return !mapped;
 }
 
 /* The end of it: the block can be mapped again. */
