@@ -38,9 +38,13 @@ static void block_unlist(struct pager *pager, struct block *block) {
   *(block->prev ? &kernel.blocks[block->prev - 1].next : &pager->blocks) = block->next;
 }
 
+/* What is promised to tasks is there for their objects: tables and new tasks have to leave it. */
 void *page_alloc(struct pager *pager, enum frame_kind kind) {
-  if (!pager->blocks)
+  bool promised = kind == FRAME_THREADS || kind == FRAME_OBJECTS || kind == FRAME_HANDLES;
+  ASSERT_DEBUG(!promised || pager->donated_free);
+  if (!promised && pager->donated_free <= pager->promised)
     return NULL;
+  pager->promised -= promised;
   struct block *block = &kernel.blocks[pager->blocks - 1];
   struct frame *frame = &kernel.frames[block->free - 1];
   ASSERT(frame->kind == FRAME_FREE && frame->owner == pager->number);
@@ -133,7 +137,7 @@ static bool block_scrub(struct frame *frame) {
 
 int block_reclaim(struct pager *pager, pa_t *base) {
   struct block *block = pager->blocks_tail ? &kernel.blocks[pager->blocks_tail - 1] : NULL;
-  if (!block || block->used)
+  if (!block || block->used || pager->donated_free < pager->promised + BLOCK_FRAMES)
     return Q_E_BUSY;
   struct frame *frame = block_frames(block);
   if (!block_scrub(frame))

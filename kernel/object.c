@@ -63,15 +63,23 @@ struct handle *handle_check(q_handle value, enum object_type type, unsigned righ
   return *error ? NULL : handle;
 }
 
-static int handle_page_add(struct task *task) {
-  if (task->handle_page_count == HANDLE_PAGES)
-    return Q_E_FULL;
-  struct page_header *page = task->quota ? page_alloc(task->pager, FRAME_HANDLES) : NULL;
-  if (!page)
-    return Q_E_NOMEM;
+/* A page for objects of the task, as long as its quota lasts. */
+static struct page_header *page_add(struct task *task, enum frame_kind kind) {
+  if (!task->quota)
+    return NULL;
+  struct page_header *page = page_alloc(task->pager, kind);
   task->quota--;
   *page = (struct page_header){task, task->pages};
   task->pages = page;
+  return page;
+}
+
+static int handle_page_add(struct task *task) {
+  if (task->handle_page_count == HANDLE_PAGES)
+    return Q_E_FULL;
+  struct page_header *page = page_add(task, FRAME_HANDLES);
+  if (!page)
+    return Q_E_NOMEM;
   unsigned number = task->handle_page_count++;
   task->handle_pages[number] = page;
   for (unsigned i = 127; i; i--) {
@@ -174,13 +182,8 @@ void *slot_alloc(struct task *task, enum frame_kind kind) {
   for (struct page_header *page = task->pages; page && !slot; page = page->next)
     if (frame_of(va_to_pa(page))->kind == kind)
       slot = slot_in((char *)page, size, offset);
-  if (slot || !task->quota)
+  if (slot)
     return slot;
-  struct page_header *page = page_alloc(task->pager, kind);
-  if (!page)
-    return NULL;
-  task->quota--;
-  *page = (struct page_header){task, task->pages};
-  task->pages = page;
-  return (char *)page + size;
+  struct page_header *page = page_add(task, kind);
+  return page ? (char *)page + size : NULL;
 }

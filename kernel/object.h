@@ -218,6 +218,7 @@ struct pager {
   bool devices;                 /* may map what is not RAM */
   uint32_t blocks, blocks_tail; /* donated ones with free pages, block number + 1 */
   uint64_t owned, donated, donated_free;
+  uint64_t promised;           /* of the free ones: what is left of the quotas of its tasks */
   struct task *tasks, *server; /* server: the task that has the window */
   uint64_t window_next;        /* block up to which the window is built */
   struct task *revoke_task;    /* how far a grant has come */

@@ -5,16 +5,18 @@
 #include "vm.h"
 
 struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota) {
+  pager->promised += quota;
   struct task *task = page_alloc(pager, FRAME_TASK);
-  if (!task)
-    return NULL;
-  task->pager = pager;
-  task->badge = badge;
-  task->quota = (uint16_t)quota;
-  if (vm_create(task)) {
-    page_free(task);
+  if (task)
+    task->pager = pager;
+  if (!task || vm_create(task)) {
+    if (task)
+      page_free(task);
+    pager->promised -= quota;
     return NULL;
   }
+  task->badge = badge;
+  task->quota = (uint16_t)quota;
   task->object.type = OBJECT_TASK;
   for (unsigned i = INLINE_HANDLES - 1; i; i--) { /* slot 0 is no handle */
     task->handles[i].next = task->free_handle;
@@ -197,6 +199,7 @@ static void task_unlink(struct task *task) {
     pager->revoke_task = task->next;
     pager->revoke_va = 0;
   }
+  pager->promised -= task->quota;
   *(task->prev ? &task->prev->next : &pager->tasks) = task->next;
   if (task->next)
     task->next->prev = task->prev;

@@ -150,6 +150,17 @@ static int do_sender(char **argv) { /* with all the threads that it may have */
   return (int)q_call(P_HANDLE_GIFT, &(struct q_call){.label = 1, .read = fresh(1), .read_bytes = 64});
 }
 
+/* At that time: takes what threads it can have, and says how many. */
+static int do_eater(char **argv) {
+  q_handle thread;
+  struct q_call c = {0};
+  q_sleep_until(strtoul(argv[0], NULL, 0));
+  for (; !q_thread_create(P_HANDLE_TASK, 3, &thread); c.label++)
+    q_handle_close(thread);
+  q_call(P_HANDLE_GIFT, &c);
+  return rest();
+}
+
 /* ---- Half dead ------------------------------------------------------------------------------------------------------ */
 /* A thread of the lowest priority ends another, whose handles are so many that it takes several rounds; this thread comes
  * in between at a different moment each time, and may neither start the victim again nor answer its call. */
@@ -498,7 +509,7 @@ static const struct {
              {"hold", do_hold},   {"own", do_own},         {"copier", do_copier},       {"nest", do_nest},
              {"crowd", do_crowd}, {"spawner", do_spawner}, {"storm", do_storm},         {"mix", do_mix},
              {"leave", do_leave}, {"brief", do_brief},     {"bystander", do_bystander}, {"half", do_half},
-             {"names", do_names}, {"sender", do_sender}};
+             {"names", do_names}, {"sender", do_sender},   {"eater", do_eater}};
 
 int main(int argc, char **argv) {
   for (unsigned i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Programs that collect as much of one thing as their quota allows (mortal.c: roles names and sender), and then end: what
+/* Programs that collect as much of one thing as their quota allows (mortal.c: roles names, sender and eater), and then end: what
  * they had goes in small steps, so that interrupts are not off for long (irq_off.py), and the dead keep little. */
 #include "tap.h"
 
@@ -8,6 +8,7 @@
 
 #define MORTAL(...) ARGV("mortal", __VA_ARGS__)
 #define SENDERS 40
+#define EATERS 120
 #define UNHEARD 16 /* of the dead, for one task's endpoints (kernel/ipc.c) */
 
 static void settle(void) {
@@ -81,10 +82,36 @@ static void unheard_dead(void) {
   CHECK_EQ(q_handle_destroy(endpoint), 0);
 }
 
+/* All programs take all of their quotas, when it is too late for the pager to do anything about it. */
+static void quotas_are_there(void) {
+  static uint64_t id[EATERS];
+  q_handle endpoint, last;
+  char when[24];
+  uint64_t most = 0;
+  CHECK_EQ(q_endpoint_create(&endpoint), 0);
+  snprintf(when, sizeof when, "%lu", (unsigned long)q_time() + 20000000);
+  for (unsigned i = 0; i < EATERS; i++)
+    id[i] = spawn(endpoint, MORTAL("eater", when));
+  for (unsigned i = 0; i < EATERS; i++) {
+    struct q_received m;
+    q_recv(endpoint, &m);
+    CHECK_EQ(m.kind, Q_MSG_CALL);
+    most = most ? most : m.label;
+    CHECK_EQ(m.label, most);
+  }
+  CHECK(most > 3 * 12);
+  CHECK_EQ(q_endpoint_create(&last), 0);
+  for (unsigned i = 0; i < EATERS; i++)
+    kill(id[i]);
+  CHECK_EQ(q_handle_destroy(last), 0);
+  CHECK_EQ(q_handle_destroy(endpoint), 0);
+}
+
 static const struct test tests[] = {
     {"many names of endpoints", names_of_endpoints},
     {"many names of threads", names_of_threads},
     {"many dead of whom the server does not hear", unheard_dead},
+    {"all of everybody's quota at once", quotas_are_there},
 };
 
 int main(void) {
