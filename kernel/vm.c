@@ -550,8 +550,8 @@ static void window_clear(struct task *task, pte_t *top) {
   fence(task, ~0ul);
 }
 
-bool vm_revoke(struct pager *pager, pa_t block) {
-  unsigned steps = STEPS;
+void vm_revoke(struct pager *pager, pa_t block) {
+  unsigned steps = STEPS / 2; /* the block's frames have been looked at, too */
   if (pager->revoke_block != block || !pager->revoke_task) {
     pager->revoke_block = block;
     pager->revoke_task = pager->tasks;
@@ -565,11 +565,10 @@ bool vm_revoke(struct pager *pager, pa_t block) {
         remove_leaf(task, slot, va, &steps);
     pager->revoke_va = va;
     if (va < Q_USER_TOP)
-      return false;
+      return;
     pager->revoke_task = task->next;
     pager->revoke_va = 0;
   }
-  return true;
 }
 
 int vm_create(struct task *task) {

@@ -106,6 +106,7 @@ static int serve(void) {
   }
 }
 
+#define READY_MOST 8192
 static void faults(void) {
   volatile char *base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE), *at = base;
   struct p_system system;
@@ -114,17 +115,18 @@ static void faults(void) {
   uint64_t frames = system.free;
   CHECK_EQ(p_system_stats(0, &system), 0);
   CHECK(frames - system.free >= (uint64_t)iterations + WARM_UP);
-  /* Those frames come back used, so that the next ones must be zeroed; what is still ready is used up first. */
+  /* Those frames come back used, so that the next ones must be zeroed; what is still ready is used up first: the rest of
+   * those, and what the kernel gave back after tap_before() had run as many programs as there may be. */
   sbrk(-(ITERATIONS + WARM_UP + 1) * PAGE);
-  volatile char *rest = sbrk(2048 * PAGE);
-  for (unsigned i = 0; i < 2048; i++)
+  volatile char *rest = sbrk(READY_MOST * PAGE);
+  for (unsigned i = 0; i < READY_MOST; i++)
     rest[i * PAGE] = 1;
   at = base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE);
   MEASURE("fault_zeroing", at += PAGE, *at = 1);
   sbrk(-(ITERATIONS + WARM_UP + 1) * PAGE);
   at = base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE);
   MEASURE("fault_read_zeroing", at += PAGE, (void)*at);
-  sbrk(-(ITERATIONS + WARM_UP + 1 + 2048) * PAGE);
+  sbrk(-(ITERATIONS + WARM_UP + 1 + READY_MOST) * PAGE);
 }
 
 static void breaks(void) {

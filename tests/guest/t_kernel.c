@@ -12,7 +12,7 @@
 #define RX (Q_PROT_READ | Q_PROT_EXECUTE)
 
 extern const char client_start[], client_end[], client_illegal[], client_call_buffer[], client_after[],
-    client_receive[], client_copy[];
+    client_receive[], client_copy[], client_stop[];
 _Noreturn void pager_main(const struct q_boot *info);
 
 static const struct q_boot *boot;
@@ -307,6 +307,57 @@ static void grants(void) {
   CHECK_EQ(q_handle_destroy(other), 0);
 }
 
+/* Whoever is to get a block goes while it is being unmapped, at a different moment each time. If so, nothing has changed:
+ * its frames can be mapped and granted. */
+static struct {
+  q_handle to;
+  uint64_t block;
+  volatile uint64_t begins;
+  volatile int64_t result;
+} granting;
+
+static void grant_main(uint64_t argument) {
+  (void)argument;
+  granting.begins = q_time();
+  granting.result = q_pager_grant(boot->pager, granting.to, granting.block);
+  for (;;)
+    q_sleep_until(~0ul);
+}
+
+static void receiver_of_a_grant_goes(void) {
+  static char stack[4096] __attribute__((aligned(16)));
+  q_handle endpoint, granter;
+  unsigned abandoned = 0;
+  granting.block = frames + 2 * Q_BLOCK_SIZE;
+  make_client(7);
+  for (unsigned round = 0; round < 60; round++) {
+    for (unsigned i = 0; i < 100; i++)
+      map(DATA_PAGE + i * 0x1301000ul, (granting.block + i * 4096) | RW);
+    CHECK_EQ(q_pager_create(boot->pager, &granting.to, &endpoint), 0);
+    CHECK_EQ(q_thread_create(boot->task, 3, &granter), 0);
+    CHECK_EQ(q_thread_start(granter, (uint64_t)grant_main, (uint64_t)stack + sizeof stack, 0), 0);
+    granting.begins = 0;
+    granting.result = 1;
+    while (!granting.begins)
+      q_sleep_until(q_time() + 10);
+    q_sleep_until(granting.begins + round * 200);
+    int64_t gone = q_handle_destroy(granting.to);
+    while (granting.result == 1)
+      q_sleep_until(q_time() + 1000);
+    CHECK_EQ(granting.result, gone ? 0 : -Q_E_HANDLE);
+    abandoned += !gone;
+    if (gone) {
+      CHECK_EQ(q_pager_grant(granting.to, boot->pager, granting.block), 0);
+      CHECK_EQ(q_handle_destroy(granting.to), 0);
+    }
+    CHECK_EQ(map(CODE + 4096, (granting.block + 511 * 4096) | RW), 0);
+    CHECK_EQ(q_pager_grant(boot->pager, boot->pager, granting.block), 0);
+    CHECK_EQ(q_handle_destroy(granter), 0);
+  }
+  CHECK(abandoned > 5 && abandoned < 60);
+  destroy_client();
+}
+
 /* A pager's server takes a fault and dies: the fault is the pager object's, and whoever receives next gets it. */
 static void faults_outlive_the_server(void) {
   q_handle other, endpoint, victim, there, victim_thread;
@@ -470,6 +521,29 @@ static void owner_ends(void) {
   end_copying(&(struct copying){0, c.owner, c.copier, c.fault});
 }
 
+/* It has to end itself last: nobody else would come back for the others. */
+static void stops_itself(void) {
+  enum { OTHERS = 11, NAMES = 300 };
+  q_handle there, name[NAMES], other[OTHERS];
+  struct q_task_state state;
+  make_client(7);
+  CHECK_EQ(q_task_give(task, task, Q_RIGHT_MANAGE, 0, &there), 0);
+  CHECK_EQ(there, 2);
+  for (unsigned i = 0; i < NAMES; i++)
+    CHECK_EQ(q_handle_dup(thread, Q_RIGHT_ALL, 0, &name[i]), 0);
+  for (unsigned i = 0; i < OTHERS; i++) {
+    CHECK_EQ(q_thread_create(task, 3, &other[i]), 0);
+    CHECK_EQ(q_thread_start(other[i], CODE, 0, 0), 0);
+    expect_call(0);
+  }
+  run(client_stop, 0);
+  q_sleep_until(q_time() + 10000);
+  CHECK_EQ(q_task_info(task, &state), 0);
+  CHECK_EQ(state.threads, 0);
+  CHECK_EQ(q_handle_close(name[0]), -Q_E_HANDLE);
+  destroy_client();
+}
+
 static void wrong_arguments(void) {
   q_handle h;
   make_client(7);
@@ -525,6 +599,22 @@ static void the_log(void) {
   CHECK_EQ(q_handle_close(signal), 0);
 }
 
+/* Its driver dies, and the log is full: whoever writes next does not print it all in one go (irq_off.py). */
+static void the_log_is_left(void) {
+  static const char line[64] = "# left in the log                                             \n";
+  q_handle signal, log;
+  uint64_t remain;
+  CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, 4, &signal), 0);
+  int64_t made = q_irq_create(boot->machine, 0, signal, 4, &log);
+  while (!q_machine_write_some(boot->machine, line, sizeof line - 1, &remain))
+    ;
+  CHECK_EQ(q_handle_destroy(log), 0);
+  CHECK_EQ(made, 0);
+  CHECK_EQ(receive().word[0], 4);
+  CHECK_EQ(q_machine_write(boot->machine, "# after the log\n", 16), 0);
+  CHECK_EQ(q_handle_close(signal), 0);
+}
+
 static void interrupts(void) {
   q_handle signal, irq, again;
   CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, 6, &signal), 0);
@@ -545,10 +635,28 @@ static void interrupts(void) {
   struct q_unmapped u;
   CHECK_EQ(q_unmap(boot->pager, boot->task, (uint64_t)uart, 1, removed, 1, &u), 0);
   CHECK_EQ(u.written, 1);
-  CHECK_EQ(q_handle_destroy(irq), 0);
+  for (unsigned i = 0; i < 300; i++)
+    CHECK_EQ(q_handle_dup(irq, Q_RIGHT_ALL, 0, &again), 0);
+  CHECK_EQ(q_handle_destroy(irq), 0); /* in several rounds */
   CHECK_EQ(q_irq_ack(irq), -Q_E_HANDLE);
+  CHECK_EQ(q_irq_ack(again), -Q_E_HANDLE);
   CHECK_EQ(q_handle_close(signal), 0);
   destroy_client();
+}
+
+/* What a failed one left in its slot would be the receiver of the next object there. */
+static void failed_irq_leaves_nothing(void) {
+  q_handle signal, h, fresh;
+  struct q_received m;
+  CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, ~0xfful, &signal), 0);
+  CHECK_EQ(q_irq_create(boot->machine, 5000, signal, ~0ul, &h), -Q_E_ARG);
+  CHECK_EQ(q_endpoint_create(&fresh), 0);
+  CHECK_EQ(q_handle_dup(fresh, Q_RIGHT_NOTIFY, 1, &h), 0);
+  CHECK_EQ(q_notify(h, 1), 0);
+  q_recv(fresh, &m);
+  CHECK(m.kind == Q_MSG_NOTIFY && m.word[0] == 1);
+  CHECK_EQ(q_handle_destroy(fresh), 0);
+  CHECK_EQ(q_handle_close(signal), 0);
 }
 
 static void sleeping(void) {
@@ -571,15 +679,19 @@ static const struct test tests[] = {
     {"donated memory comes back scrubbed", donation},
     {"kernel memory runs out", kernel_memory_runs_out},
     {"grants, and what is taken back", grants},
+    {"whoever is to be granted a block goes", receiver_of_a_grant_goes},
     {"faults outlive the server that took them", faults_outlive_the_server},
     {"a page that does not come delays one client", slow_client},
     {"a refused copy fails one request", refused_copy},
     {"a faulter ends before the answer", faulter_ends},
     {"a copier ends before the page comes", copier_ends},
     {"a copy's owner ends before the page comes", owner_ends},
+    {"a task of many threads stops itself", stops_itself},
     {"wrong arguments", wrong_arguments},
     {"the log, taken by a driver and given back", the_log},
+    {"a full log, left by its driver", the_log_is_left},
     {"an interrupt is a notification", interrupts},
+    {"an interrupt that could not be had leaves nothing", failed_irq_leaves_nothing},
     {"sleep", sleeping},
 };
 

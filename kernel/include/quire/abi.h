@@ -35,7 +35,7 @@ enum q_error {
 #undef X
 };
 
-typedef uint64_t q_handle; /* slot in the low 16 bits, generation above; 0 is never a handle */
+typedef uint64_t q_handle; /* slot in the low 16 bits, 32 of generation above; 0 is never a handle */
 typedef uint64_t q_token;  /* one-shot right to answer one waiting thread; 0 is never a token */
 #endif
 
@@ -153,7 +153,8 @@ enum q_operation {
  *   -> a0 0, a1 accessed, a2 dirty, a3 present: one bit a page.
  *
  * task_create(a0 pager, a2 badge, a3 quota)      Right: CREATE. -> a0 0, a1 task handle (all rights). The badge names
- *   the task in fault messages; the quota is the number of kernel pages it may use for its own objects.
+ *   the task in fault messages; the quota is the number of kernel pages it may use for its own objects. They are set
+ *   aside from now on: tables and other tasks leave them free. Errors: E_ARG (quota over 64), E_NOMEM, E_FULL.
  * task_stop(a0 task)                             Right: MANAGE. Ends all its threads, for good.
  * task_give(a0 task, a2 handle, a3 rights, a4 badge)   Right: MANAGE. As handle_dup, but into the table of that task.
  *   -> a0 0, a1 the handle's value there.
@@ -172,7 +173,7 @@ enum q_operation {
  * pager_donate(a0 pager, a2 block address)       Right: MAP. Gives the 2 MiB block to the kernel for objects. E_OWNER
  *   (not all owned), E_BUSY (a frame is mapped).
  * pager_reclaim(a0 pager)                        Right: MAP. -> a0 0, a1 address of a block that came back scrubbed.
- *   E_BUSY: no donated block is empty.
+ *   E_BUSY: no donated block is empty, or its pages are set aside for tasks.
  * pager_grant(a0 from, a2 to, a3 block address)  Right: MAP on from; CREATE on to. Moves a whole 2 MiB block of
  *   frames, which unmaps it from every task that `from` pages. Taking back is the grant the other way.
  *
