@@ -422,10 +422,10 @@ static struct ret object_op_irq(word a0, word a1, word source, q_handle to, word
   if (!irq)
     return fail(Q_E_NOMEM);
   q_handle value;
-  irq->bits = bits & endpoint->badge;
-  error = irq_bind(irq, source);
+  error = irq_bind(irq, source); /* until then the slot is free: it must stay all zero */
   if (error)
     return fail(error);
+  irq->bits = bits & endpoint->badge;
   error = handle_add(current->task, &irq->object, Q_RIGHT_ALL, 0, &value);
   if (error) {
     irq_destroy(irq);
