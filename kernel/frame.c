@@ -158,7 +158,10 @@ bool block_revoke(struct pager *pager, pa_t base) {
     frame[i].flags |= FRAME_BUSY;
     mapped += frame[i].count;
   }
-  return !mapped || vm_revoke(pager, base);
+  if (mapped && !vm_revoke(pager, base))
+    return false;
+  pager->revoke_task = NULL; /* the next one begins at the beginning, even if it is of the same block */
+  return true;
 }
 
 int block_move(struct pager *from, struct pager *to, pa_t base) {
