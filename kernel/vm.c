@@ -499,7 +499,16 @@ static int window_whole(struct task *task, pa_t block) {
   return 0;
 }
 
+/* The task has no page of its own where the window will be; from then on it can get none. */
+static bool window_free(struct task *task) {
+  uva_t va = Q_WINDOW + kernel.ram_base, end = Q_WINDOW + kernel.ram_end;
+  unsigned steps = 512; /* more than it takes to pass one table at each edge, and the root */
+  return !next_leaf(task, &va, end, &steps) && va == end;
+}
+
 int vm_window(struct pager *pager, struct task *task, bool *done) {
+  if (!task->window && !window_free(task))
+    return Q_E_EXISTS;
   pager->server = task;
   task->window = pager;
   for (unsigned budget = 4; budget && pager->window_next < kernel.block_count; budget--, pager->window_next++) {
