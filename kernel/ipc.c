@@ -541,7 +541,7 @@ static void endpoint_free(struct endpoint *endpoint) {
   memset(endpoint, 0, sizeof *endpoint);
 }
 
-bool endpoint_destroy(struct endpoint *endpoint) {
+bool endpoint_empty(struct endpoint *endpoint) {
   endpoint->object.dying = 1;
   for (unsigned budget = 32; endpoint->queue.head || endpoint->receivers; budget--) {
     if (!budget)
@@ -557,7 +557,11 @@ bool endpoint_destroy(struct endpoint *endpoint) {
   }
   if (endpoint->object.held && !wait_sweep(NULL, endpoint, &endpoint->cursor))
     return false;
-  if (!object_void_handles(&endpoint->object))
+  return object_void_handles(&endpoint->object);
+}
+
+bool endpoint_destroy(struct endpoint *endpoint) {
+  if (!endpoint_empty(endpoint))
     return false;
   endpoint_free(endpoint);
   return true;
