@@ -367,17 +367,21 @@ static _Noreturn void receive_now(struct endpoint *endpoint) {
   proceed();
 }
 
+/* First in its queue, if its slice is not over. */
+static void wake_later(struct thread *wake) {
+  if (wake)
+    thread_ready_at(wake, !(this_hart()->ready_mask & READY_SLICE_OVER));
+}
+
 static _Noreturn void receive(struct endpoint *endpoint, struct thread *wake) {
   if (endpoint->bits || endpoint->queue.head) {
-    if (wake)
-      thread_ready_at(wake, true);
+    wake_later(wake);
     receive_now(endpoint);
   }
   current->x[REG_A6] = 0; /* the token is spent, whatever becomes of the receive */
   receiver_queue(endpoint, current);
   if (!wake || this_hart()->ready_mask >> wake->priority >> 1) {
-    if (wake)
-      thread_ready_at(wake, true);
+    wake_later(wake);
     schedule();
   }
   wake->state = THREAD_READY;

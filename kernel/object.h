@@ -232,11 +232,14 @@ struct pager {
 
 #define RESCHED_HIGHER 1 /* a thread of higher priority became ready */
 #define RESCHED_SLICE 2  /* the slice is over, and another of this priority waits */
+/* Above all priorities: the slice ended while a server of higher priority worked for the thread whose slice it was, which
+ * therefore goes to the end of its queue when it is answered. */
+#define READY_SLICE_OVER (1u << Q_PRIORITIES)
 struct hart {
-  uint64_t stack;  /* its top */
-  uint8_t resched; /* RESCHED_*: somebody else is to run before user mode goes on */
-  uint8_t ready_mask;
-  uint64_t entered; /* instret at the entry, in builds that measure */
+  uint64_t stack;      /* its top */
+  uint8_t resched;     /* RESCHED_*: somebody else is to run before user mode goes on */
+  uint16_t ready_mask; /* a bit for each priority that has ready threads, and READY_SLICE_OVER */
+  uint64_t entered;    /* instret at the entry, in builds that measure */
   uint64_t slice_end;
   uint64_t timer;          /* what it is set to */
   struct thread *fpu;      /* whose floating-point registers these are */

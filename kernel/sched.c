@@ -135,8 +135,11 @@ void timer_interrupt(void) {
   }
   if (now >= hart->slice_end) {
     hart->slice_end = now + kernel.timebase / SLICE_PER_SECOND;
-    if (hart->ready_mask >> current->priority && current != &hart->idle)
+    unsigned ready = hart->ready_mask & (READY_SLICE_OVER - 1);
+    if (ready >> current->priority && current != &hart->idle)
       hart->resched |= RESCHED_SLICE;
+    else if (ready)
+      hart->ready_mask |= READY_SLICE_OVER;
   }
   timer_arm(hart);
 }
@@ -160,6 +163,7 @@ static void idle(struct hart *hart) {
 
 _Noreturn void schedule(void) {
   struct hart *hart = this_hart();
+  hart->ready_mask &= READY_SLICE_OVER - 1;
   while (!hart->ready_mask)
     idle(hart);
   unsigned p = Q_PRIORITIES - 1;
@@ -170,7 +174,9 @@ _Noreturn void schedule(void) {
   thread_unready(thread);
   if (thread != current) {
     kernel.info.switches++;
-    hart->slice_end = csr_read(time) + kernel.timebase / SLICE_PER_SECOND;
+    /* Up to a server and down again is one slice: else whoever calls one in a loop would never come to its end. */
+    if (thread->priority == current->priority || current == &hart->idle)
+      hart->slice_end = csr_read(time) + kernel.timebase / SLICE_PER_SECOND;
     timer_arm(hart);
     thread_switch(thread);
   }
