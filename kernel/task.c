@@ -87,7 +87,8 @@ static void leave_queues(struct thread *thread) {
 bool thread_end(struct thread *thread) {
   struct wait *call = &thread->wait[SLOT_CALL];
   leave_queues(thread);
-  thread->state = THREAD_NEW; /* it can't run any more, whatever follows */
+  thread->state = THREAD_NEW; /* it can't run any more, whatever follows: */
+  thread->object.dying = 1;   /* nobody can start it again before the last of its handles is void */
   if (!object_void_handles(&thread->object))
     return false;
   bool pending = call->copying || (call->state == WAIT_HELD && call->queued);
