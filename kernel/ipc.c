@@ -547,7 +547,7 @@ static void endpoint_free(struct endpoint *endpoint) {
 
 bool endpoint_empty(struct endpoint *endpoint) {
   endpoint->object.dying = 1;
-  for (unsigned budget = 32; endpoint->queue.head || endpoint->receivers; budget--) {
+  for (unsigned budget = 8; endpoint->queue.head || endpoint->receivers; budget--) {
     if (!budget)
       return false;
     if (endpoint->queue.head) {

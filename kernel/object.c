@@ -135,7 +135,7 @@ static struct task *object_task(const void *object) {
 struct handle *object_keep;
 
 bool object_void_handles(struct object *object) {
-  for (unsigned budget = 128; budget; budget--) {
+  for (unsigned budget = 16; budget; budget--) { /* small: several objects are ended in one entry */
     struct handle *handle = handle_at(object->handles);
     if (handle && handle == object_keep)
       handle = handle_at(handle->next);

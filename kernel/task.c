@@ -138,7 +138,7 @@ static bool object_end(struct object *object) {
 }
 
 static bool objects_end(struct task *task) {
-  unsigned budget = 16;
+  unsigned budget = 6; /* each with its handles and its queue */
   for (struct page_header *page = task->pages; page; page = page->next) {
     if (frame_of(va_to_pa(page))->kind != FRAME_OBJECTS)
       continue;
