@@ -158,8 +158,10 @@ bool block_revoke(struct pager *pager, pa_t base) {
     frame[i].flags |= FRAME_BUSY;
     mapped += frame[i].count;
   }
-  if (mapped && !vm_revoke(pager, base))
-    return false;
+  if (mapped) {
+    vm_revoke(pager, base);
+    return false; /* moving the block is an entry of its own */
+  }
   pager->revoke_task = NULL; /* the next one begins at the beginning, even if it is of the same block */
   return true;
 }

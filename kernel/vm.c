@@ -511,7 +511,7 @@ int vm_window(struct pager *pager, struct task *task, bool *done) {
     return Q_E_EXISTS;
   pager->server = task;
   task->window = pager;
-  for (unsigned budget = 4; budget && pager->window_next < kernel.block_count; budget--, pager->window_next++) {
+  for (unsigned budget = 1; budget && pager->window_next < kernel.block_count; budget--, pager->window_next++) {
     pa_t block = kernel.ram_base + pager->window_next * Q_BLOCK_SIZE;
     int error = block_owned(pager, block) ? window_whole(task, block) : window_partial(task, pager, block);
     if (error)
@@ -560,7 +560,7 @@ static void window_clear(struct task *task, pte_t *top) {
 }
 
 bool vm_revoke(struct pager *pager, pa_t block) {
-  unsigned steps = STEPS;
+  unsigned steps = STEPS / 2; /* the block's frames are looked at in the same entry */
   if (pager->revoke_block != block || !pager->revoke_task) {
     pager->revoke_block = block;
     pager->revoke_task = pager->tasks;
@@ -598,8 +598,8 @@ bool vm_destroy(struct task *task) {
   unsigned steps = STEPS;
   for (pte_t *slot; (slot = next_leaf(task, &task->teardown, Q_USER_TOP, &steps)); task->teardown += Q_PAGE_SIZE)
     remove_leaf(task, slot, task->teardown, &steps);
-  if (task->teardown < Q_USER_TOP)
-    return false;
+  if (task->teardown < Q_USER_TOP || steps < STEPS / 2)
+    return false; /* the window is taken down in entries of its own */
   for (unsigned i = 0; i < 256; i++)
     if (task->root[i] & PTE_V) { /* only a window is left */
       window_clear(task, &task->root[i]);
