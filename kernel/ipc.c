@@ -512,7 +512,7 @@ static void sweep_thread(struct thread *thread, const struct task *server, const
 }
 
 bool wait_sweep(const struct task *server, const struct endpoint *endpoint, uint32_t *cursor) {
-  for (int budget = 512; *cursor < kernel.frame_count; budget--) {
+  for (int budget = 256; *cursor < kernel.frame_count; budget--) {
     if (budget <= 0)
       return false;
     if (*cursor % 512 == 0 && !kernel.blocks[*cursor / 512].owner) {
