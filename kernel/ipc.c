@@ -487,12 +487,14 @@ struct ret sys_call(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint6
 
 struct ret sys_notify(uint64_t a0, uint64_t bits) {
   int error;
-  struct handle *handle = handle_check(a0, OBJECT_IRQ, Q_RIGHT_MANAGE, &error);
-  if (handle) {
-    irq_ack((struct irq *)handle->object);
-    return ok(0);
+  const struct handle *any = handle_find(current->task, a0);
+  if (any && any->type == OBJECT_IRQ) {
+    struct handle *irq = handle_check(a0, OBJECT_IRQ, Q_RIGHT_MANAGE, &error);
+    if (irq)
+      irq_ack((struct irq *)irq->object);
+    return fail(error);
   }
-  handle = handle_check(a0, OBJECT_ENDPOINT, Q_RIGHT_NOTIFY, &error);
+  struct handle *handle = handle_check(a0, OBJECT_ENDPOINT, Q_RIGHT_NOTIFY, &error);
   if (!handle)
     return fail(error);
   endpoint_signal((struct endpoint *)handle->object, bits & handle->badge);
@@ -596,7 +598,7 @@ static void endpoint_free(struct endpoint *endpoint) {
   memset(endpoint, 0, sizeof *endpoint);
 }
 
-bool endpoint_destroy(struct endpoint *endpoint) {
+bool endpoint_empty(struct endpoint *endpoint) {
   endpoint->object.dying = 1;
   while (endpoint->queue.head || endpoint->receivers) {
     if (!work(PAGE_WORK)) /* the last zombie of a page frees it */
@@ -612,7 +614,11 @@ bool endpoint_destroy(struct endpoint *endpoint) {
   }
   if (endpoint->object.held && !wait_sweep(NULL, endpoint, &endpoint->cursor))
     return false;
-  if (!object_void_handles(&endpoint->object))
+  return object_void_handles(&endpoint->object);
+}
+
+bool endpoint_destroy(struct endpoint *endpoint) {
+  if (!endpoint_empty(endpoint))
     return false;
   endpoint_free(endpoint);
   return true;

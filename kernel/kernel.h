@@ -113,6 +113,7 @@ static inline bool work(unsigned cost) {
 void handle_forget(struct task *task, struct handle *handle); /* the last one, whose object is gone */
 bool in_objects_page(const struct object *object);            /* an endpoint or IRQ of a task, not a pager object's */
 void *slot_alloc(struct task *task, enum frame_kind kind);
+bool endpoint_empty(struct endpoint *endpoint); /* of callers, receivers, tokens and handles; false: call again */
 bool endpoint_destroy(struct endpoint *endpoint);
 void endpoint_abandon(struct endpoint *endpoint); /* its last handle went */
 bool irq_destroy(struct irq *irq);

@@ -248,18 +248,10 @@ struct pager *pager_create(struct pager *parent, int *error) {
 int pager_destroy(struct pager *pager, bool *done) {
   if (pager->owned || pager->donated || pager->tasks || pager->server)
     return Q_E_BUSY;
-  struct endpoint *endpoint = &pager->endpoint;
-  pager->object.dying = endpoint->object.dying = 1;
-  *done = object_void_handles(&pager->object) && !endpoint->queue.head && object_void_handles(&endpoint->object) &&
-          (!endpoint->object.held || wait_sweep(NULL, endpoint, &endpoint->cursor));
+  pager->object.dying = 1;
+  *done = object_void_handles(&pager->object) && endpoint_empty(&pager->endpoint);
   if (!*done)
     return 0;
-  while (endpoint->receivers) {
-    struct thread *receiver = endpoint->receivers;
-    receiver_unqueue(receiver);
-    thread_result(receiver, -Q_E_DEAD, 0);
-    thread_ready(receiver);
-  }
   pagers[pager->number] = NULL;
   kernel.info.pagers--;
   kernel.info.endpoints--;

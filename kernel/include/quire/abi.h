@@ -169,7 +169,7 @@ enum q_operation {
  *   (rights RECV). It owns no frames yet. Errors: E_NOMEM, E_FULL.
  * pager_window(a0 pager, a2 task)                Rights: MAP; MANAGE on the task. Shows that task all frames the pager
  *   owns, now and later, at Q_WINDOW + physical address. One task at a time (a dead one gives it up); the task must be
- *   paged by another pager object or be the first one. E_BUSY.
+ *   paged by another pager object or be the first one. E_BUSY. E_EXISTS: it has a page of its own there.
  * pager_donate(a0 pager, a2 block address)       Right: MAP. Gives the 2 MiB block to the kernel for objects. E_OWNER
  *   (not all owned), E_BUSY (a frame is mapped).
  * pager_reclaim(a0 pager)                        Right: MAP. -> a0 0, a1 address of a block that came back scrubbed.
