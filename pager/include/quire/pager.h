@@ -52,7 +52,7 @@ enum p_request {
 #define X(n, name) P_##name = n,
   P_REQUESTS(X)
 #undef X
-  P_REQUESTS_END
+      P_REQUESTS_END
 };
 
 /* sbrk(a2 signed bytes, a3 flags)       -> a2 the old break. Only the size changes; with P_SBRK_POPULATE the new pages
