@@ -8,7 +8,7 @@
 #include "request.h"
 
 static int64_t ask(struct q_call *c) {
-  return p_server ? ask_of(p_server, c) : -ENOSYS;
+  return ask_server(c);
 }
 
 int64_t px_spawn(const char *const argv[], const char *const envp[], unsigned flags) {
@@ -54,16 +54,9 @@ int64_t px_console(struct posix_console *counts) {
 }
 
 /* ---- <unistd.h>, <signal.h> --------------------------------------------------------------------------------------------- */
-static int64_t or_errno(int64_t result) {
-  if (result >= 0)
-    return result;
-  errno = (int)-result;
-  return -1;
-}
-
 ssize_t read(int fd, void *to, size_t bytes) {
   return or_errno(
-      ask(&(struct q_call){.label = POSIX_read, .word = {(uint64_t)(int64_t)fd}, .write = to, .write_bytes = bytes}));
+      ask(&(struct q_call){.label = POSIX_read, .word = {(uint64_t)(int64_t)fd, POSIX_HERE}, .write = to, .write_bytes = bytes}));
 }
 
 /* A program of no server writes to the log, or to the firmware's console if nobody has taken that. */
@@ -79,14 +72,7 @@ ssize_t write(int fd, const void *from, size_t bytes) {
   if (!p_server)
     return or_errno(fd == 1 || fd == 2 ? write_log(from, bytes) : -EBADF);
   return or_errno(ask(
-      &(struct q_call){.label = POSIX_write, .word = {(uint64_t)(int64_t)fd}, .read = from, .read_bytes = bytes}));
-}
-
-int isatty(int fd) {
-  if (p_server && fd >= 0 && fd <= 2)
-    return 1;
-  errno = ENOTTY;
-  return 0;
+      &(struct q_call){.label = POSIX_write, .word = {(uint64_t)(int64_t)fd, POSIX_HERE}, .read = from, .read_bytes = bytes}));
 }
 
 int kill(pid_t pid, int signal) {

@@ -20,6 +20,17 @@ static inline int64_t ask_of(q_handle server, struct q_call *c) {
   return error ? error : (int64_t)c->word[0];
 }
 
+static inline int64_t ask_server(struct q_call *c) {
+  return p_server ? ask_of(p_server, c) : -ENOSYS;
+}
+
+static inline int64_t or_errno(int64_t result) {
+  if (result >= 0)
+    return result;
+  errno = (int)-result;
+  return -1;
+}
+
 /* Appends the strings, each with its NUL, to the text; their number, or -E2BIG. */
 int64_t strings_join(const char *const strings[], char *text, size_t size, size_t *used);
 #endif

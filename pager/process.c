@@ -96,7 +96,8 @@ static int64_t build(struct space *space, const struct spawn *spawn) {
   if (error)
     return -ENOMEM;
   error = give_handles(space, spawn);
-  int64_t sp = error ? -ENOMEM : space_arguments(space, spawn->text, spawn->bytes, spawn->environment);
+  uint64_t name = spawn->flags & P_SPAWN_NAMED ? strlen(spawn->text) + 1 : 0;
+  int64_t sp = error ? -ENOMEM : space_arguments(space, spawn->text + name, spawn->bytes - name, spawn->environment);
   if (sp < 0)
     return sp;
   if (spawn->server && !space_populate(space, SERVER_STACK))

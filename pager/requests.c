@@ -68,14 +68,14 @@ static int gift_keep(struct space *caller, struct q_received *m) {
 }
 
 static int do_spawn(struct space *caller, struct q_received *m, struct q_reply *r) {
-  static char text[P_SPAWN_MAX];
+  static char text[P_NAME_MAX + P_SPAWN_MAX];
   uint64_t bytes = m->word[0];
   q_handle gift = gift_of(caller, m);
   if (caller->client)
     return EPERM;
-  if (bytes > sizeof text)
+  if (bytes > (m->word[1] & P_SPAWN_NAMED ? sizeof text : P_SPAWN_MAX))
     return E2BIG;
-  if (!bytes || m->word[1] & ~(uint64_t)(P_SPAWN_QUIET | P_SPAWN_CLIENT) || bytes > m->read_bytes ||
+  if (!bytes || m->word[1] & ~(uint64_t)(P_SPAWN_QUIET | P_SPAWN_CLIENT | P_SPAWN_NAMED) || bytes > m->read_bytes ||
       (m->word[1] & P_SPAWN_CLIENT && !gift))
     return EINVAL;
   int error = transfer(m, Q_COPY_FROM, 0, text, bytes);
@@ -224,6 +224,11 @@ static int do_trace(struct space *caller, struct q_received *m, struct q_reply *
 
 static int do_device(struct space *caller, struct q_received *m, struct q_reply *r) {
   return server_device(caller, m->word[0], r->word);
+}
+
+static int do_initrd(struct space *caller, struct q_received *m, struct q_reply *r) {
+  (void)m;
+  return server_initrd(caller, r->word);
 }
 
 typedef int handler(struct space *caller, struct q_received *m, struct q_reply *r);

@@ -8,6 +8,7 @@
 
 #define SERVERS 4
 #define STARTS 5               /* one that dies more often than this is broken: the machine is turned off */
+#define INITRD 0x1000000000ul  /* where the boot image appears: in the heap's range, which no server's break reaches */
 #define REGISTERS 0x30000000ul /* where a device's registers appear: below WINDOW, above any image */
 
 struct server {
@@ -89,6 +90,20 @@ void server_ended(struct server *server, const struct p_death *death) {
     close_down(death->status);
   else if (server->starts == STARTS || !start(server))
     close_down(1);
+}
+
+int server_initrd(struct space *space, uint64_t *words) {
+  uint64_t first = boot->initrd_base & ~(Q_PAGE_SIZE - 1ul), end = boot->initrd_base + boot->initrd_bytes;
+  if (!space->server)
+    return EPERM;
+  for (uint64_t frame = first; frame < end; frame += Q_PAGE_SIZE) {
+    int error = backend_map(space, INITRD + (frame - first), frame | Q_PROT_READ);
+    if (error && error != Q_E_EXISTS)
+      return ENOMEM; /* what is mapped already does no harm */
+  }
+  words[0] = INITRD + (boot->initrd_base - first);
+  words[1] = boot->initrd_bytes;
+  return 0;
 }
 
 int server_device(struct space *space, uint64_t which, uint64_t *words) {

@@ -43,6 +43,7 @@ bool servers_start(void);
 int64_t server_handles(struct space *space, struct server *server); /* those of P_HANDLE_OWN and on */
 void server_ended(struct server *server, const struct p_death *death);
 void close_down(uint64_t status); /* the machine is off once the first server has exited; at once if there is none */
+int server_initrd(struct space *space, uint64_t *words);
 int server_device(struct space *space, uint64_t which, uint64_t *words);
 
 /* trace.c */

@@ -36,8 +36,8 @@ static inline void charge(struct space *space) {
 /* One mapping less of a frame. */
 static void removed(struct space *space, uint64_t frame) {
   uint64_t n = frame_number(frame);
-  if (n >= frames.count)
-    return; /* a device's registers */
+  if (n >= frames.count || frames.state[n] == STATE_NONE)
+    return; /* a device's registers, or the boot image */
   if (frames.state[n] == STATE_CACHED) {
     assert(frames.link[n].next);
     frames.link[n].next--;
@@ -350,8 +350,8 @@ int64_t space_arguments(struct space *space, const char *text, uint64_t bytes, u
   uint16_t at[ARGUMENTS_MAX];
   unsigned count = split(text, bytes, at);
   uint64_t page = P_STACK_TOP - Q_PAGE_SIZE;
-  if (!count)
-    return -E2BIG;
+  if (!count || bytes > P_SPAWN_MAX)
+    return bytes ? -E2BIG : -EINVAL;
   if (environment >= count)
     return -EINVAL; /* not even a name */
   struct answer top = {page, page_content(space, page), 0};
@@ -362,7 +362,7 @@ int64_t space_arguments(struct space *space, const char *text, uint64_t bytes, u
     return -ENOMEM;
   }
   char *data = frame_data(PAGE_OF(top.frame_prot));
-  assert(bytes <= P_SPAWN_MAX && count <= ARGUMENTS_MAX);
+  assert(count <= ARGUMENTS_MAX);
   uint64_t strings = (Q_PAGE_SIZE - bytes) & ~15ul, block = (strings - 8 * (count + 3)) & ~15ul;
   memcpy(data + strings, text, bytes);
   uint64_t *words = (uint64_t *)(data + block);

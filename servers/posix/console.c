@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The console: between the programs' reads and writes, the line discipline (tty.h) and the driver below. */
-#include "server.h"
+#include "file.h"
 
 #include <errno.h>
 #include <quire/uart.h>
@@ -65,11 +65,9 @@ void console_event(void) {
   requests_run(AGAIN_ROOM);
 }
 
-int do_read(struct request *q, struct q_reply *r) {
+static int console_read(struct request *q, struct q_reply *r) {
   static char line[POSIX_LINE];
   size_t got, most = q->m.write_bytes < sizeof line ? q->m.write_bytes : sizeof line;
-  if (q->m.word[0])
-    return EBADF;
   if (interrupted(q->caller))
     return EINTR;
   if (!in_foreground(q->caller))
@@ -86,10 +84,8 @@ int do_read(struct request *q, struct q_reply *r) {
   return 0;
 }
 
-int do_write(struct request *q, struct q_reply *r) {
+static int console_write(struct request *q, struct q_reply *r) {
   static char text[CHUNK];
-  if (q->m.word[0] != 1 && q->m.word[0] != 2)
-    return EBADF;
   while (q->progress < q->m.read_bytes) {
     uint64_t left = q->m.read_bytes - q->progress, n = left < sizeof text ? left : sizeof text;
     int error = load(q, q->progress, text, n);
@@ -106,6 +102,8 @@ int do_write(struct request *q, struct q_reply *r) {
   r->word[0] = q->progress;
   return 0;
 }
+
+const struct device console_device = {console_read, console_write};
 
 int do_console(struct request *q, struct q_reply *r) {
   (void)r;

@@ -32,6 +32,10 @@ int load(struct request *q, uint64_t offset, void *own, uint64_t bytes) {
   return transfer(q, Q_COPY_FROM, offset, own, bytes);
 }
 
+int store_at(struct request *q, uint64_t offset, const void *own, uint64_t bytes) {
+  return transfer(q, Q_COPY_TO, offset, own, bytes);
+}
+
 int store(struct request *q, const void *own, uint64_t bytes) {
   return bytes > q->m.write_bytes ? EINVAL : transfer(q, Q_COPY_TO, 0, own, bytes);
 }
@@ -98,6 +102,12 @@ void requests_run(int again) {
     else
       q->again = result;
   }
+}
+
+static bool pipes_moved;
+
+void requests_wake(int again) {
+  pipes_moved = pipes_moved || again == AGAIN_PIPE;
 }
 
 static void keep(struct request *q, int again) {
@@ -169,6 +179,10 @@ int main(int argc, char **argv) {
       called(&m);
     else if (m.kind == Q_MSG_COPY_READY || m.kind == Q_MSG_COPY_FAILED)
       copy_settled(&m);
+    while (pipes_moved) {
+      pipes_moved = false;
+      requests_run(AGAIN_PIPE);
+    }
     console_push();
   }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Processes: who is whose child, which job each is of, and how each ended. The pager makes and ends them; to it they are
  * all children of this server. */
-#include "server.h"
+#include "file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -54,15 +54,22 @@ static void process_free(struct process *process) {
 }
 
 /* The pager's answer: its id, or a negated errno value. */
-static int64_t start(struct process *process, const char *text, uint64_t bytes, uint64_t environment) {
+static int64_t start(struct process *process, const char *program, const char *strings, uint64_t bytes,
+                     uint64_t environment) {
+  static char text[P_NAME_MAX + P_SPAWN_MAX];
   q_handle server;
+  size_t name = strlen(program) + 1;
+  if (name > P_NAME_MAX)
+    return -ENAMETOOLONG;
+  memcpy(text, program, name);
+  memcpy(text + name, strings, bytes);
   if (q_handle_dup(P_HANDLE_OWN, Q_RIGHT_SEND | Q_RIGHT_DUP, process->badge, &server))
     return -ENOMEM;
   struct q_call c = {.label = P_spawn,
-                     .word = {bytes, P_SPAWN_CLIENT | P_SPAWN_QUIET, environment},
+                     .word = {name + bytes, P_SPAWN_CLIENT | P_SPAWN_QUIET | P_SPAWN_NAMED, environment},
                      .handle = server,
                      .read = text,
-                     .read_bytes = bytes};
+                     .read_bytes = name + bytes};
   int64_t error = q_call(P_HANDLE_PAGER, &c);
   q_handle_close(server);
   return error ? -EIO : c.label ? -(int64_t)c.label : (int64_t)c.word[0];
@@ -72,6 +79,10 @@ bool processes_start(char **argv) {
   char text[P_SPAWN_MAX];
   uint64_t used = 0;
   struct process *process = process_new();
+  if (!files_start(process)) {
+    printf("posix: no memory for the files of the boot image\n");
+    return false;
+  }
   for (; *argv; argv++) {
     size_t bytes = strlen(*argv) + 1;
     if (bytes > sizeof text - used)
@@ -79,7 +90,7 @@ bool processes_start(char **argv) {
     memcpy(text + used, *argv, bytes);
     used += bytes;
   }
-  int64_t pid = start(process, text, used, 0);
+  int64_t pid = start(process, text, text, used, 0);
   if (pid < 0)
     printf("posix: cannot start '%s': %s\n", text, strerror((int)-pid));
   process->pid = process->job = first = foreground = (uint64_t)pid;
@@ -98,11 +109,19 @@ int do_spawn(struct request *q, struct q_reply *r) {
   int error = load(q, 0, text, bytes);
   if (error)
     return error;
+  const char *program;
+  if (text[bytes - 1])
+    return EINVAL;
+  error = program_find(q->caller, text, &program);
+  if (error)
+    return error;
   struct process *child = process_new();
   if (!child)
     return EAGAIN;
-  int64_t pid = start(child, text, bytes, q->m.word[2]);
+  files_inherit(q->caller, child);
+  int64_t pid = start(child, program, text, bytes, q->m.word[2]);
   if (pid < 0) {
+    files_close(child);
     process_free(child);
     return (int)-pid;
   }
@@ -137,6 +156,7 @@ static void job_leader_ended(const struct process *process) {
 static void process_ended(struct process *process, const struct p_death *death) {
   process->death = *death;
   process->ended = true;
+  files_close(process);
   requests_drop(process);
   orphan_children(process->pid);
   job_leader_ended(process);

@@ -9,6 +9,9 @@
 #include <quire/proc.h>
 #include <stdbool.h>
 
+struct file;
+struct inode;
+
 struct process {
   uint64_t badge; /* of its calls: slot and a number that tells it from those before; 0: the slot is free */
   uint64_t pid;   /* the pager's id of it */
@@ -17,6 +20,9 @@ struct process {
   unsigned requests; /* kept ones */
   bool interrupted;  /* Ctrl-C came: what it waits in ends with EINTR */
   struct p_death death;
+  struct inode *directory; /* the working one */
+  struct file *file[POSIX_DESCRIPTORS];
+  uint64_t close_on_exec; /* descriptors that a new program does not inherit, one bit each */
 };
 
 /* Results of a handler beside errno values. */
@@ -24,21 +30,26 @@ struct process {
 #define AGAIN_CHILD (-2) /* when a process has ended */
 #define AGAIN_INPUT (-3) /* when a line was typed */
 #define AGAIN_ROOM (-4)  /* when output was sent */
+#define AGAIN_PIPE (-5)  /* when something was done to a pipe */
 
 struct request {
   struct q_received m;
   struct process *caller;
-  uint64_t progress; /* of a write: bytes done */
+  uint64_t progress; /* bytes done */
+  uint64_t base;     /* of a file's bytes: where it began */
+  bool begun;
   int again;         /* AGAIN_*; 0: the slot is free */
 };
 
 /* ---- main.c ---- */
-void requests_run(int again); /* all that wait for this */
+void requests_run(int again);  /* all that wait for this */
+void requests_wake(int again); /* the same, once the request at hand is done */
 void requests_drop(const struct process *caller);
 bool requests_waiting(const struct process *caller, uint64_t *label); /* and the request, POSIX_* */
 /* 0, AGAIN_COPY, or an errno value. */
 int load(struct request *q, uint64_t offset, void *own, uint64_t bytes);
 int store(struct request *q, const void *own, uint64_t bytes);
+int store_at(struct request *q, uint64_t offset, const void *own, uint64_t bytes);
 
 /* ---- process.c ---- */
 bool processes_start(char **argv); /* the first process */

@@ -46,7 +46,8 @@
   X(7, stats)                                                                                                        \
   X(8, system)                                                                                                       \
   X(9, trace)                                                                                                        \
-  X(10, device)
+  X(10, device)                                                                                                      \
+  X(11, initrd)
 
 enum p_request {
 #define X(n, name) P_##name = n,
@@ -64,7 +65,8 @@ enum p_request {
  *                                       -> a2 process id of a new program from the boot image, a child of the caller,
  *      which finds the handle as P_HANDLE_GIFT. argv[0] is the name. ENOENT, ENOEXEC, ENOMEM, EAGAIN (too many
  *      processes), E2BIG (over P_SPAWN_MAX), EINVAL, EFAULT, EPERM. Flags: P_SPAWN_QUIET prints no diagnosis when it
- *      dies. P_SPAWN_CLIENT: it belongs to the server that the handle names, and may not itself spawn, watch, reap or
+ *      dies. P_SPAWN_NAMED: the first string is only the program's name in the boot image; argv[0] is the second.
+ *      P_SPAWN_CLIENT: it belongs to the server that the handle names, and may not itself spawn, watch, reap or
  *      kill here (EPERM); that is what it asks the server for.
  * watch(a2 bits; t0 endpoint, NOTIFY)   The bits are notified there each time a child of the caller ends. t0 0: no more.
  * reap(a2 process id or 0 for any; writable buffer: struct p_death)
@@ -79,11 +81,15 @@ enum p_request {
  *      holds P_TRACE_RING of them. One program records at a time: the one that started last; it ends with it.
  * device(a2 0: the console)             -> a2 address of its registers, mapped for the caller, a3 their bytes, a4 its
  *      interrupt source. Servers only (EPERM). ENODEV.
+ * initrd()                              -> a2 address of the boot image, mapped for the caller to read, a3 its bytes.
+ *      Servers only (EPERM). ENOMEM.
  */
 #define P_SBRK_POPULATE 1
 #define P_SPAWN_QUIET 1
 #define P_SPAWN_CLIENT 2
-#define P_SPAWN_MAX 2048
+#define P_SPAWN_NAMED 4
+#define P_SPAWN_MAX 2048 /* bytes of arguments and environment */
+#define P_NAME_MAX 64    /* of a program, with its NUL */
 #define P_SYSTEM_DROP 1
 #define P_SYSTEM_READY 2
 #define P_TRACE_START 0

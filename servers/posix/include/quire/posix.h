@@ -16,7 +16,23 @@
   X(6, write)                                                                                                        \
   X(7, foreground)                                                                                                   \
   X(8, list)                                                                                                         \
-  X(9, console)
+  X(9, console)                                                                                                      \
+  X(10, open)                                                                                                        \
+  X(11, close)                                                                                                       \
+  X(12, seek)                                                                                                        \
+  X(13, dup)                                                                                                         \
+  X(14, pipe)                                                                                                        \
+  X(15, control)                                                                                                     \
+  X(16, stat)                                                                                                        \
+  X(17, truncate)                                                                                                    \
+  X(18, unlink)                                                                                                      \
+  X(19, link)                                                                                                        \
+  X(20, rename)                                                                                                      \
+  X(21, mkdir)                                                                                                       \
+  X(22, rmdir)                                                                                                       \
+  X(23, chdir)                                                                                                       \
+  X(24, getcwd)                                                                                                      \
+  X(25, entry)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -46,6 +62,39 @@ enum posix_request {
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
  * console(writable buffer: struct posix_console)
  */
+/* Files. Descriptors, flags and errno values are those of <fcntl.h>, <unistd.h> and <errno.h>; a path is the readable buffer,
+ * with its NUL, and two paths lie there one after the other. What POSIX.1-2017 says of the function of that name holds.
+ *
+ * read, write: a3 is the offset in the file, or POSIX_HERE.
+ * open(a2 flags, a3 mode; path)             -> a2 descriptor
+ * close(a2 descriptor)
+ * seek(a2 descriptor, a3 offset, a4 whence) -> a2 the new offset
+ * dup(a2 descriptor, a3 least new one, a4 POSIX_DUP_*)   -> a2 descriptor
+ * pipe()                                    -> a2 the reading, a3 the writing descriptor
+ * control(a2 descriptor, a3 F_GETFD, F_SETFD, F_GETFL or F_SETFL, a4 argument)   -> a2 result
+ * stat(a2 descriptor; path, or none; writable buffer: struct posix_stat)
+ * truncate(a2 descriptor, a3 size)
+ * unlink(path)  rmdir(path)  chdir(path)  mkdir(a2 mode; path)  link(path, path)  rename(path, path)
+ * getcwd(writable buffer)
+ * entry(a2 descriptor of a directory; writable buffer: struct posix_entry)   -> a2 1; 0 when there are no more
+ */
+#define POSIX_HERE (~0ul)
+#define POSIX_DUP_EXACT 1 /* that one, which is closed first */
+#define POSIX_DUP_CLOSE 2 /* it is not inherited */
+#define POSIX_DESCRIPTORS 64
+#define POSIX_PIPE 16384       /* bytes that a pipe holds */
+#define POSIX_PIPE_ATOMIC 4096 /* so many are written together */
+
+struct posix_stat {
+  uint64_t size, number, mode, links;
+};
+
+struct posix_entry {
+  uint64_t number, next; /* of the inode; where the directory is read on */
+  uint64_t type;         /* 0 file, 1 directory, 2 device */
+  char name[256];
+};
+
 #define POSIX_SPAWN_JOB 1
 #define POSIX_SPAWN_FOREGROUND 2
 #define POSIX_WAIT_NOHANG 1

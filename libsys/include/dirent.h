@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Directories (POSIX.1-2017, dirent.h), which picolibc leaves to the system. */
+#ifndef QUIRE_DIRENT_H
+#define QUIRE_DIRENT_H
+
+#include <sys/types.h>
+
+#define DT_UNKNOWN 0
+#define DT_CHR 2
+#define DT_DIR 4
+#define DT_REG 8
+
+struct dirent {
+  ino_t d_ino;
+  unsigned char d_type;
+  char d_name[256];
+};
+
+typedef struct DIR DIR;
+
+DIR *opendir(const char *path);
+struct dirent *readdir(DIR *directory); /* valid until the next readdir() of it; NULL at the end */
+void rewinddir(DIR *directory);
+int closedir(DIR *directory);
+#endif

@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Descriptors and what can be done with them and with paths: the handlers. What a file holds is tree.c's. */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cpio.h"
+
+/* ---- Open files and descriptors --------------------------------------------------------------------------------------- */
+struct file *file_new(struct inode *inode, struct pipe *pipe, unsigned flags) {
+  struct file *file = malloc(sizeof *file);
+  if (!file)
+    return NULL;
+  *file = (struct file){.users = 1, .flags = flags, .inode = inode, .pipe = pipe};
+  if (inode)
+    inode_use(inode);
+  return file;
+}
+
+static bool writes(const struct file *file) {
+  return (file->flags & O_ACCMODE) != O_RDONLY;
+}
+
+static bool reads(const struct file *file) {
+  return (file->flags & O_ACCMODE) != O_WRONLY;
+}
+
+void file_release(struct file *file) {
+  if (--file->users)
+    return;
+  if (file->inode)
+    inode_release(file->inode);
+  else
+    pipe_release(file->pipe, writes(file));
+  free(file);
+}
+
+int descriptor_give(struct process *process, struct file *file, uint64_t least, uint64_t *descriptor) {
+  for (uint64_t fd = least; fd < POSIX_DESCRIPTORS; fd++)
+    if (!process->file[fd]) {
+      process->file[fd] = file;
+      process->close_on_exec &= ~(1ul << fd);
+      *descriptor = fd;
+      return 0;
+    }
+  return EMFILE;
+}
+
+static struct file *file_of(const struct process *process, uint64_t fd) {
+  return fd < POSIX_DESCRIPTORS ? process->file[fd] : NULL;
+}
+
+static void descriptor_close(struct process *process, uint64_t fd) {
+  file_release(process->file[fd]);
+  process->file[fd] = NULL;
+}
+
+void files_close(struct process *process) {
+  for (uint64_t fd = 0; fd < POSIX_DESCRIPTORS; fd++)
+    if (process->file[fd])
+      descriptor_close(process, fd);
+  if (process->directory)
+    inode_release(process->directory);
+  process->directory = NULL;
+}
+
+void files_inherit(const struct process *parent, struct process *child) {
+  for (uint64_t fd = 0; fd < POSIX_DESCRIPTORS; fd++)
+    if (parent->file[fd] && !(parent->close_on_exec >> fd & 1)) {
+      child->file[fd] = parent->file[fd];
+      child->file[fd]->users++;
+    }
+  child->directory = parent->directory;
+  inode_use(child->directory);
+}
+
+/* ---- The tree at the start: the boot image's files, and the devices ------------------------------------------------------ */
+static int read_nothing(struct request *q, struct q_reply *r) {
+  (void)q;
+  r->word[0] = 0;
+  return 0;
+}
+
+static int write_nothing(struct request *q, struct q_reply *r) {
+  r->word[0] = q->m.read_bytes;
+  return 0;
+}
+
+static int read_zeros(struct request *q, struct q_reply *r) {
+  static const char zeros[TREE_PAGE];
+  for (; q->progress < q->m.write_bytes; q->progress += TREE_PAGE) {
+    uint64_t left = q->m.write_bytes - q->progress;
+    int error = store_at(q, q->progress, zeros, left < TREE_PAGE ? left : TREE_PAGE);
+    if (error)
+      return error;
+  }
+  r->word[0] = q->m.write_bytes;
+  return 0;
+}
+
+static const struct device null_device = {read_nothing, write_nothing}, zero_device = {read_zeros, write_nothing};
+
+static struct inode *make(struct inode *directory, const char *name, enum inode_type type, unsigned mode) {
+  struct inode *inode = NULL;
+  tree_make(directory, name, type, mode, &inode);
+  return inode;
+}
+
+static bool make_device(struct inode *directory, const char *name, const struct device *device) {
+  struct inode *inode = make(directory, name, INODE_DEVICE, 0666);
+  if (inode)
+    inode->device = device;
+  return inode != NULL;
+}
+
+/* The directories of a path that are not there are made. */
+static struct inode *make_parents(const char *path, char name[TREE_NAME_MAX + 1]) {
+  struct inode *at = tree_root();
+  for (const char *slash; at && (slash = strchr(path, '/')); path = slash + 1) {
+    size_t length = (size_t)(slash - path);
+    if (!length || length > TREE_NAME_MAX)
+      continue;
+    memcpy(name, path, length);
+    name[length] = 0;
+    struct entry *entry = tree_entry(at, name);
+    at = entry ? entry->inode : make(at, name, INODE_DIRECTORY, 0755);
+  }
+  if (!at || at->type != INODE_DIRECTORY || strlen(path) > TREE_NAME_MAX)
+    return NULL;
+  strcpy(name, path);
+  return at;
+}
+
+/* A name without a directory is a program of /bin. */
+static bool unpack(const struct cpio_file *file) {
+  char path[TREE_PATH_MAX], name[TREE_NAME_MAX + 1];
+  bool program = !strchr(file->name, '/');
+  if (strlen(file->name) + 5 > sizeof path)
+    return false;
+  strcpy(path, program ? "bin/" : "");
+  strcat(path, file->name);
+  struct inode *directory = make_parents(path, name);
+  bool is_directory = (file->mode & S_IFMT) == S_IFDIR;
+  struct inode *inode =
+      directory ? make(directory, name, is_directory ? INODE_DIRECTORY : INODE_FILE, file->mode & 0777) : NULL;
+  if (!inode || is_directory)
+    return inode != NULL;
+  inode->image = file->data;
+  inode->image_bytes = inode->size = file->bytes;
+  inode->program = program ? file->name : NULL;
+  return true;
+}
+
+static bool unpack_all(void) {
+  struct q_call c = {.label = P_initrd};
+  struct cpio_file file;
+  size_t offset = 0;
+  if (q_call(P_HANDLE_PAGER, &c) < 0 || c.label)
+    return false;
+  while (!cpio_next((const void *)c.word[0], c.word[1], &offset, &file) && file.name)
+    if (!unpack(&file))
+      return false;
+  return true;
+}
+
+static bool open_console(struct process *first, struct inode *devices) {
+  const struct entry *console = tree_entry(devices, "console");
+  struct file *file = file_new(console->inode, NULL, O_RDWR);
+  if (!file)
+    return false;
+  for (unsigned fd = 0; fd <= 2; fd++)
+    first->file[fd] = file;
+  file->users = 3;
+  return true;
+}
+
+bool files_start(struct process *first) {
+  struct inode *root = tree_root(), *devices = root ? make(root, "dev", INODE_DIRECTORY, 0755) : NULL;
+  if (!devices || !make_device(devices, "console", &console_device) || !make_device(devices, "null", &null_device) ||
+      !make_device(devices, "zero", &zero_device) || !make(root, "tmp", INODE_DIRECTORY, 0777) ||
+      !make(root, "bin", INODE_DIRECTORY, 0755) || !unpack_all() || !open_console(first, devices))
+    return false;
+  first->directory = root;
+  inode_use(root);
+  return true;
+}
+
+int program_find(struct process *process, const char *name, const char **program) {
+  char path[TREE_PATH_MAX + 5];
+  struct inode *inode;
+  if (strlen(name) >= TREE_PATH_MAX)
+    return ENAMETOOLONG;
+  strcpy(path, strchr(name, '/') ? "" : "/bin/");
+  strcat(path, name);
+  int error = tree_find(process->directory, path, &inode);
+  if (error)
+    return error;
+  if (inode->type != INODE_FILE)
+    return EACCES;
+  *program = inode->program;
+  return inode->program && inode->image_bytes == inode->size && !inode->pages ? 0 : ENOEXEC;
+}
+
+/* ---- Reading and writing ---------------------------------------------------------------------------------------------- */
+/* Where the request begins; decided when it runs first. */
+static void begin_at(struct request *q, struct file *file) {
+  if (q->begun)
+    return;
+  q->begun = true;
+  q->base = q->m.word[1] != POSIX_HERE                      ? q->m.word[1]
+            : writes(file) && file->flags & O_APPEND && !q->m.write_bytes ? file->inode->size
+                                                                          : file->offset;
+}
+
+static int finish_at(struct request *q, struct file *file, struct q_reply *r) {
+  if (q->m.word[1] == POSIX_HERE)
+    file->offset = q->base + q->progress;
+  r->word[0] = q->progress;
+  return 0;
+}
+
+static int file_read(struct request *q, struct file *file, struct q_reply *r) {
+  begin_at(q, file);
+  uint64_t size = file->inode->size, left = q->base < size ? size - q->base : 0;
+  uint64_t all = q->m.write_bytes < left ? q->m.write_bytes : left;
+  while (q->progress < all) {
+    size_t piece;
+    const char *from = inode_bytes(file->inode, q->base + q->progress, &piece);
+    piece = piece < all - q->progress ? piece : all - q->progress;
+    int error = store_at(q, q->progress, from, piece);
+    if (error)
+      return error;
+    q->progress += piece;
+  }
+  return finish_at(q, file, r);
+}
+
+/* What was written before memory or the file's limit ran out stays, and is the result. */
+static int file_write(struct request *q, struct file *file, struct q_reply *r) {
+  begin_at(q, file);
+  struct inode *inode = file->inode;
+  while (q->progress < q->m.read_bytes) {
+    uint64_t at = q->base + q->progress, piece = TREE_PAGE - at % TREE_PAGE, left = q->m.read_bytes - q->progress;
+    piece = piece < left ? piece : left;
+    char *page = at + piece <= TREE_FILE_MAX && at + piece > at ? inode_page(inode, at) : NULL;
+    if (!page && q->progress)
+      break;
+    if (!page)
+      return at + piece <= TREE_FILE_MAX ? ENOSPC : EFBIG;
+    int error = load(q, q->progress, page + at % TREE_PAGE, piece);
+    if (error)
+      return error;
+    q->progress += piece;
+    inode->size = inode->size > at + piece ? inode->size : at + piece;
+  }
+  return finish_at(q, file, r);
+}
+
+int do_read(struct request *q, struct q_reply *r) {
+  struct file *file = file_of(q->caller, q->m.word[0]);
+  if (!file || !reads(file))
+    return EBADF;
+  if (file->pipe)
+    return q->m.word[1] != POSIX_HERE ? ESPIPE : pipe_read(q, file->pipe, r);
+  if (file->inode->type == INODE_DIRECTORY)
+    return EISDIR;
+  if (file->inode->type == INODE_DEVICE)
+    return ((const struct device *)file->inode->device)->read(q, r);
+  return file_read(q, file, r);
+}
+
+int do_write(struct request *q, struct q_reply *r) {
+  struct file *file = file_of(q->caller, q->m.word[0]);
+  if (!file || !writes(file))
+    return EBADF;
+  if (file->pipe)
+    return q->m.word[1] != POSIX_HERE ? ESPIPE : pipe_write(q, file->pipe, !(file->flags & O_NONBLOCK), r);
+  if (file->inode->type == INODE_DEVICE)
+    return ((const struct device *)file->inode->device)->write(q, r);
+  return file_write(q, file, r);
+}
+
+int do_seek(struct request *q, struct q_reply *r) {
+  struct file *file = file_of(q->caller, q->m.word[0]);
+  int64_t by = (int64_t)q->m.word[1], from;
+  if (!file)
+    return EBADF;
+  if (file->pipe || file->inode->type == INODE_DEVICE)
+    return ESPIPE;
+  if (q->m.word[2] > SEEK_END)
+    return EINVAL;
+  from = q->m.word[2] == SEEK_SET ? 0 : q->m.word[2] == SEEK_CUR ? (int64_t)file->offset : (int64_t)file->inode->size;
+  if (by > (int64_t)TREE_FILE_MAX || by < -(int64_t)TREE_FILE_MAX || from + by < 0)
+    return EINVAL;
+  r->word[0] = file->offset = (uint64_t)(from + by);
+  return 0;
+}
+
+/* ---- Descriptors ------------------------------------------------------------------------------------------------------ */
+int do_close(struct request *q, struct q_reply *r) {
+  (void)r;
+  if (!file_of(q->caller, q->m.word[0]))
+    return EBADF;
+  descriptor_close(q->caller, q->m.word[0]);
+  return 0;
+}
+
+int do_dup(struct request *q, struct q_reply *r) {
+  struct file *file = file_of(q->caller, q->m.word[0]);
+  uint64_t to = q->m.word[1];
+  bool exact = q->m.word[2] & POSIX_DUP_EXACT;
+  if (!file || (exact && to >= POSIX_DESCRIPTORS))
+    return EBADF;
+  if (to >= POSIX_DESCRIPTORS)
+    return EINVAL;
+  r->word[0] = to;
+  if (exact && q->caller->file[to] == file && to == q->m.word[0])
+    return 0;
+  if (exact && q->caller->file[to])
+    descriptor_close(q->caller, to);
+  int error = descriptor_give(q->caller, file, to, &r->word[0]);
+  if (error)
+    return error;
+  file->users++;
+  if (q->m.word[2] & POSIX_DUP_CLOSE)
+    q->caller->close_on_exec |= 1ul << r->word[0];
+  return 0;
+}
+
+int do_pipe(struct request *q, struct q_reply *r) {
+  struct pipe *pipe = pipe_new();
+  struct file *reader = pipe ? file_new(NULL, pipe, O_RDONLY) : NULL;
+  struct file *writer = reader ? file_new(NULL, pipe, O_WRONLY) : NULL;
+  if (!writer) {
+    free(reader);
+    free(pipe);
+    return ENOMEM;
+  }
+  int error = descriptor_give(q->caller, reader, 0, &r->word[0]);
+  if (!error && (error = descriptor_give(q->caller, writer, 0, &r->word[1])))
+    q->caller->file[r->word[0]] = NULL;
+  if (!error)
+    return 0;
+  file_release(reader);
+  file_release(writer);
+  return error;
+}
+
+int do_control(struct request *q, struct q_reply *r) {
+  struct file *file = file_of(q->caller, q->m.word[0]);
+  uint64_t bit = file ? 1ul << q->m.word[0] : 0, *closes = &q->caller->close_on_exec;
+  const unsigned changeable = O_APPEND | O_NONBLOCK;
+  if (!file)
+    return EBADF;
+  switch (q->m.word[1]) {
+  case F_GETFD:
+    r->word[0] = *closes & bit ? FD_CLOEXEC : 0;
+    return 0;
+  case F_SETFD:
+    *closes = q->m.word[2] & FD_CLOEXEC ? *closes | bit : *closes & ~bit;
+    return 0;
+  case F_GETFL:
+    r->word[0] = file->flags;
+    return 0;
+  case F_SETFL:
+    file->flags = (file->flags & ~changeable) | ((unsigned)q->m.word[2] & changeable);
+    return 0;
+  default:
+    return EINVAL;
+  }
+}
+
+/* ---- Paths -------------------------------------------------------------------------------------------------------------- */
+/* The caller's path, or two of them, one after the other. */
+static int load_paths(struct request *q, char *text, unsigned count, const char **second) {
+  uint64_t bytes = q->m.read_bytes;
+  if (!bytes)
+    return EINVAL;
+  if (bytes > count * TREE_PATH_MAX)
+    return ENAMETOOLONG;
+  int error = load(q, 0, text, bytes);
+  if (error)
+    return error;
+  uint64_t first = strnlen(text, bytes) + 1;
+  if (text[bytes - 1] || (count == 2) != (first < bytes) || (count == 2 && first + strlen(text + first) + 1 != bytes))
+    return EINVAL;
+  if (second)
+    *second = text + first;
+  return 0;
+}
+
+static int find(struct request *q, struct inode **inode) {
+  static char path[TREE_PATH_MAX];
+  int error = load_paths(q, path, 1, NULL);
+  return error ? error : tree_find(q->caller->directory, path, inode);
+}
+
+static int find_parent(struct request *q, struct inode **directory, char name[TREE_NAME_MAX + 1]) {
+  static char path[TREE_PATH_MAX];
+  int error = load_paths(q, path, 1, NULL);
+  return error ? error : tree_find_parent(q->caller->directory, path, directory, name);
+}
+
+static int open_inode(struct process *caller, const char *path, unsigned flags, unsigned mode, struct inode **inode) {
+  struct inode *directory;
+  char name[TREE_NAME_MAX + 1];
+  int error = tree_find(caller->directory, path, inode);
+  if (error == ENOENT && flags & O_CREAT) {
+    error = tree_find_parent(caller->directory, path, &directory, name);
+    if (!error && path[strlen(path) - 1] == '/')
+      return EISDIR;
+    return error ? error : tree_make(directory, name, INODE_FILE, mode & 0777, inode);
+  }
+  if (!error && flags & O_CREAT && flags & O_EXCL)
+    return EEXIST;
+  return error;
+}
+
+static int check_open(const struct inode *inode, unsigned flags) {
+  bool directory = inode->type == INODE_DIRECTORY;
+  if (directory && ((flags & O_ACCMODE) != O_RDONLY || flags & (O_TRUNC | O_CREAT)))
+    return EISDIR;
+  return flags & O_DIRECTORY && !directory ? ENOTDIR : 0;
+}
+
+int do_open(struct request *q, struct q_reply *r) {
+  static char path[TREE_PATH_MAX];
+  unsigned flags = (unsigned)q->m.word[0];
+  struct inode *inode;
+  int error = (flags & O_ACCMODE) == O_ACCMODE ? EINVAL : load_paths(q, path, 1, NULL);
+  if (!error)
+    error = open_inode(q->caller, path, flags, (unsigned)q->m.word[1], &inode);
+  if (!error)
+    error = check_open(inode, flags);
+  if (error)
+    return error;
+  struct file *file = file_new(inode, NULL, flags & (O_ACCMODE | O_APPEND | O_NONBLOCK));
+  if (!file)
+    return ENOMEM;
+  error = descriptor_give(q->caller, file, 0, &r->word[0]);
+  if (error) {
+    file_release(file);
+    return error;
+  }
+  if (flags & O_TRUNC && inode->type == INODE_FILE)
+    inode_resize(inode, 0);
+  if (flags & O_CLOEXEC)
+    q->caller->close_on_exec |= 1ul << r->word[0];
+  return 0;
+}
+
+static void describe(const struct inode *inode, struct posix_stat *out) {
+  static const unsigned kind[] = {S_IFREG, S_IFDIR, S_IFCHR};
+  *out = (struct posix_stat){.size = inode->size,
+                             .number = inode->number,
+                             .mode = kind[inode->type] | inode->mode,
+                             .links = inode->links};
+}
+
+int do_stat(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct posix_stat out = {.mode = S_IFIFO | 0600};
+  struct inode *inode = NULL;
+  if (q->m.read_bytes) {
+    int error = find(q, &inode);
+    if (error)
+      return error;
+  } else {
+    struct file *file = file_of(q->caller, q->m.word[0]);
+    if (!file)
+      return EBADF;
+    inode = file->inode;
+  }
+  if (inode)
+    describe(inode, &out);
+  return store(q, &out, sizeof out);
+}
+
+int do_truncate(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct file *file = file_of(q->caller, q->m.word[0]);
+  if (!file || !writes(file))
+    return EBADF;
+  if ((int64_t)q->m.word[1] < 0 || !file->inode)
+    return EINVAL;
+  return inode_resize(file->inode, q->m.word[1]);
+}
+
+int do_unlink(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct inode *directory;
+  char name[TREE_NAME_MAX + 1];
+  int error = find_parent(q, &directory, name);
+  return error ? error : tree_unlink(directory, name);
+}
+
+int do_rmdir(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct inode *directory;
+  char name[TREE_NAME_MAX + 1];
+  int error = find_parent(q, &directory, name);
+  return error ? error : tree_rmdir(directory, name);
+}
+
+int do_mkdir(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct inode *directory, *made;
+  char name[TREE_NAME_MAX + 1];
+  int error = find_parent(q, &directory, name);
+  return error ? error : tree_make(directory, name, INODE_DIRECTORY, (unsigned)q->m.word[0] & 0777, &made);
+}
+
+int do_link(struct request *q, struct q_reply *r) {
+  static char text[2 * TREE_PATH_MAX];
+  (void)r;
+  const char *to;
+  struct inode *inode, *directory;
+  char name[TREE_NAME_MAX + 1];
+  int error = load_paths(q, text, 2, &to);
+  if (!error)
+    error = tree_find(q->caller->directory, text, &inode);
+  if (!error)
+    error = tree_find_parent(q->caller->directory, to, &directory, name);
+  return error ? error : tree_link(directory, name, inode);
+}
+
+int do_rename(struct request *q, struct q_reply *r) {
+  static char text[2 * TREE_PATH_MAX];
+  (void)r;
+  const char *to;
+  struct inode *from_directory, *to_directory;
+  char from_name[TREE_NAME_MAX + 1], to_name[TREE_NAME_MAX + 1];
+  int error = load_paths(q, text, 2, &to);
+  if (!error)
+    error = tree_find_parent(q->caller->directory, text, &from_directory, from_name);
+  if (!error)
+    error = tree_find_parent(q->caller->directory, to, &to_directory, to_name);
+  return error ? error : tree_rename(from_directory, from_name, to_directory, to_name);
+}
+
+int do_chdir(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct inode *directory;
+  int error = find(q, &directory);
+  if (!error && directory->type != INODE_DIRECTORY)
+    error = ENOTDIR;
+  if (error)
+    return error;
+  inode_use(directory);
+  inode_release(q->caller->directory);
+  q->caller->directory = directory;
+  return 0;
+}
+
+int do_getcwd(struct request *q, struct q_reply *r) {
+  char path[TREE_PATH_MAX];
+  (void)r;
+  int error = tree_path(q->caller->directory, path, sizeof path);
+  if (!error && strlen(path) >= q->m.write_bytes)
+    error = ERANGE;
+  return error ? error : store(q, path, strlen(path) + 1);
+}
+
+/* ---- Directories ---------------------------------------------------------------------------------------------------------- */
+static void fill_entry(struct posix_entry *out, const char *name, const struct inode *inode, uint64_t next) {
+  *out = (struct posix_entry){.number = inode->number, .next = next, .type = inode->type};
+  strcpy(out->name, name);
+}
+
+/* The offset of a directory: 0 and 1 are `.` and `..`; then the numbers of entries, which only grow. */
+static bool next_entry(struct inode *directory, uint64_t offset, struct posix_entry *out) {
+  struct inode *parent = directory->parent ? directory->parent : directory;
+  if (offset < 2) {
+    fill_entry(out, offset ? ".." : ".", offset ? parent : directory, offset + 1);
+    return true;
+  }
+  for (const struct entry *entry = directory->first; entry; entry = entry->next)
+    if (entry->number + 2 > offset) {
+      fill_entry(out, entry->name, entry->inode, entry->number + 2);
+      return true;
+    }
+  return false;
+}
+
+int do_entry(struct request *q, struct q_reply *r) {
+  struct file *file = file_of(q->caller, q->m.word[0]);
+  struct posix_entry out;
+  if (!file)
+    return EBADF;
+  if (!file->inode || file->inode->type != INODE_DIRECTORY)
+    return ENOTDIR;
+  if (!next_entry(file->inode, file->offset, &out))
+    return 0;
+  int error = store(q, &out, sizeof out);
+  if (error)
+    return error;
+  file->offset = out.next;
+  r->word[0] = 1;
+  return 0;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See tree.h. */
+#include "tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Inodes --------------------------------------------------------------------------------------------------------- */
+static uint64_t next_inode = 1, next_entry = 1;
+
+static struct inode *inode_new(enum inode_type type, unsigned mode) {
+  struct inode *inode = calloc(1, sizeof *inode);
+  if (inode)
+    *inode = (struct inode){.number = next_inode++, .type = type, .mode = mode};
+  return inode;
+}
+
+static void pages_free(struct inode *inode, uint64_t from) {
+  for (uint64_t i = from; i < inode->pages; i++) {
+    free(inode->page[i]);
+    inode->page[i] = NULL;
+  }
+}
+
+static void inode_free_unused(struct inode *inode) {
+  if (inode->links || inode->users)
+    return;
+  pages_free(inode, 0);
+  free(inode->page);
+  free(inode);
+}
+
+void inode_use(struct inode *inode) {
+  inode->users++;
+}
+
+void inode_release(struct inode *inode) {
+  inode->users--;
+  inode_free_unused(inode);
+}
+
+/* The table of pages grows by doubling, and never shrinks while the file lives. */
+static int table_grow(struct inode *inode, uint64_t pages) {
+  uint64_t most = inode->pages ? inode->pages : 4;
+  while (most < pages)
+    most *= 2;
+  if (most == inode->pages)
+    return 0;
+  char **table = realloc(inode->page, most * sizeof *table);
+  if (!table)
+    return ENOSPC;
+  memset(table + inode->pages, 0, (most - inode->pages) * sizeof *table);
+  inode->page = table;
+  inode->pages = most;
+  return 0;
+}
+
+int inode_resize(struct inode *inode, uint64_t size) {
+  uint64_t pages = (size + TREE_PAGE - 1) / TREE_PAGE;
+  if (inode->type != INODE_FILE)
+    return inode->type == INODE_DIRECTORY ? EISDIR : EINVAL;
+  if (size > TREE_FILE_MAX)
+    return EFBIG;
+  if (size < inode->size) {
+    pages_free(inode, pages);
+    inode->image_bytes = inode->image_bytes < size ? inode->image_bytes : size;
+    char *last = size % TREE_PAGE && pages <= inode->pages ? inode->page[pages - 1] : NULL;
+    if (last) /* what is cut off must read as zero if the file grows again */
+      memset(last + size % TREE_PAGE, 0, TREE_PAGE - size % TREE_PAGE);
+  }
+  inode->size = size;
+  return 0;
+}
+
+/* How many bytes of the page from `offset` on are the image's. */
+static size_t in_image(const struct inode *inode, uint64_t offset, size_t bytes) {
+  uint64_t left = offset < inode->image_bytes ? inode->image_bytes - offset : 0;
+  return left < bytes ? left : bytes;
+}
+
+const char *inode_bytes(const struct inode *inode, uint64_t offset, size_t *bytes) {
+  static const char zeros[TREE_PAGE];
+  uint64_t index = offset / TREE_PAGE;
+  *bytes = TREE_PAGE - offset % TREE_PAGE;
+  if (index < inode->pages && inode->page[index])
+    return inode->page[index] + offset % TREE_PAGE;
+  size_t image = in_image(inode, offset, *bytes);
+  if (!image)
+    return zeros;
+  *bytes = image;
+  return inode->image + offset;
+}
+
+char *inode_page(struct inode *inode, uint64_t offset) {
+  uint64_t index = offset / TREE_PAGE, start = index * TREE_PAGE;
+  if (table_grow(inode, index + 1))
+    return NULL;
+  if (inode->page[index])
+    return inode->page[index];
+  size_t image = in_image(inode, start, TREE_PAGE);
+  char *page = inode->page[index] = calloc(1, TREE_PAGE);
+  if (page && image)
+    memcpy(page, inode->image + start, image);
+  return page;
+}
+
+/* ---- Names ---------------------------------------------------------------------------------------------------------- */
+struct inode *tree_root(void) {
+  static struct inode *root;
+  if (root || !(root = inode_new(INODE_DIRECTORY, 0755)))
+    return root;
+  root->parent = root;
+  root->links = 2;
+  return root;
+}
+
+static struct entry **entry_place(struct inode *directory, const char *name) {
+  struct entry **place = &directory->first;
+  while (*place && strcmp((*place)->name, name))
+    place = &(*place)->next;
+  return place;
+}
+
+struct entry *tree_entry(struct inode *directory, const char *name) {
+  return *entry_place(directory, name);
+}
+
+/* The next component of *path, which moves on behind it and the slashes after it. *length 0: there is none. */
+static const char *component(const char **path, size_t *length) {
+  while (**path == '/')
+    ++*path;
+  const char *start = *path;
+  *length = strcspn(start, "/");
+  *path += *length;
+  while (**path == '/')
+    ++*path;
+  return start;
+}
+
+static int step(struct inode **at, const char *name, size_t length) {
+  char text[TREE_NAME_MAX + 1];
+  if ((*at)->type != INODE_DIRECTORY)
+    return ENOTDIR;
+  if (length > TREE_NAME_MAX)
+    return ENAMETOOLONG;
+  if (!(*at)->parent)
+    return ENOENT; /* a working directory that was removed */
+  memcpy(text, name, length);
+  text[length] = 0;
+  struct entry *entry = !strcmp(text, ".") || !strcmp(text, "..") ? NULL : tree_entry(*at, text);
+  struct inode *next = !strcmp(text, ".") ? *at : !strcmp(text, "..") ? (*at)->parent : entry ? entry->inode : NULL;
+  if (!next)
+    return ENOENT;
+  *at = next;
+  return 0;
+}
+
+static int check_path(const char *path) {
+  return !*path ? ENOENT : strlen(path) >= TREE_PATH_MAX ? ENAMETOOLONG : 0;
+}
+
+int tree_find(struct inode *from, const char *path, struct inode **found) {
+  int error = check_path(path);
+  bool directory = !error && path[strlen(path) - 1] == '/';
+  struct inode *at = *path == '/' ? tree_root() : from;
+  size_t length;
+  for (const char *name; !error && (name = component(&path, &length), length);)
+    error = step(&at, name, length);
+  if (!error && directory && at->type != INODE_DIRECTORY)
+    error = ENOTDIR;
+  if (!error)
+    *found = at;
+  return error;
+}
+
+int tree_find_parent(struct inode *from, const char *path, struct inode **directory, char name[TREE_NAME_MAX + 1]) {
+  int error = check_path(path);
+  struct inode *at = *path == '/' ? tree_root() : from;
+  size_t length;
+  const char *last = component(&path, &length);
+  for (; !error && *path; last = component(&path, &length))
+    error = step(&at, last, length);
+  if (error)
+    return error;
+  if (length > TREE_NAME_MAX)
+    return ENAMETOOLONG;
+  if (at->type != INODE_DIRECTORY)
+    return ENOTDIR;
+  memcpy(name, last, length);
+  name[length] = 0;
+  *directory = at;
+  return 0;
+}
+
+static bool is_dots(const char *name) {
+  return !*name || !strcmp(name, ".") || !strcmp(name, "..");
+}
+
+/* What must hold before a name is added. */
+static int check_new(struct inode *directory, const char *name) {
+  if (is_dots(name) || tree_entry(directory, name))
+    return EEXIST;
+  return directory->parent ? 0 : ENOENT;
+}
+
+static struct entry *entry_new(const char *name, struct inode *inode) {
+  struct entry *entry = malloc(sizeof *entry + strlen(name) + 1);
+  if (!entry)
+    return NULL;
+  *entry = (struct entry){.inode = inode, .number = next_entry++};
+  strcpy(entry->name, name);
+  return entry;
+}
+
+static void entry_add(struct inode *directory, struct entry *entry) {
+  struct entry **place = &directory->first;
+  while (*place)
+    place = &(*place)->next;
+  entry->next = NULL;
+  *place = entry;
+}
+
+/* A name goes. Of a directory, also its own `.` and the `..` that named the one it lay in. */
+static void entry_remove(struct inode *directory, struct entry **place) {
+  struct entry *entry = *place;
+  struct inode *inode = entry->inode;
+  *place = entry->next;
+  free(entry);
+  inode->links--;
+  if (inode->type == INODE_DIRECTORY) {
+    inode->links--;
+    inode->parent = NULL;
+    directory->links--;
+  }
+  inode_free_unused(inode);
+}
+
+int tree_make(struct inode *directory, const char *name, enum inode_type type, unsigned mode, struct inode **made) {
+  int error = check_new(directory, name);
+  if (error)
+    return error;
+  struct inode *inode = inode_new(type, mode);
+  struct entry *entry = inode ? entry_new(name, inode) : NULL;
+  if (!entry) {
+    free(inode);
+    return ENOSPC;
+  }
+  entry_add(directory, entry);
+  inode->links = 1;
+  if (type == INODE_DIRECTORY) {
+    inode->links = 2;
+    inode->parent = directory;
+    directory->links++;
+  }
+  *made = inode;
+  return 0;
+}
+
+int tree_link(struct inode *directory, const char *name, struct inode *inode) {
+  int error = inode->type == INODE_DIRECTORY ? EPERM : !inode->links ? ENOENT : check_new(directory, name);
+  struct entry *entry = error ? NULL : entry_new(name, inode);
+  if (!entry)
+    return error ? error : ENOSPC;
+  entry_add(directory, entry);
+  inode->links++;
+  return 0;
+}
+
+int tree_unlink(struct inode *directory, const char *name) {
+  struct entry **place = entry_place(directory, name);
+  if (is_dots(name))
+    return EPERM;
+  if (!*place)
+    return ENOENT;
+  if ((*place)->inode->type == INODE_DIRECTORY)
+    return EPERM;
+  entry_remove(directory, place);
+  return 0;
+}
+
+int tree_rmdir(struct inode *directory, const char *name) {
+  struct entry **place = entry_place(directory, name);
+  if (is_dots(name))
+    return !strcmp(name, "..") ? ENOTEMPTY : !*name ? EBUSY : EINVAL;
+  if (!*place)
+    return ENOENT;
+  if ((*place)->inode->type != INODE_DIRECTORY)
+    return ENOTDIR;
+  if ((*place)->inode->first)
+    return ENOTEMPTY;
+  entry_remove(directory, place);
+  return 0;
+}
+
+/* ---- Renaming (POSIX.1-2017, rename) ---------------------------------------------------------------------------------- */
+static bool lies_in(const struct inode *directory, const struct inode *above) {
+  for (; directory != above; directory = directory->parent)
+    if (!directory->parent || directory->parent == directory)
+      return false;
+  return true;
+}
+
+/* What is there already under the new name may give way if it is of the same kind. */
+static int check_replaced(const struct inode *moved, const struct inode *there) {
+  if (moved->type == INODE_DIRECTORY && there->type != INODE_DIRECTORY)
+    return ENOTDIR;
+  if (moved->type != INODE_DIRECTORY && there->type == INODE_DIRECTORY)
+    return EISDIR;
+  return there->type == INODE_DIRECTORY && there->first ? ENOTEMPTY : 0;
+}
+
+static int check_rename(struct inode *from, const char *name, struct inode *to, const char *new_name) {
+  if (is_dots(name) || is_dots(new_name))
+    return EINVAL;
+  const struct entry *entry = tree_entry(from, name), *there = tree_entry(to, new_name);
+  if (!entry || !to->parent)
+    return ENOENT;
+  if (entry->inode->type == INODE_DIRECTORY && lies_in(to, entry->inode))
+    return EINVAL;
+  return there && there->inode != entry->inode ? check_replaced(entry->inode, there->inode) : 0;
+}
+
+int tree_rename(struct inode *from, const char *name, struct inode *to, const char *new_name) {
+  int error = check_rename(from, name, to, new_name);
+  if (error)
+    return error;
+  struct inode *moved = tree_entry(from, name)->inode;
+  struct entry **there = entry_place(to, new_name);
+  if (*there && (*there)->inode == moved)
+    return 0; /* two names of one file, or the same name: nothing is to be done */
+  struct entry *entry = entry_new(new_name, moved);
+  if (!entry)
+    return ENOSPC;
+  if (*there)
+    entry_remove(to, there);
+  struct entry **old = entry_place(from, name), *gone = *old;
+  *old = gone->next;
+  free(gone);
+  entry_add(to, entry);
+  if (moved->type == INODE_DIRECTORY) {
+    moved->parent = to;
+    from->links--;
+    to->links++;
+  }
+  return 0;
+}
+
+/* ---- The path of a directory ---------------------------------------------------------------------------------------- */
+static const struct entry *name_of(const struct inode *directory) {
+  const struct entry *entry = directory->parent->first;
+  while (entry->inode != directory)
+    entry = entry->next;
+  return entry;
+}
+
+int tree_path(const struct inode *directory, char *path, size_t size) {
+  size_t at = size;
+  if (!directory->parent)
+    return ENOENT;
+  if (size < 2)
+    return ERANGE;
+  path[--at] = 0;
+  for (; directory->parent != directory; directory = directory->parent) {
+    const char *name = name_of(directory)->name;
+    size_t length = strlen(name);
+    if (at < length + 1)
+      return ERANGE;
+    at -= length;
+    memcpy(path + at, name, length);
+    path[--at] = '/';
+  }
+  if (at == size - 1)
+    path[--at] = '/';
+  memmove(path, path + at, size - at);
+  return 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The file tree: inodes, names and paths, all in memory. Makes no system call, so that the host's tests drive it too. Knows
+ * nothing of processes, descriptors or what a device does. Functions return 0 or an errno value, and have then changed
+ * nothing. */
+#ifndef TREE_H
+#define TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TREE_NAME_MAX 255
+#define TREE_PATH_MAX 1024 /* with the NUL */
+#define TREE_PAGE 4096
+#define TREE_FILE_MAX (1ul << 40)
+
+enum inode_type { INODE_FILE, INODE_DIRECTORY, INODE_DEVICE };
+
+struct inode {
+  uint64_t number;
+  enum inode_type type;
+  unsigned links; /* names of it; of a directory, `.` and the `..` of those in it count too */
+  unsigned users; /* open files and working directories: it stays while there are any */
+  unsigned mode;  /* permission bits */
+  uint64_t size;
+  int64_t changed;       /* seconds since 1970 */
+  char **page;           /* FILE: NULL where nothing was written: there it reads as the image, or else as zero */
+  uint64_t pages;        /* entries of that */
+  struct entry *first;   /* DIRECTORY: in the order they were made */
+  struct inode *parent;  /* DIRECTORY: itself for the root, NULL once it was removed */
+  const char *image;     /* FILE: what it began as, in the boot image; NULL: empty */
+  uint64_t image_bytes;  /* of these still good */
+  const char *program;   /* its name in the boot image, if it can be run */
+  const void *device;    /* DEVICE: whoever opens it knows what that is */
+};
+
+struct entry {
+  struct entry *next;
+  struct inode *inode;
+  uint64_t number; /* grows: where a reader of the directory goes on */
+  char name[];
+};
+
+struct inode *tree_root(void); /* made at the first call; NULL: no memory */
+/* Paths that begin with '/' are from the root, others from `from`. */
+int tree_find(struct inode *from, const char *path, struct inode **found);
+/* All but the last component, and that: for what is to be made, renamed or removed. */
+int tree_find_parent(struct inode *from, const char *path, struct inode **directory, char name[TREE_NAME_MAX + 1]);
+struct entry *tree_entry(struct inode *directory, const char *name); /* not `.` and `..` */
+int tree_make(struct inode *directory, const char *name, enum inode_type type, unsigned mode, struct inode **made);
+int tree_link(struct inode *directory, const char *name, struct inode *inode);
+int tree_unlink(struct inode *directory, const char *name);
+int tree_rmdir(struct inode *directory, const char *name);
+int tree_rename(struct inode *from, const char *name, struct inode *to, const char *new_name);
+/* Writes the path of a directory; ENOENT if it was removed, ERANGE if it does not fit. */
+int tree_path(const struct inode *directory, char *path, size_t size);
+
+void inode_use(struct inode *inode);
+void inode_release(struct inode *inode); /* frees what nobody names or uses any more */
+int inode_resize(struct inode *inode, uint64_t size);
+/* Where the bytes from that offset on can be read, and how many lie there together. */
+const char *inode_bytes(const struct inode *inode, uint64_t offset, size_t *bytes);
+/* The page that holds the offset, which lies below the size, for writing. NULL: no memory. */
+char *inode_page(struct inode *inode, uint64_t offset);
+#endif

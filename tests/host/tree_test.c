@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The posix server's file tree beside the build machine's own file system: the same random operations on both, in a folder
+ * that is made for it, must succeed and fail alike, and leave the same names, links, sizes and bytes. tree_test FOLDER SEED
+ * OPERATIONS */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tree.h"
+
+static uint64_t seed;
+static unsigned operation;
+static const char *what;
+static char path[4][300];
+
+#define MUST(condition)                                                                                              \
+  do {                                                                                                               \
+    if (!(condition)) {                                                                                              \
+      printf("# operation %u, %s %s %s: %s\n", operation, what, path[0], path[1], #condition);                       \
+      exit(1);                                                                                                       \
+    }                                                                                                                \
+  } while (0)
+
+static unsigned below(unsigned n) {
+  seed = seed * 6364136223846793005 + 1442695040888963407; /* Knuth, MMIX */
+  return (unsigned)(seed >> 33) % n;
+}
+
+/* Few names, so that they meet; now and then one that cannot be. */
+static void some_path(char *to) {
+  static const char *const names[] = {"a", "b", "c", "d", "a", "b", "c", "d", ".", "..", "long"};
+  char longest[270];
+  memset(longest, 'n', sizeof longest);
+  longest[255 + below(2)] = 0;
+  *to = 0;
+  for (unsigned i = 0, parts = 1 + below(4); i < parts; i++) {
+    const char *name = names[below(11)];
+    if (i && below(16) == 0)
+      strcat(to, "/");
+    strcat(to, i ? "/" : "");
+    strcat(to, !strcmp(name, "long") ? (strlen(to) > 20 ? "e" : longest) : name);
+  }
+  if (below(8) == 0)
+    strcat(to, "/");
+  if (below(64) == 0)
+    *to = 0;
+}
+
+/* `..` must not leave the folder on the build machine, as it cannot in the tree. */
+static bool leaves(const char *text) {
+  int depth = 0;
+  char copy[300];
+  strcpy(copy, text);
+  for (char *part = strtok(copy, "/"); part; part = strtok(NULL, "/")) {
+    depth += !strcmp(part, "..") ? -1 : strcmp(part, ".") != 0;
+    if (depth < 0)
+      return true;
+  }
+  return false;
+}
+
+/* ---- One operation on the tree ------------------------------------------------------------------------------------------ */
+static int tree_open(const char *name, bool exclusive, struct inode **inode) {
+  char last[TREE_NAME_MAX + 1];
+  struct inode *directory;
+  int error = tree_find(tree_root(), name, inode);
+  if (!error)
+    return exclusive ? EEXIST : (*inode)->type == INODE_DIRECTORY ? EISDIR : 0;
+  if (error != ENOENT)
+    return error;
+  error = tree_find_parent(tree_root(), name, &directory, last);
+  if (!error && name[strlen(name) - 1] == '/')
+    return EISDIR;
+  return error ? error : tree_make(directory, last, INODE_FILE, 0644, inode);
+}
+
+static int on_parent(const char *name, int (*act)(struct inode *, const char *)) {
+  char last[TREE_NAME_MAX + 1];
+  struct inode *directory;
+  int error = tree_find_parent(tree_root(), name, &directory, last);
+  return error ? error : act(directory, last);
+}
+
+static int make_directory(struct inode *directory, const char *name) {
+  struct inode *made;
+  return tree_make(directory, name, INODE_DIRECTORY, 0755, &made);
+}
+
+static int on_two(const char *from, const char *to, bool rename) {
+  char last[TREE_NAME_MAX + 1], first[TREE_NAME_MAX + 1];
+  struct inode *directory, *source = NULL;
+  int error = rename ? tree_find_parent(tree_root(), from, &source, first) : tree_find(tree_root(), from, &source);
+  if (!error)
+    error = tree_find_parent(tree_root(), to, &directory, last);
+  if (error)
+    return error;
+  return rename ? tree_rename(source, first, directory, last) : tree_link(directory, last, source);
+}
+
+static int tree_fill(struct inode *inode, uint64_t at, const char *bytes, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    char *page = inode_page(inode, at + i);
+    if (!page)
+      return ENOSPC;
+    page[(at + i) % TREE_PAGE] = bytes[i];
+  }
+  inode->size = inode->size > at + count ? inode->size : at + count;
+  return 0;
+}
+
+/* ---- The same on both ----------------------------------------------------------------------------------------------------- */
+static int or_zero(int result) {
+  return result < 0 ? errno : 0;
+}
+
+static void write_both(void) {
+  char bytes[5000];
+  struct inode *inode;
+  uint64_t at = below(20000);
+  size_t count = below(2) ? below(sizeof bytes) : below(10), size = below(20000);
+  memset(bytes, 'A' + (char)below(26), sizeof bytes);
+  bool exclusive = below(4) == 0, cut = below(3) == 0;
+  int fd = open(path[0], O_RDWR | O_CREAT | (exclusive ? O_EXCL : 0), 0644);
+  int theirs = or_zero(fd), ours = tree_open(path[0], exclusive, &inode);
+  MUST(!theirs == !ours);
+  if (theirs)
+    return;
+  MUST(pwrite(fd, bytes, count, (off_t)at) == (ssize_t)count);
+  if (count)
+    MUST(!tree_fill(inode, at, bytes, count));
+  if (cut) {
+    MUST(!ftruncate(fd, (off_t)size) && !inode_resize(inode, size));
+  }
+  close(fd);
+}
+
+static void one_operation(void) {
+  static const char *const names[] = {"write", "mkdir", "unlink", "rmdir", "link", "rename"};
+  int theirs = 0, ours = 0;
+  some_path(path[0]);
+  some_path(path[1]);
+  if (leaves(path[0]) || leaves(path[1]))
+    return;
+  unsigned kind = below(6);
+  what = names[kind];
+  switch (kind) {
+  case 0:
+    write_both();
+    return;
+  case 1:
+    theirs = or_zero(mkdir(path[0], 0755)), ours = on_parent(path[0], make_directory);
+    break;
+  case 2:
+    theirs = or_zero(unlink(path[0])), ours = on_parent(path[0], tree_unlink);
+    break;
+  case 3:
+    theirs = or_zero(rmdir(path[0])), ours = on_parent(path[0], tree_rmdir);
+    break;
+  case 4:
+    theirs = or_zero(link(path[0], path[1])), ours = on_two(path[0], path[1], false);
+    break;
+  case 5:
+    theirs = or_zero(rename(path[0], path[1])), ours = on_two(path[0], path[1], true);
+    break;
+  }
+  if (!theirs != !ours)
+    printf("# here: %s; the tree: %s\n", strerror(theirs), strerror(ours));
+  MUST(!theirs == !ours);
+}
+
+/* ---- Comparing ------------------------------------------------------------------------------------------------------------ */
+static void same_bytes(const char *name, const struct inode *inode) {
+  static char here[40000];
+  int fd = open(name, O_RDONLY);
+  MUST(fd >= 0 && read(fd, here, sizeof here) == (ssize_t)inode->size);
+  close(fd);
+  for (uint64_t at = 0; at < inode->size;) {
+    size_t piece;
+    const char *bytes = inode_bytes(inode, at, &piece);
+    piece = piece < inode->size - at ? piece : inode->size - at;
+    MUST(!memcmp(here + at, bytes, piece));
+    at += piece;
+  }
+}
+
+static void same(const char *name, struct inode *inode) {
+  struct stat s;
+  unsigned here = 0, there = 0;
+  char below_it[4096];
+  MUST(!stat(name, &s) && s.st_nlink == inode->links);
+  MUST(S_ISDIR(s.st_mode) == (inode->type == INODE_DIRECTORY));
+  if (inode->type != INODE_DIRECTORY) {
+    same_bytes(name, inode);
+    return;
+  }
+  DIR *directory = opendir(name);
+  for (struct dirent *d; (d = readdir(directory));)
+    here += strcmp(d->d_name, ".") && strcmp(d->d_name, "..");
+  closedir(directory);
+  for (struct entry *entry = inode->first; entry; entry = entry->next, there++) {
+    snprintf(below_it, sizeof below_it, "%s/%s", name, entry->name);
+    same(below_it, entry->inode);
+  }
+  MUST(here == there);
+}
+
+static void same_path(void) {
+  char ours[TREE_PATH_MAX], there[4096];
+  struct inode *inode;
+  some_path(path[0]);
+  if (leaves(path[0]) || tree_find(tree_root(), path[0], &inode) || inode->type != INODE_DIRECTORY)
+    return;
+  char root[4096], *full = realpath(path[0], NULL);
+  MUST(full && getcwd(root, sizeof root) && !tree_path(inode, ours, sizeof ours));
+  snprintf(there, sizeof there, "%s", full + strlen(root));
+  MUST(!strcmp(*there ? there : "/", ours));
+  free(full);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4 || chdir(argv[1]))
+    return 2;
+  seed = strtoull(argv[2], NULL, 0);
+  for (unsigned count = (unsigned)atoi(argv[3]); operation < count; operation++) {
+    one_operation();
+    same_path();
+    if (operation % 50 == 0)
+      same(".", tree_root());
+  }
+  same(".", tree_root());
+  printf("1..1\nok 1 - %s operations as on the build machine, seed %s\n", argv[3], argv[2]);
+  return 0;
+}
