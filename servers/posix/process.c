@@ -128,10 +128,13 @@ static void orphan_children(uint64_t parent) {
   }
 }
 
+/* The console goes to a job that somebody leads, or it would never come back: the parent's may have lost its leader. */
 static void job_leader_ended(const struct process *process) {
+  if (foreground != process->pid)
+    return;
   const struct process *parent = process_named(process->parent);
-  if (foreground == process->pid)
-    foreground = parent ? parent->job : first;
+  const struct process *leader = parent ? process_named(parent->job) : NULL;
+  foreground = leader && !leader->ended ? leader->pid : first;
 }
 
 static void process_ended(struct process *process, const struct p_death *death) {
