@@ -49,6 +49,18 @@ static void drop(struct request *q) {
   q->again = 0;
 }
 
+/* Whoever asked is no more, though its process may be: a thread can be destroyed by another. Of that nobody tells. */
+static bool gone(const struct request *q) {
+  uint64_t done;
+  return q_copy(q->m.token, Q_COPY_FROM, 0, NULL, 0, &done) == -Q_E_TOKEN;
+}
+
+static void drop_gone(const struct process *caller) {
+  for (unsigned i = 0; i < REQUESTS; i++)
+    if (requests[i].again && requests[i].caller == caller && gone(&requests[i]))
+      drop(&requests[i]);
+}
+
 void requests_drop(const struct process *caller) {
   for (unsigned i = 0; i < REQUESTS; i++)
     if (requests[i].again && requests[i].caller == caller)
@@ -92,7 +104,7 @@ void requests_run(int again) {
   uint64_t end = next_ticket;
   for (struct request *q; (q = oldest(again, end));) {
     tickets[q - requests] = next_ticket++;
-    int result = run(q);
+    int result = gone(q) ? 0 : run(q); /* a child or a line is not for the dead */
     if (!result)
       drop(q);
     else
@@ -100,11 +112,17 @@ void requests_run(int again) {
   }
 }
 
+static bool may_keep(const struct process *caller) {
+  return caller->requests < POSIX_REQUESTS_EACH;
+}
+
 static void keep(struct request *q, int again) {
   struct request *slot = requests;
+  if (!may_keep(q->caller))
+    drop_gone(q->caller);
   while (slot < requests + REQUESTS && slot->again)
     slot++;
-  if (slot == requests + REQUESTS || q->caller->requests == POSIX_REQUESTS_EACH) {
+  if (slot == requests + REQUESTS || !may_keep(q->caller)) {
     q_reply(&(struct q_reply){.label = EAGAIN, .token = q->m.token});
     return;
   }
