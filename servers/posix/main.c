@@ -11,6 +11,7 @@
 
 static struct request requests[REQUESTS]; /* in no order; the ticket tells who came first */
 static uint64_t tickets[REQUESTS], next_ticket;
+static unsigned further; /* kept ones beyond the first of their process, for which there always is room */
 
 typedef int handler(struct request *q, struct q_reply *r);
 static handler *const handlers[] = {
@@ -45,7 +46,7 @@ static struct request *kept(q_token token) {
 }
 
 static void drop(struct request *q) {
-  q->caller->requests--;
+  further -= --q->caller->requests > 0;
   q->again = 0;
 }
 
@@ -113,22 +114,22 @@ void requests_run(int again) {
 }
 
 static bool may_keep(const struct process *caller) {
-  return caller->requests < POSIX_REQUESTS_EACH;
+  return !caller->requests || (caller->requests < POSIX_REQUESTS_EACH && further < REQUESTS - POSIX_PROCESSES);
 }
 
 static void keep(struct request *q, int again) {
   struct request *slot = requests;
   if (!may_keep(q->caller))
     drop_gone(q->caller);
-  while (slot < requests + REQUESTS && slot->again)
-    slot++;
-  if (slot == requests + REQUESTS || !may_keep(q->caller)) {
+  if (!may_keep(q->caller)) {
     q_reply(&(struct q_reply){.label = EAGAIN, .token = q->m.token});
     return;
   }
+  while (slot->again)
+    slot++;
   *slot = *q;
   slot->again = again;
-  slot->caller->requests++;
+  further += slot->caller->requests++ > 0;
   tickets[slot - requests] = next_ticket++;
 }
 

@@ -45,12 +45,13 @@ enum posix_request {
  * foreground(a2 job)           Puts the job in the foreground. ESRCH, EPERM (the caller's is not there).
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
  * console(writable buffer: struct posix_console)
+ * Any of them: EAGAIN if too many threads wait already; a process always may have one that does.
  */
 #define POSIX_SPAWN_JOB 1
 #define POSIX_SPAWN_FOREGROUND 2
 #define POSIX_WAIT_NOHANG 1
 #define POSIX_PROCESSES 250    /* at a time, ended ones that nobody waited for among them */
-#define POSIX_REQUESTS_EACH 16 /* of one process, waiting at a time (EAGAIN): so many of its threads may wait */
+#define POSIX_REQUESTS_EACH 16 /* of one process, waiting at a time: so many of its threads may wait (EAGAIN) */
 #define POSIX_LINE 1024        /* bytes of a line being typed; a longer one is cut off with a bell */
 
 struct posix_process {
