@@ -10,14 +10,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define ROOM 700      /* bytes it takes at a time */
-#define RECOVERY 3000 /* ticks until it takes as many again */
-#define LONG_LIFE 40  /* writes: how long a mortal one lives */
+#define ROOM 700         /* bytes it takes at a time */
+#define RECOVERY 3000    /* ticks until it takes as many again */
+#define LONG_LIFE 250000 /* bytes that a mortal one prints */
 
 static bool mortal, loop;
 static volatile uint64_t room = ROOM;
 static volatile bool starved;
-static uint64_t writes, printed;
+static uint64_t printed;
 static char typed[4096], line[4096];
 static uint64_t in_read, in_written, line_used;
 
@@ -76,7 +76,7 @@ static void look_at(const char *text, uint64_t bytes) {
 static int do_write(const struct q_received *m, struct q_reply *r) {
   static char text[ROOM];
   uint64_t n = m->read_bytes < room ? m->read_bytes : room, done;
-  if (mortal && n && ++writes == LONG_LIFE)
+  if (mortal && printed > LONG_LIFE)
     die();
   if (q_copy(m->token, Q_COPY_FROM, 0, text, n, &done) < 0)
     return EFAULT;
