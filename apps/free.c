@@ -9,17 +9,24 @@ static void row(const char *what, uint64_t frames) {
 }
 
 int main(void) {
+  static struct q_info info __attribute__((aligned(512)));
   struct p_system s;
   struct posix_console c;
   if (p_system_stats(0, &s)) {
     printf("free: the pager does not answer\n");
     return 1;
   }
+  if (!q_machine_info(P_HANDLE_MACHINE, &info)) {
+    row("RAM", info.ram_frames);
+    row("in use, caches left out", info.ram_frames - s.free - s.cached - s.donated_free);
+    row("  firmware, device tree", info.reserved_frames);
+    row("  kernel and its tables", info.kernel_frames);
+  }
   row("the pager's", s.frames);
   row("  free", s.free);
   row("  of programs", s.user);
   row("  cached pages of programs", s.cached);
-  row("  its own", s.own);
+  row("of the pager itself", s.own);
   row("given to the kernel", s.donated);
   row("  of these free", s.donated_free);
   printf("%lu processes, servers among them; policy %s\n", (unsigned long)s.processes, s.policy);

@@ -230,25 +230,40 @@ static void execute(const struct command *c) {
   run(c);
 }
 
-int main(void) {
-  static char line[POSIX_LINE + 1];
+static void execute_line(char *line, size_t length) {
   struct command c;
-  printf("Quire %s. 'help' says what there is.\n", QUIRE_VERSION);
-  for (;;) {
+  const char *error = strlen(line) != length ? "a line of text holds no NUL" : parse(line, &c);
+  if (error)
+    printf("sh: %s\n", error);
+  else
+    execute(&c);
+}
+
+static void greet(void) {
+  static struct q_info info __attribute__((aligned(512)));
+  uint64_t now = q_instret();
+  if (q_machine_info(P_HANDLE_MACHINE, &info))
+    return;
+  printf("Quire %s, at its prompt %lu instructions after the kernel began. 'help' says what there is.\n",
+         info.version, (unsigned long)(now - info.entry_instret));
+}
+
+/* sh -c LINE runs the line, as at the prompt, and ends with its status. */
+int main(int argc, char **argv) {
+  static char line[POSIX_LINE + 1];
+  if (argc == 3 && !strcmp(argv[1], "-c")) {
+    execute_line(argv[2], strlen(argv[2]));
+    return last_status;
+  }
+  greet();
+  for (ssize_t got = 1; got;) {
     report_ended();
     printf("$ ");
     fflush(stdout);
-    ssize_t got = read(0, line, POSIX_LINE);
-    if (got < 0)
-      continue; /* Ctrl-C: the line is forgotten */
-    if (got == 0)
-      break;
-    line[got] = 0;
-    const char *error = strlen(line) != (size_t)got ? "a line of text holds no NUL" : parse(line, &c);
-    if (error)
-      printf("sh: %s\n", error);
-    else
-      execute(&c);
+    got = read(0, line, POSIX_LINE);
+    line[got > 0 ? got : 0] = 0;
+    if (got > 0) /* less than 0: Ctrl-C; the line is forgotten */
+      execute_line(line, (size_t)got);
   }
   printf("\n");
   return last_status;

@@ -63,6 +63,8 @@ static void check_task(struct task *task) {
 static void check_totals(const uint64_t *kinds) {
   uint64_t owned = 0, donated = 0, donated_free = 0, total = 0;
   for (unsigned i = 1; i < PAGERS; i++)
+    ASSERT(!pagers[i] || pagers[i]->donated_free >= pagers[i]->promised);
+  for (unsigned i = 1; i < PAGERS; i++)
     if (pagers[i])
       owned += pagers[i]->owned, donated += pagers[i]->donated, donated_free += pagers[i]->donated_free;
   for (unsigned kind = FRAME_FREE; kind <= FRAME_PAGER; kind++)

@@ -38,9 +38,13 @@ static void block_unlist(struct pager *pager, struct block *block) {
   *(block->prev ? &kernel.blocks[block->prev - 1].next : &pager->blocks) = block->next;
 }
 
+/* What is promised to tasks is there for their objects: tables and new tasks have to leave it. */
 void *page_alloc(struct pager *pager, enum frame_kind kind) {
-  if (!pager->blocks)
+  bool promised = kind == FRAME_THREADS || kind == FRAME_OBJECTS || kind == FRAME_HANDLES;
+  ASSERT_DEBUG(!promised || pager->donated_free);
+  if (!promised && pager->donated_free <= pager->promised)
     return NULL;
+  pager->promised -= promised;
   struct block *block = &kernel.blocks[pager->blocks - 1];
   struct frame *frame = &kernel.frames[block->free - 1];
   ASSERT(frame->kind == FRAME_FREE && frame->owner == pager->number);
@@ -133,7 +137,7 @@ static bool block_scrub(struct frame *frame) {
 
 int block_reclaim(struct pager *pager, pa_t *base) {
   struct block *block = pager->blocks_tail ? &kernel.blocks[pager->blocks_tail - 1] : NULL;
-  if (!block || block->used)
+  if (!block || block->used || pager->donated_free < pager->promised + BLOCK_FRAMES)
     return Q_E_BUSY;
   struct frame *frame = block_frames(block);
   if (!block_scrub(frame))
@@ -150,29 +154,44 @@ int block_reclaim(struct pager *pager, pa_t *base) {
   return 0;
 }
 
-/* From here on nothing of the block can be mapped; what is mapped goes step by step. */
+/* From the first round on nothing of the block can be mapped; what is mapped goes step by step. */
 bool block_revoke(struct pager *pager, pa_t base) {
   struct frame *frame = frame_of(base);
   uint64_t mapped = 0;
-  for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
-    frame[i].flags |= FRAME_BUSY;
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++)
     mapped += frame[i].count;
-  }
-  return !mapped || vm_revoke(pager, base);
+  for (unsigned i = 0; mapped && i < BLOCK_FRAMES && pager->revoke_block != base; i++)
+    frame[i].flags |= FRAME_BUSY;
+  if (mapped)
+    vm_revoke(pager, base);
+  return !mapped;
+}
+
+/* The end of it: the block can be mapped again. */
+static void block_settle(struct pager *pager, pa_t base) {
+  struct frame *frame = frame_of(base);
+  pager->revoke_block = ~0ul;
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++)
+    frame[i].flags &= (uint8_t)~FRAME_BUSY;
+}
+
+void block_keep(struct pager *pager, pa_t base) {
+  if (pager->revoke_block == base)
+    block_settle(pager, base);
 }
 
 int block_move(struct pager *from, struct pager *to, pa_t base) {
   struct frame *frame = frame_of(base);
   int error = vm_window_block(to, base, true);
-  if (!error && to != from)
-    vm_window_block(from, base, false);
+  block_settle(from, base);
+  if (error || to == from)
+    return error;
+  vm_window_block(from, base, false);
   for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
     ASSERT(!frame[i].count);
-    frame[i].flags = 0;
-    if (!error)
-      frame[i].owner = to->number;
+    frame[i].owner = to->number;
   }
-  from->owned -= error ? 0 : BLOCK_FRAMES;
-  to->owned += error ? 0 : BLOCK_FRAMES;
-  return error;
+  from->owned -= BLOCK_FRAMES;
+  to->owned += BLOCK_FRAMES;
+  return 0;
 }

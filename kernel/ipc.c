@@ -127,6 +127,23 @@ static void fill_fault(struct thread *receiver, struct thread *sender) {
   receiver->x[REG_A5] = sender->fault_reason;
 }
 
+/* ---- A thread that ended while a server copied from it: it stays until the server has been told -------------------- */
+#define UNHEARD_MAX 16 /* for all endpoints of one task: a server that does not listen can't keep more of the dead */
+
+static struct task *
+host_of(const struct endpoint *endpoint) { /* NULL: a pager object's, which is trusted to receive */
+  return in_objects_page(&endpoint->object) ? object_task(endpoint) : NULL;
+}
+
+static void orphan_told(struct thread *sender) {
+  struct wait *wait = &sender->wait[SLOT_CALL];
+  struct task *host = host_of(wait->endpoint);
+  if (host)
+    host->unheard--;
+  wait_cancel(wait);
+  thread_forget(sender);
+}
+
 /* The receiver's reply_recv returns this message. */
 static void fill(struct thread *receiver, struct endpoint *endpoint, struct wait *wait) {
   struct thread *sender = wait_thread(wait);
@@ -140,8 +157,8 @@ static void fill(struct thread *receiver, struct endpoint *endpoint, struct wait
   receiver->x[REG_A7] = wait->badge;
   receiver->x[REG_T3] = wait->message == Q_MSG_COPY_FAILED ? wait->error : 0;
   wait_hold(wait, endpoint, receiver->task);
-  if (sender->state == THREAD_ZOMBIE)
-    zombie_told(sender);
+  if (sender->object.dying)
+    orphan_told(sender);
 }
 
 static void send(struct endpoint *endpoint, struct wait *wait) {
@@ -278,10 +295,15 @@ static void copy_settled(struct thread *owner, int error) {
 void copy_orphaned(struct thread *owner) {
   struct wait *wait = &owner->wait[SLOT_CALL];
   struct endpoint *endpoint = wait->endpoint;
-  wait_cancel(wait);
+  struct task *host = host_of(endpoint);
+  wait_cancel(wait); /* the token is void */
+  if (host && host->unheard >= UNHEARD_MAX && !endpoint->receivers)
+    return;
+  if (host)
+    host->unheard++;
   wait->message = Q_MSG_COPY_FAILED;
   wait->error = Q_E_DEAD;
-  wait->state = WAIT_SENT; /* the token is void */
+  wait->state = WAIT_SENT;
   send(endpoint, wait);
 }
 
@@ -465,12 +487,14 @@ struct ret sys_call(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint6
 
 struct ret sys_notify(uint64_t a0, uint64_t bits) {
   int error;
-  struct handle *handle = handle_check(a0, OBJECT_IRQ, Q_RIGHT_MANAGE, &error);
-  if (handle) {
-    irq_ack((struct irq *)handle->object);
-    return ok(0);
+  const struct handle *any = handle_find(current->task, a0);
+  if (any && any->type == OBJECT_IRQ) {
+    struct handle *irq = handle_check(a0, OBJECT_IRQ, Q_RIGHT_MANAGE, &error);
+    if (irq)
+      irq_ack((struct irq *)irq->object);
+    return fail(error);
   }
-  handle = handle_check(a0, OBJECT_ENDPOINT, Q_RIGHT_NOTIFY, &error);
+  struct handle *handle = handle_check(a0, OBJECT_ENDPOINT, Q_RIGHT_NOTIFY, &error);
   if (!handle)
     return fail(error);
   endpoint_signal((struct endpoint *)handle->object, bits & handle->badge);
@@ -478,8 +502,8 @@ struct ret sys_notify(uint64_t a0, uint64_t bits) {
 }
 
 /* ---- Copying between the parties of a call ------------------------------------------------------------------------- */
-#define COPY_PAGES 8        /* bounds the time without interrupts */
-#define COPY_UNALIGNED 2048 /* bytewise */
+#define COPY_BUDGET 2048 /* bytes that one entry copies one by one: bounds the time without interrupts */
+#define COPY_STEP 256    /* what a step costs at least, in such bytes; a page by whole words costs that, too */
 
 static struct ret copy_pending(struct thread *owner, uva_t va, unsigned kind, uint64_t done) {
   owner->wait[SLOT_CALL].copying = 1;
@@ -490,10 +514,15 @@ static struct ret copy_pending(struct thread *owner, uva_t va, unsigned kind, ui
   return (struct ret){-Q_E_PENDING, done};
 }
 
-static uint64_t copy_step(uva_t a, uva_t b, uint64_t bytes) {
-  uint64_t room = Q_PAGE_SIZE - MAX(a % Q_PAGE_SIZE, b % Q_PAGE_SIZE);
-  bytes = MIN(bytes, room);
-  return (a ^ b) & 7 ? MIN(bytes, COPY_UNALIGNED) : bytes;
+/* How much can be copied in one go. */
+static uint64_t copy_step(uva_t a, uva_t b, uint64_t bytes, uint64_t *budget) {
+  uint64_t n = MIN(bytes, Q_PAGE_SIZE - MAX(a % Q_PAGE_SIZE, b % Q_PAGE_SIZE)), cost = COPY_STEP;
+  if ((a ^ b) & 7) {
+    n = MIN(n, *budget);
+    cost = MAX(n, COPY_STEP);
+  }
+  *budget -= MIN(*budget, cost);
+  return n;
 }
 
 struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uva_t own, uint64_t bytes, uint64_t done) {
@@ -506,8 +535,8 @@ struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uva_t ow
   uint64_t size = owner->x[to ? REG_T4 : REG_T2];
   if (direction > Q_COPY_TO || offset > size || bytes > size - offset)
     return fail(Q_E_ARG);
-  for (unsigned pages = 0; bytes && pages < COPY_PAGES; pages++) {
-    uint64_t n = copy_step(base + offset, own, bytes);
+  for (uint64_t budget = COPY_BUDGET; bytes && budget;) {
+    uint64_t n = copy_step(base + offset, own, bytes, &budget);
     char *theirs = vm_resolve(owner->task, base + offset, to ? Q_FAULT_WRITE : Q_FAULT_READ);
     if (!theirs)
       return copy_pending(owner, base + offset, to ? Q_FAULT_WRITE : Q_FAULT_READ, done);
@@ -519,7 +548,6 @@ struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uva_t ow
     current->x[REG_A3] = own += n;
     current->x[REG_A4] = bytes -= n;
     current->x[REG_A5] = done += n;
-    pages += (n == COPY_UNALIGNED) * COPY_PAGES;
   }
   if (bytes)
     restart();
@@ -536,17 +564,18 @@ static void sweep_thread(struct thread *thread, const struct task *server, const
 }
 
 bool wait_sweep(const struct task *server, const struct endpoint *endpoint, uint32_t *cursor) {
-  for (int budget = 512; *cursor < kernel.frame_count; budget--) {
-    if (budget <= 0)
-      return false;
+  while (*cursor < kernel.frame_count) {
     if (*cursor % 512 == 0 && !kernel.blocks[*cursor / 512].owner) {
       *cursor += 512;
       continue;
     }
-    const struct frame *frame = &kernel.frames[(*cursor)++];
-    if (frame->kind != FRAME_TASK && frame->kind != FRAME_THREADS)
+    const struct frame *frame = &kernel.frames[*cursor];
+    bool threads = frame->kind == FRAME_TASK || frame->kind == FRAME_THREADS;
+    if (!work(threads ? 800 : 20))
+      return false;
+    ++*cursor;
+    if (!threads)
       continue;
-    budget -= 32;
     struct thread *page = pa_to_va(frame_pa(frame)); /* its slot 0 holds no thread */
     for (unsigned i = 1; i < 4; i++)
       sweep_thread((struct thread *)((char *)page + i * 1024), server, endpoint);
@@ -557,8 +586,8 @@ bool wait_sweep(const struct task *server, const struct endpoint *endpoint, uint
 static void queue_dissolve(struct wait *wait) {
   struct thread *sender = wait_thread(wait);
   wait_unqueue(wait);
-  if (sender->state == THREAD_ZOMBIE)
-    zombie_told(sender);
+  if (sender->object.dying)
+    orphan_told(sender);
   else
     wait_orphan(wait);
 }
@@ -569,10 +598,10 @@ static void endpoint_free(struct endpoint *endpoint) {
   memset(endpoint, 0, sizeof *endpoint);
 }
 
-bool endpoint_destroy(struct endpoint *endpoint) {
+bool endpoint_empty(struct endpoint *endpoint) {
   endpoint->object.dying = 1;
-  for (unsigned budget = 32; endpoint->queue.head || endpoint->receivers; budget--) {
-    if (!budget)
+  while (endpoint->queue.head || endpoint->receivers) {
+    if (!work(PAGE_WORK)) /* the last zombie of a page frees it */
       return false;
     if (endpoint->queue.head) {
       queue_dissolve(endpoint->queue.head);
@@ -585,7 +614,11 @@ bool endpoint_destroy(struct endpoint *endpoint) {
   }
   if (endpoint->object.held && !wait_sweep(NULL, endpoint, &endpoint->cursor))
     return false;
-  if (!object_void_handles(&endpoint->object))
+  return object_void_handles(&endpoint->object);
+}
+
+bool endpoint_destroy(struct endpoint *endpoint) {
+  if (!endpoint_empty(endpoint))
     return false;
   endpoint_free(endpoint);
   return true;

@@ -29,7 +29,6 @@ struct kernel {
   unsigned token_shift;    /* bits of a token that name thread and slot */
   bool sstc;
   struct q_info info; /* live objects and counters */
-  uint64_t entry_instret;
   pa_t plic, plic_end;
   uint32_t irq_count;
   uint64_t deadline; /* timebase ticks; 0 none */
@@ -52,6 +51,7 @@ void console_write(const char *text, uint64_t bytes); /* after what is left in t
 bool log_write(const char *text, uint64_t bytes);     /* the whole, or false: no room now */
 uint64_t log_read(char *to, uint64_t bytes);
 bool log_empty(void);
+bool log_flush(uint64_t most); /* so many bytes of it to the console; false: it was empty */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void machine_off(bool failure);
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
@@ -83,6 +83,7 @@ int block_donate(struct pager *pager, pa_t block);
 int block_reclaim(struct pager *pager, pa_t *block);
 bool block_owned(const struct pager *pager, pa_t block); /* all 512 frames its own, for users */
 bool block_revoke(struct pager *pager, pa_t block);      /* unmaps it everywhere; false: call again */
+void block_keep(struct pager *pager, pa_t block);        /* it stays here after all */
 int block_move(struct pager *from, struct pager *to, pa_t block);
 void block_list(struct pager *pager, struct block *block);
 
@@ -99,12 +100,24 @@ void handle_void(struct handle *handle); /* off its object's list; the slot is n
 void handle_close(struct task *task, struct handle *handle);
 bool object_void_handles(struct object *object); /* all but object_keep; false: call again */
 extern struct handle *object_keep;
+/* What is left of the work that one entry may do to end things, in instructions or so. A system call that ends something
+ * sets it; every step takes its part beforehand, and false says that the rest is for the next round. */
+extern unsigned work_left;
+#define WORK 8000
+#define PAGE_WORK 1000 /* freeing a page */
+static inline bool work(unsigned cost) {
+  bool enough = work_left >= cost;
+  work_left -= enough ? cost : 0;
+  return enough;
+}
 void handle_forget(struct task *task, struct handle *handle); /* the last one, whose object is gone */
 bool in_objects_page(const struct object *object);            /* an endpoint or IRQ of a task, not a pager object's */
 void *slot_alloc(struct task *task, enum frame_kind kind);
+bool endpoint_empty(struct endpoint *endpoint); /* of callers, receivers, tokens and handles; false: call again */
 bool endpoint_destroy(struct endpoint *endpoint);
 void endpoint_abandon(struct endpoint *endpoint); /* its last handle went */
-void irq_destroy(struct irq *irq);
+bool irq_destroy(struct irq *irq);
+struct task *object_task(const void *object); /* in whose page it lies */
 
 /* ---- sched.c ---- */
 void thread_ready(struct thread *thread);    /* behind the others, to a new slice */
@@ -169,10 +182,10 @@ void receiver_unqueue(struct thread *thread);
 /* ---- task.c ---- */
 struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota);
 struct thread *thread_create(struct task *task, unsigned priority);
-bool thread_end(struct thread *thread); /* false, as from the next two: call again */
+bool thread_end(struct thread *thread);    /* false, as from the next two: call again */
+void thread_forget(struct thread *thread); /* one that has ended: whoever copied from it knows */
 bool task_stop(struct task *task);
 bool task_destroy(struct task *task);
-void zombie_told(struct thread *thread);
 struct pager *pager_create(struct pager *parent, int *error);
 int pager_destroy(struct pager *pager, bool *done);
 

@@ -172,7 +172,7 @@ static _Noreturn void start_first(void) {
   require(!error, error);
   require(file.name, "initrd: it holds no program named \"pager\"");
   struct thread *thread = load_first(&first, &file);
-  kernel.info.boot_instructions = csr_read(instret) - kernel.entry_instret;
+  kernel.info.boot_instructions = csr_read(instret) - kernel.info.entry_instret;
   thread_ready(thread);
   csr_write(scounteren, 7);                     /* cycle, time and instret for programs */
   csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS); /* sret goes to user mode; nothing else ever changes it */
@@ -194,7 +194,7 @@ static void read_board(pa_t tree) {
 
 _Noreturn void main(uint64_t boot_hart, pa_t tree, pa_t image, uint64_t instret) {
   pa_t image_last = image + (pa_t)(image_end - image_start);
-  kernel.entry_instret = instret;
+  kernel.info.entry_instret = instret;
   read_board(tree);
   pa_t arena = find_arena(image_last, lay_out(0) + KERNEL_POOL), arena_end = lay_out(arena);
   memset(pa_to_va(arena), 0, arena_end - arena);

@@ -50,7 +50,7 @@ static struct handle *handle_slot(struct task *task, unsigned slot) {
 }
 
 struct handle *handle_find(struct task *task, q_handle value) {
-  struct handle *handle = value >> 32 ? NULL : handle_slot(task, value & 0xffff);
+  struct handle *handle = handle_slot(task, value & 0xffff);
   return handle && handle->type != OBJECT_NONE && handle->generation == value >> 16 ? handle : NULL;
 }
 
@@ -63,15 +63,23 @@ struct handle *handle_check(q_handle value, enum object_type type, unsigned righ
   return *error ? NULL : handle;
 }
 
-static int handle_page_add(struct task *task) {
-  if (task->handle_page_count == HANDLE_PAGES)
-    return Q_E_FULL;
-  struct page_header *page = task->quota ? page_alloc(task->pager, FRAME_HANDLES) : NULL;
-  if (!page)
-    return Q_E_NOMEM;
+/* A page for objects of the task, as long as its quota lasts. */
+static struct page_header *page_add(struct task *task, enum frame_kind kind) {
+  if (!task->quota)
+    return NULL;
+  struct page_header *page = page_alloc(task->pager, kind);
   task->quota--;
   *page = (struct page_header){task, task->pages};
   task->pages = page;
+  return page;
+}
+
+static int handle_page_add(struct task *task) {
+  if (task->handle_page_count == HANDLE_PAGES)
+    return Q_E_FULL;
+  struct page_header *page = page_add(task, FRAME_HANDLES);
+  if (!page)
+    return Q_E_NOMEM;
   unsigned number = task->handle_page_count++;
   task->handle_pages[number] = page;
   for (unsigned i = 127; i; i--) {
@@ -106,8 +114,8 @@ static unsigned handle_number(struct task *task, const struct handle *handle) {
 static void slot_release(struct task *task, struct handle *handle) {
   unsigned slot = handle_number(task, handle);
   handle_void(handle);
-  if (!slot || handle->generation == UINT16_MAX)
-    return; /* a slot whose generations are used up is never used again */
+  if (!slot)
+    return;
   handle->generation++;
   handle->next = task->free_handle;
   task->free_handle = (uint16_t)slot;
@@ -121,29 +129,30 @@ void handle_close(struct task *task, struct handle *handle) {
     return;
   /* Nobody can name it any more. A thread or a task lives on without a name. */
   if (type == OBJECT_IRQ)
-    irq_destroy((struct irq *)object);
+    irq_destroy((struct irq *)object); /* at once, without a handle to it */
   else if (type == OBJECT_ENDPOINT && in_objects_page(object))
     endpoint_abandon((struct endpoint *)object);
 }
 
-/* In whose page it lies. */
-static struct task *object_task(const void *object) {
+struct task *object_task(const void *object) {
   struct page_header *page = (void *)((uint64_t)object & ~(Q_PAGE_SIZE - 1ul));
   return frame_of(va_to_pa(object))->kind == FRAME_TASK ? (struct task *)page : page->task;
 }
 
 struct handle *object_keep;
+unsigned work_left;
 
 bool object_void_handles(struct object *object) {
-  for (unsigned budget = 128; budget; budget--) {
+  for (;;) {
     struct handle *handle = handle_at(object->handles);
     if (handle && handle == object_keep)
       handle = handle_at(handle->next);
     if (!handle)
       return true;
+    if (!work(100))
+      return false;
     slot_release(object_task(handle), handle);
   }
-  return false;
 }
 
 void handle_forget(struct task *task, struct handle *handle) {
@@ -173,13 +182,8 @@ void *slot_alloc(struct task *task, enum frame_kind kind) {
   for (struct page_header *page = task->pages; page && !slot; page = page->next)
     if (frame_of(va_to_pa(page))->kind == kind)
       slot = slot_in((char *)page, size, offset);
-  if (slot || !task->quota)
+  if (slot)
     return slot;
-  struct page_header *page = page_alloc(task->pager, kind);
-  if (!page)
-    return NULL;
-  task->quota--;
-  *page = (struct page_header){task, task->pages};
-  task->pages = page;
-  return (char *)page + size;
+  struct page_header *page = page_add(task, kind);
+  return page ? (char *)page + size : NULL;
 }

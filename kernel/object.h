@@ -35,9 +35,8 @@ struct handle {
   struct object *object;
   uint64_t badge;
   uint8_t type, rights;
-  uint16_t generation; /* of the slot, so that a stale handle is told from its successor */
   uint32_t next, prev; /* the object's list, as handle_ref() numbers; 0 ends it */
-  uint32_t unused;
+  uint32_t generation; /* of the slot, so that a stale handle is told from its successor */
 } __attribute__((aligned(32)));
 _Static_assert(sizeof(struct handle) == 32, "128 a page");
 
@@ -159,7 +158,7 @@ struct thread {
   uint64_t f[32];
   uint64_t fcsr;
   struct hart *hart;
-  struct task *task;
+  struct task *task; /* NULL: it is gone, and this a zombie */
   uint64_t sequence; /* of its latest token; never goes back */
   struct wait wait[2];
   struct thread *next, *prev; /* ready queue or receivers */
@@ -206,9 +205,9 @@ struct task {
   uint16_t quota;       /* pages it may still take */
   uint16_t free_handle; /* slot number */
   uint16_t threads;     /* live ones and zombies */
+  uint16_t unheard;     /* dead senders in the queues of its endpoints */
   bool stopped;
   bool received; /* tokens may name it */
-  bool orphan;   /* destroyed but for zombies */
   uint8_t handle_page_count;
   struct handle handles[INLINE_HANDLES];
 };
@@ -220,6 +219,7 @@ struct pager {
   bool devices;                 /* may map what is not RAM */
   uint32_t blocks, blocks_tail; /* donated ones with free pages, block number + 1 */
   uint64_t owned, donated, donated_free;
+  uint64_t promised;           /* of the free ones: what is left of the quotas of its tasks */
   struct task *tasks, *server; /* server: the task that has the window */
   uint64_t window_next;        /* block up to which the window is built */
   struct task *revoke_task;    /* how far a grant has come */

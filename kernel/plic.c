@@ -82,7 +82,10 @@ void irq_ack(struct irq *irq) {
   complete(irq);
 }
 
-void irq_destroy(struct irq *irq) {
+bool irq_destroy(struct irq *irq) {
+  irq->object.dying = 1;
+  if (!object_void_handles(&irq->object))
+    return false;
   complete(irq);
   if (irq->source != LOG)
     enable(irq->source, false);
@@ -90,7 +93,6 @@ void irq_destroy(struct irq *irq) {
   irqs[irq->source] = NULL;
   kernel.info.irqs--;
   handle_void(&irq->endpoint);
-  while (!object_void_handles(&irq->object))
-    ;
   memset(irq, 0, sizeof *irq);
+  return true;
 }

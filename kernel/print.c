@@ -29,9 +29,15 @@ uint64_t log_read(char *to, uint64_t bytes) {
   return n;
 }
 
-void console_write(const char *text, uint64_t bytes) {
-  for (char c; log_read(&c, 1);)
+bool log_flush(uint64_t most) {
+  bool any = !log_empty();
+  for (char c; most && log_read(&c, 1); most--)
     sbi_call(SBI_PUTCHAR, 0, (uint8_t)c, 0, 0, 0, 0);
+  return any;
+}
+
+void console_write(const char *text, uint64_t bytes) {
+  log_flush(LOG_BYTES);
   for (uint64_t i = 0; i < bytes; i++)
     sbi_call(SBI_PUTCHAR, 0, (uint8_t)text[i], 0, 0, 0, 0);
 }
@@ -101,7 +107,9 @@ struct line {
 __attribute__((no_sanitize("undefined"))) void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
   char *t = to;
   const char *f = from;
-  if ((((uint64_t)t | (uint64_t)f) & 7) == 0) {
+  if ((((uint64_t)t ^ (uint64_t)f) & 7) == 0) {
+    for (; bytes && (uint64_t)t & 7; bytes--)
+      *t++ = *f++;
     for (; bytes >= LINE; bytes -= LINE, t += LINE, f += LINE)
       *(struct line *)t = *(const struct line *)f;
     for (; bytes >= 8; bytes -= 8, t += 8, f += 8)

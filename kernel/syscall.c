@@ -155,8 +155,9 @@ static struct ret task_op_create(word a0, word a1, word badge, word quota) {
   error = handle_add(current->task, &task->object, Q_RIGHT_ALL, 0, &value);
   if (!error)
     return ok(value);
-  while (!task_destroy(task)) /* it is empty: one round or two */
-    ;
+  do /* it is empty: one round or two */
+    work_left = WORK;
+  while (!task_destroy(task));
   return fail(error);
 }
 
@@ -165,6 +166,7 @@ static struct ret task_op_stop(word a0) {
   struct handle *task = handle_check(a0, OBJECT_TASK, Q_RIGHT_MANAGE, &error);
   if (!task)
     return fail(error);
+  work_left = WORK;
   if (!task_stop(task_of(task)))
     restart();
   return ok(0);
@@ -274,6 +276,7 @@ static struct ret pager_op_create(word a0) {
   if (!error)
     error = handle_add(current->task, &pager->endpoint.object, Q_RIGHT_ALL, 0, &endpoint);
   if (error) {
+    work_left = WORK;
     pager_destroy(pager, &done);
     return fail(error);
   }
@@ -317,11 +320,15 @@ static struct ret pager_op_grant(word a0, word a1, q_handle to, pa_t block) {
   (void)a1;
   int error;
   struct pager *from = pager_find(a0, Q_RIGHT_MAP, &error);
-  struct pager *receiver = from ? pager_find(to, Q_RIGHT_CREATE, &error) : NULL;
-  if (!receiver)
+  if (!from)
     return fail(error);
   if (!block_owned(from, block))
     return fail(Q_E_OWNER);
+  struct pager *receiver = pager_find(to, Q_RIGHT_CREATE, &error);
+  if (!receiver) { /* it may have gone between two rounds */
+    block_keep(from, block);
+    return fail(error);
+  }
   if (!block_revoke(from, block))
     restart();
   return fail(block_move(from, receiver, block));
@@ -361,7 +368,7 @@ static int destroy(struct object *object, bool *done) {
     *done = endpoint_destroy((struct endpoint *)object);
     return 0;
   case OBJECT_IRQ:
-    irq_destroy((struct irq *)object);
+    *done = irq_destroy((struct irq *)object);
     return 0;
   case OBJECT_PAGER:
     return pager_destroy((struct pager *)object, done);
@@ -376,6 +383,7 @@ static struct ret handle_op_destroy(word a0) {
   bool done;
   if (!handle || !(handle->rights & Q_RIGHT_MANAGE) || handle->type == OBJECT_MACHINE)
     return fail(!handle ? Q_E_HANDLE : handle->type == OBJECT_MACHINE ? Q_E_TYPE : Q_E_RIGHTS);
+  work_left = WORK;
   object_keep = handle; /* a call that restarts needs its handle until the end */
   int error = destroy(handle->object, &done);
   object_keep = NULL;
@@ -440,10 +448,10 @@ static struct ret object_op_irq(word a0, word a1, word source, q_handle to, word
   if (!irq)
     return fail(Q_E_NOMEM);
   q_handle value;
-  irq->bits = bits & endpoint->badge;
   error = irq_bind(irq, source);
   if (error)
-    return fail(error);
+    return fail(error); /* the slot must be as it was: all zero */
+  irq->bits = bits & endpoint->badge;
   error = handle_add(current->task, &irq->object, Q_RIGHT_ALL, 0, &value);
   if (error) {
     irq_destroy(irq);
@@ -478,6 +486,8 @@ static struct ret machine_op_write(word a0, word a1, uva_t text, word bytes) {
   if (!bytes)
     return ok(0);
   bool log = log_taken();
+  if (!log && log_flush(CONSOLE_CHUNK)) /* what its last holder left comes first, bit by bit */
+    restart();
   word n = MIN(MIN(bytes, log ? LOG_CHUNK : CONSOLE_CHUNK), Q_PAGE_SIZE - text % Q_PAGE_SIZE);
   const char *from = vm_resolve(current->task, text, Q_FAULT_READ);
   if (!from)

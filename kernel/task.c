@@ -5,16 +5,18 @@
 #include "vm.h"
 
 struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota) {
+  pager->promised += quota;
   struct task *task = page_alloc(pager, FRAME_TASK);
-  if (!task)
-    return NULL;
-  task->pager = pager;
-  task->badge = badge;
-  task->quota = (uint16_t)quota;
-  if (vm_create(task)) {
-    page_free(task);
+  if (task)
+    task->pager = pager;
+  if (!task || vm_create(task)) {
+    if (task)
+      page_free(task);
+    pager->promised -= quota;
     return NULL;
   }
+  task->badge = badge;
+  task->quota = (uint16_t)quota;
   task->object.type = OBJECT_TASK;
   for (unsigned i = INLINE_HANDLES - 1; i; i--) { /* slot 0 is no handle */
     task->handles[i].next = task->free_handle;
@@ -45,16 +47,29 @@ struct thread *thread_create(struct task *task, unsigned priority) {
 }
 
 /* ---- The end of a thread ----------------------------------------------------------------------------------------- */
-static bool task_free_pages(struct task *task) {
-  for (unsigned budget = 8; task->pages; budget--) {
-    if (!budget)
-      return false;
-    struct page_header *page = task->pages;
-    task->pages = page->next;
-    page_free(page);
+#define THREAD_WORK 600
+
+static struct thread *page_thread(void *page, unsigned slot) { /* 1 to 3 of a TASK or THREADS page */
+  struct thread *thread = (struct thread *)((char *)page + slot * 1024);
+  return thread->object.type == OBJECT_THREAD ? thread : NULL;
+}
+
+/* A page of a task that is gone: freed, or left to the zombies in it. */
+static void page_release(void *page) {
+  enum frame_kind kind = frame_of(va_to_pa(page))->kind;
+  bool zombies = false;
+  for (unsigned i = 1; i < 4 && (kind == FRAME_TASK || kind == FRAME_THREADS); i++) {
+    struct thread *thread = page_thread(page, i);
+    if (!thread)
+      continue;
+    ASSERT(thread->state == THREAD_ZOMBIE);
+    if (thread->task)
+      thread->task->threads--;
+    thread->task = NULL;
+    zombies = true;
   }
-  page_free(task);
-  return true;
+  if (!zombies)
+    page_free(page);
 }
 
 static void slot_clear(struct thread *thread) {
@@ -64,15 +79,17 @@ static void slot_clear(struct thread *thread) {
     current = &hart->idle;
     hart->resched |= RESCHED_HIGHER; /* no way out leads back to it */
   }
-  ASSERT(task->threads && !thread->queued);
+  ASSERT(!thread->queued);
   memset(thread, 0, sizeof *thread);
-  if (--task->threads == 0 && task->orphan)
-    while (!task_free_pages(task)) /* a task that was destroyed: no call is there to be restarted */
-      ;
+  if (task)
+    task->threads--;
+  else
+    page_release((void *)((uint64_t)thread & ~(Q_PAGE_SIZE - 1ul)));
 }
 
-void zombie_told(struct thread *thread) {
-  slot_clear(thread);
+void thread_forget(struct thread *thread) {
+  if (thread->state == THREAD_ZOMBIE) /* else whoever ends it goes on with that */
+    slot_clear(thread);
 }
 
 static void leave_queues(struct thread *thread) {
@@ -84,87 +101,95 @@ static void leave_queues(struct thread *thread) {
     sleep_cancel(thread);
 }
 
-bool thread_end(struct thread *thread) {
+/* It runs no more, no answer that is still out can wake it, and nobody can name it to start it again. */
+static void thread_halt(struct thread *thread) {
   struct wait *call = &thread->wait[SLOT_CALL];
   leave_queues(thread);
-  thread->state = THREAD_NEW; /* it can't run any more, whatever follows */
-  if (!object_void_handles(&thread->object))
-    return false;
-  bool pending = call->copying || (call->state == WAIT_HELD && call->queued);
+  thread->state = THREAD_NEW;
+  thread->object.dying = 1;
   fp_forget(thread);
   wait_cancel(&thread->wait[SLOT_FAULT]);
   kernel.sequence_epoch = MAX(kernel.sequence_epoch, thread->sequence);
   kernel.info.threads--;
-  if (!pending) {
+  if (call->copying || (call->state == WAIT_HELD && call->queued))
+    copy_orphaned(thread);
+  else
     wait_cancel(call);
+}
+
+/* One that ends itself runs on until its handles are void: it has to come back for the next round. */
+bool thread_end(struct thread *thread) {
+  if (thread != current && !thread->object.dying)
+    thread_halt(thread);
+  if (!object_void_handles(&thread->object))
+    return false;
+  if (!thread->object.dying)
+    thread_halt(thread);
+  if (thread->wait[SLOT_CALL].state == WAIT_NONE)
     slot_clear(thread);
-    return true;
-  }
-  thread->state = THREAD_ZOMBIE; /* until its server has been told */
-  copy_orphaned(thread);
+  else
+    thread->state = THREAD_ZOMBIE; /* until its server has been told */
   return true;
 }
 
-/* Ends up to `budget` threads of a page's three. */
-static bool page_stop(void *page, unsigned *budget) {
+static bool page_stop(void *page) {
   for (unsigned i = 1; i < 4; i++) {
-    struct thread *thread = (struct thread *)((char *)page + i * 1024);
-    if (thread->object.type != OBJECT_THREAD || thread->state == THREAD_ZOMBIE)
+    struct thread *thread = page_thread(page, i);
+    if (!thread || thread->state == THREAD_ZOMBIE || thread == current)
       continue;
-    if (!*budget || !thread_end(thread))
+    if (!work(THREAD_WORK) || !thread_end(thread))
       return false;
-    --*budget;
   }
   return true;
 }
 
 bool task_stop(struct task *task) {
-  unsigned budget = 8;
   task->stopped = true;
-  if (!page_stop(task, &budget))
+  if (!page_stop(task))
     return false;
   for (struct page_header *page = task->pages; page; page = page->next)
-    if (frame_of(va_to_pa(page))->kind == FRAME_THREADS && !page_stop(page, &budget))
+    if (frame_of(va_to_pa(page))->kind == FRAME_THREADS && !page_stop(page))
       return false;
-  return true;
+  return current->task != task || thread_end(current); /* last, since it is who comes back for the next round */
 }
 
 /* ---- The end of a task ------------------------------------------------------------------------------------------- */
-static bool object_end(struct object *object) {
-  if (object->type == OBJECT_IRQ)
-    irq_destroy((struct irq *)object);
-  return object->type != OBJECT_ENDPOINT || endpoint_destroy((struct endpoint *)object);
-}
-
-static bool objects_end(struct task *task) {
-  unsigned budget = 16;
-  for (struct page_header *page = task->pages; page; page = page->next) {
-    if (frame_of(va_to_pa(page))->kind != FRAME_OBJECTS)
-      continue;
-    for (char *slot = (char *)page + 128; slot < (char *)page + Q_PAGE_SIZE; slot += 128) {
-      struct object *object = (struct object *)slot;
-      if (object->type == OBJECT_NONE)
-        continue;
-      if (!budget-- || !object_end(object))
-        return false;
-    }
-  }
-  return true;
-}
-
 static void handles_void(struct handle *first, unsigned count) {
   for (unsigned i = 1; i < count; i++)
     handle_void(&first[i]);
 }
 
-/* Its table: the handles in its own page, then a page a call. */
-static bool handles_end(struct task *task) {
-  handles_void(task->handles, INLINE_HANDLES);
-  task->free_handle = 0;
-  if (!task->handle_page_count)
+static bool object_end(struct object *object) {
+  if (object->type == OBJECT_NONE)
     return true;
-  handles_void((struct handle *)task->handle_pages[--task->handle_page_count], 128);
-  return !task->handle_page_count;
+  return work(200) && (object->type == OBJECT_IRQ ? irq_destroy((struct irq *)object)
+                                                  : endpoint_destroy((struct endpoint *)object));
+}
+
+/* What lies in one page of a task without threads. */
+static bool page_end(struct page_header *page) {
+  enum frame_kind kind = frame_of(va_to_pa(page))->kind;
+  if (kind == FRAME_HANDLES) {
+    if (!work(127 * 50))
+      return false;
+    handles_void((struct handle *)page, 128);
+  }
+  for (char *slot = (char *)page + 128; kind == FRAME_OBJECTS && slot < (char *)page + Q_PAGE_SIZE; slot += 128)
+    if (!object_end((struct object *)slot))
+      return false;
+  return true;
+}
+
+static bool pages_end(struct task *task) {
+  task->free_handle = task->handle_page_count = 0; /* its table is no more: no slot goes back to it */
+  handles_void(task->handles, INLINE_HANDLES);
+  for (struct page_header *page; (page = task->pages);) {
+    if (!page_end(page) || !work(PAGE_WORK))
+      return false;
+    task->pages = page->next;
+    page_release(page);
+  }
+  return true;
 }
 
 static void task_unlink(struct task *task) {
@@ -174,6 +199,7 @@ static void task_unlink(struct task *task) {
     pager->revoke_task = task->next;
     pager->revoke_va = 0;
   }
+  pager->promised -= task->quota;
   *(task->prev ? &task->prev->next : &pager->tasks) = task->next;
   if (task->next)
     task->next->prev = task->prev;
@@ -183,23 +209,22 @@ static void task_unlink(struct task *task) {
  * what one that died has begun. */
 bool task_destroy(struct task *task) {
   task->object.dying = 1;
-  if (!task_stop(task) || !objects_end(task) || !handles_end(task))
+  if (!task_stop(task) || !pages_end(task))
     return false;
   handle_void(&task->supervisor);
   if (task->received && !wait_sweep(task, NULL, &task->cursor))
     return false;
   if (task->root) {
-    vm_destroy(task);
+    if (work(WORK / 2))
+      vm_destroy(task);
     return false;
   }
   if (!object_void_handles(&task->object))
     return false;
-  if (!task->orphan) {
-    task_unlink(task);
-    kernel.info.tasks--;
-    task->orphan = true;
-  }
-  return task->threads || task_free_pages(task);
+  task_unlink(task);
+  kernel.info.tasks--;
+  page_release(task);
+  return true;
 }
 
 /* ---- Pager objects ----------------------------------------------------------------------------------------------- */
@@ -223,18 +248,10 @@ struct pager *pager_create(struct pager *parent, int *error) {
 int pager_destroy(struct pager *pager, bool *done) {
   if (pager->owned || pager->donated || pager->tasks || pager->server)
     return Q_E_BUSY;
-  struct endpoint *endpoint = &pager->endpoint;
-  pager->object.dying = endpoint->object.dying = 1;
-  *done = object_void_handles(&pager->object) && !endpoint->queue.head && object_void_handles(&endpoint->object) &&
-          (!endpoint->object.held || wait_sweep(NULL, endpoint, &endpoint->cursor));
+  pager->object.dying = 1;
+  *done = object_void_handles(&pager->object) && endpoint_empty(&pager->endpoint);
   if (!*done)
     return 0;
-  while (endpoint->receivers) {
-    struct thread *receiver = endpoint->receivers;
-    receiver_unqueue(receiver);
-    thread_result(receiver, -Q_E_DEAD, 0);
-    thread_ready(receiver);
-  }
   pagers[pager->number] = NULL;
   kernel.info.pagers--;
   kernel.info.endpoints--;

@@ -10,53 +10,34 @@
 
 #define X(n) (8 * (n))
 
-.macro saved op /* what the calling convention keeps */
-  \op ra, X(1)(tp)
-  \op sp, X(2)(tp)
-  \op gp, X(3)(tp)
-  \op s0, X(8)(tp)
-  \op s1, X(9)(tp)
-  \op s2, X(18)(tp)
-  \op s3, X(19)(tp)
-  \op s4, X(20)(tp)
-  \op s5, X(21)(tp)
-  \op s6, X(22)(tp)
-  \op s7, X(23)(tp)
-  \op s8, X(24)(tp)
-  \op s9, X(25)(tp)
-  \op s10, X(26)(tp)
-  \op s11, X(27)(tp)
+.macro registers op, numbers:vararg
+  .irp n, \numbers
+  \op x\n, X(\n)(tp)
+  .endr
+.endm
+
+.macro saved op /* what the calling convention keeps, but for tp */
+  registers \op, 1,2,3,8,9,18,19,20,21,22,23,24,25,26,27
 .endm
 
 .macro arguments op
-  \op a0, X(10)(tp)
-  \op a1, X(11)(tp)
-  \op a2, X(12)(tp)
-  \op a3, X(13)(tp)
-  \op a4, X(14)(tp)
-  \op a5, X(15)(tp)
-  \op a6, X(16)(tp)
-  \op a7, X(17)(tp)
+  registers \op, 10,11,12,13,14,15,16,17
 .endm
 
 .macro temporaries op
-  \op t0, X(5)(tp)
-  \op t1, X(6)(tp)
-  \op t2, X(7)(tp)
-  \op t3, X(28)(tp)
-  \op t4, X(29)(tp)
-  \op t5, X(30)(tp)
-  \op t6, X(31)(tp)
+  registers \op, 5,6,7,28,29,30,31
 .endm
 
-.macro scrub
-  li t0, 0
-  li t1, 0
-  li t2, 0
-  li t3, 0
-  li t4, 0
-  li t5, 0
-  li t6, 0
+.macro scrub numbers:vararg
+  .irp n, \numbers
+  li x\n, 0
+  .endr
+.endm
+
+.macro user /* leaves for the pc in t0 */
+  csrw sepc, t0
+  unlock
+  csrw sscratch, tp
 .endm
 
 .macro unlock
@@ -68,23 +49,13 @@
 .macro check_exit /* builds with check_invariants: measures, and asserts the ledger */
 #ifdef CHECK_INVARIANTS
   addi sp, sp, -64
-  sd a0, 0(sp)
-  sd a1, 8(sp)
-  sd a2, 16(sp)
-  sd a3, 24(sp)
-  sd a4, 32(sp)
-  sd a5, 40(sp)
-  sd a6, 48(sp)
-  sd a7, 56(sp)
+  .irp n, 0,1,2,3,4,5,6,7
+  sd a\n, 8*\n(sp)
+  .endr
   call exit_checks
-  ld a0, 0(sp)
-  ld a1, 8(sp)
-  ld a2, 16(sp)
-  ld a3, 24(sp)
-  ld a4, 32(sp)
-  ld a5, 40(sp)
-  ld a6, 48(sp)
-  ld a7, 56(sp)
+  .irp n, 0,1,2,3,4,5,6,7
+  ld a\n, 8*\n(sp)
+  .endr
   addi sp, sp, 64
 #endif
 .endm
@@ -131,19 +102,11 @@ syscall_return:
   check_exit
   ld t0, THREAD_REGS(tp)
   addi t0, t0, 4
-  csrw sepc, t0
-  unlock
-  csrw sscratch, tp
+  user
   ld ra, X(1)(tp)
   ld sp, X(2)(tp)
   ld gp, X(3)(tp)
-  li a2, 0
-  li a3, 0
-  li a4, 0
-  li a5, 0
-  li a6, 0
-  li a7, 0
-  scrub
+  scrub 12,13,14,15,16,17,5,6,7,28,29,30,31
   ld tp, X(4)(tp)
   sret
 2:
@@ -161,11 +124,9 @@ deliver:
   check_exit
   ld t0, THREAD_REGS(tp)
   addi t0, t0, 4
-  csrw sepc, t0
-  unlock
-  csrw sscratch, tp
+  user
   saved ld
-  scrub
+  scrub 5,6,7,28,29,30,31
   ld tp, X(4)(tp)
   sret
 
@@ -173,9 +134,7 @@ deliver:
 resume:
   check_exit
   ld t0, THREAD_REGS(tp)
-  csrw sepc, t0
-  unlock
-  csrw sscratch, tp
+  user
   saved ld
   arguments ld
   temporaries ld

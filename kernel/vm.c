@@ -499,10 +499,19 @@ static int window_whole(struct task *task, pa_t block) {
   return 0;
 }
 
+/* The task has no page of its own where the window will be; from then on it can get none. */
+static bool window_free(struct task *task) {
+  uva_t va = Q_WINDOW + kernel.ram_base, end = Q_WINDOW + kernel.ram_end;
+  unsigned steps = 512; /* more than it takes to pass one table at each edge, and the root */
+  return !next_leaf(task, &va, end, &steps) && va == end;
+}
+
 int vm_window(struct pager *pager, struct task *task, bool *done) {
+  if (!task->window && !window_free(task))
+    return Q_E_EXISTS;
   pager->server = task;
   task->window = pager;
-  for (unsigned budget = 4; budget && pager->window_next < kernel.block_count; budget--, pager->window_next++) {
+  for (unsigned budget = 1; budget && pager->window_next < kernel.block_count; budget--, pager->window_next++) {
     pa_t block = kernel.ram_base + pager->window_next * Q_BLOCK_SIZE;
     int error = block_owned(pager, block) ? window_whole(task, block) : window_partial(task, pager, block);
     if (error)
@@ -550,8 +559,8 @@ static void window_clear(struct task *task, pte_t *top) {
   fence(task, ~0ul);
 }
 
-bool vm_revoke(struct pager *pager, pa_t block) {
-  unsigned steps = STEPS;
+void vm_revoke(struct pager *pager, pa_t block) {
+  unsigned steps = STEPS / 2; /* the block's frames have been looked at, too */
   if (pager->revoke_block != block || !pager->revoke_task) {
     pager->revoke_block = block;
     pager->revoke_task = pager->tasks;
@@ -565,11 +574,10 @@ bool vm_revoke(struct pager *pager, pa_t block) {
         remove_leaf(task, slot, va, &steps);
     pager->revoke_va = va;
     if (va < Q_USER_TOP)
-      return false;
+      return;
     pager->revoke_task = task->next;
     pager->revoke_va = 0;
   }
-  return true;
 }
 
 int vm_create(struct task *task) {
@@ -589,8 +597,8 @@ bool vm_destroy(struct task *task) {
   unsigned steps = STEPS;
   for (pte_t *slot; (slot = next_leaf(task, &task->teardown, Q_USER_TOP, &steps)); task->teardown += Q_PAGE_SIZE)
     remove_leaf(task, slot, task->teardown, &steps);
-  if (task->teardown < Q_USER_TOP)
-    return false;
+  if (task->teardown < Q_USER_TOP || steps < STEPS / 2)
+    return false; /* the window is taken down in entries of its own */
   for (unsigned i = 0; i < 256; i++)
     if (task->root[i] & PTE_V) { /* only a window is left */
       window_clear(task, &task->root[i]);

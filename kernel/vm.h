@@ -51,7 +51,7 @@ int vm_protect(struct task *task, struct range *range, unsigned prot); /* the fi
 void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, struct harvest *out);
 int vm_window(struct pager *pager, struct task *task, bool *done);
 int vm_window_block(struct pager *pager, pa_t block, bool visible);
-bool vm_revoke(struct pager *pager, pa_t block); /* unmaps the block everywhere; false: call again */
+void vm_revoke(struct pager *pager, pa_t block); /* unmaps some of the block: call until nothing is mapped */
 
 /* At boot. */
 void vm_boot(pa_t image); /* the kernel's half in final form; its tables are these zeroed pages at kernel.root_pa: */

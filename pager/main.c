@@ -151,7 +151,7 @@ static __attribute__((noinline)) void mend(int64_t error, uint64_t badge, bool f
     error = q_reply(r);
   if (error >= 0)
     return;
-  if (space)
+  if (space && r->label == Q_REPLY_MAP)
     space_undo(space, &answer);
   if (error == -Q_E_TOKEN)
     return;                                                         /* the faulter is gone */
@@ -195,7 +195,7 @@ static inline __attribute__((always_inline)) void answer_fault(const struct q_re
 static __attribute__((noinline)) void answer_other(struct q_received *m, struct q_reply *r) {
   struct space *space = space_find(m->badge);
   *r = (struct q_reply){0};
-  if (m->kind == Q_MSG_EXCEPTION && space)
+  if (m->kind == Q_MSG_EXCEPTION && space && space->state == SPACE_ALIVE)
     exception(space, m);
   bool asks = m->kind == Q_MSG_CALL || m->kind == Q_MSG_COPY_READY || m->kind == Q_MSG_COPY_FAILED;
   bool dead = m->kind == Q_MSG_COPY_FAILED && m->error == Q_E_DEAD;

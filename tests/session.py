@@ -147,7 +147,7 @@ def status(s):
 @scene("type-ahead is kept, erased characters are not")
 def typing(s):
     s.type("echo one\necho two\necho three\n")
-    s.expect(r"(?s)\none\n.*[\n ]two\n.*[\n ]three\n\$ $")
+    s.expect(r"(?s)(\n|\$ )one\n.*(\n|\$ )two\n.*(\n|\$ )three\n\$ $")
     need("\nright\n" in s.run("echo rigth\x7f\x7fht"), "erase")
     need("\nnew\n" in s.run("rubbish and more\x15echo new"), "erasing the line")
     need("\na c\n" in s.run("echo a b\x17c"), "erasing a word")

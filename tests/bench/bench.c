@@ -106,6 +106,7 @@ static int serve(void) {
   }
 }
 
+#define READY_MOST 8192
 static void faults(void) {
   volatile char *base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE), *at = base;
   struct p_system system;
@@ -114,17 +115,18 @@ static void faults(void) {
   uint64_t frames = system.free;
   CHECK_EQ(p_system_stats(0, &system), 0);
   CHECK(frames - system.free >= (uint64_t)iterations + WARM_UP);
-  /* Those frames come back used, so that the next ones must be zeroed; what is still ready is used up first. */
+  /* Those frames come back used, so that the next ones must be zeroed; what is still ready is used up first: the rest of
+   * those, and what the kernel gave back after tap_before() had run as many programs as there may be. */
   sbrk(-(ITERATIONS + WARM_UP + 1) * PAGE);
-  volatile char *rest = sbrk(2048 * PAGE);
-  for (unsigned i = 0; i < 2048; i++)
+  volatile char *rest = sbrk(READY_MOST * PAGE);
+  for (unsigned i = 0; i < READY_MOST; i++)
     rest[i * PAGE] = 1;
   at = base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE);
   MEASURE("fault_zeroing", at += PAGE, *at = 1);
   sbrk(-(ITERATIONS + WARM_UP + 1) * PAGE);
   at = base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE);
   MEASURE("fault_read_zeroing", at += PAGE, (void)*at);
-  sbrk(-(ITERATIONS + WARM_UP + 1 + 2048) * PAGE);
+  sbrk(-(ITERATIONS + WARM_UP + 1 + READY_MOST) * PAGE);
 }
 
 static void breaks(void) {
@@ -171,6 +173,18 @@ static void programs(void) {
   MEASURE("spawn_exit_wait", , p_wait_for(spawn(0, ARGV("victim", "exit", "0")), &death));
 }
 
+/* ---- Under the posix server ------------------------------------------------------------------------------------------ */
+static void posix_server(void) {
+  struct posix_process own;
+  struct p_death death;
+  static char line[64];
+  memset(line, '.', sizeof line);
+  line[0] = '#', line[1] = ' ', line[sizeof line - 1] = '\n';
+  MEASURE("posix_identity", , px_identity(0, &own));
+  MEASURE("posix_spawn_exit_wait", , px_wait((uint64_t)px_spawn(ARGV("victim", "exit", "0"), NULL, 0), 0, &death));
+  MEASURE("posix_write_64", , write(1, line, sizeof line));
+}
+
 static void whole_system(void) {
   struct q_info info = kernel_info();
   struct p_system system;
@@ -195,11 +209,15 @@ static const struct test tests[] = {
     {"switches", switches}, /* last: a program that has used floating point is one instruction slower to switch to */
 };
 
+static const struct test posix_tests[] = {{"the posix server", posix_server}};
+
 int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "serve"))
     return serve();
   if (argc > 1 && !strcmp(argv[1], "yield"))
     yield(argc > 2);
+  if (p_server)
+    return TAP_RUN("bench", posix_tests);
   if (argc > 1)
     iterations = 1;
   at_start = q_instret();

@@ -3,18 +3,34 @@
 """Boots the guest benchmark, prints its instruction counts and compares them with a committed baseline."""
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import judge  # noqa: E402
+import session  # noqa: E402
 import stages  # noqa: E402
 
 
-def measure(build):
+def at_prompt(build):
+    """What it took to come to the prompt, and what is in use there while `free` looks."""
+    machine = session.Session(f"{build}/kernel/quire.bin", f"{build}/apps/quire.cpio", memory="256M")
+    try:
+        instructions = machine.expect(r"at its prompt (\d+) instructions")[1]
+        machine.expect(session.PROMPT)
+        kib = re.search(r"in use.* (\d+) KiB", machine.run("free"))[1]
+    except session.Failed as why:
+        raise judge.Bad(f"no prompt: {why}") from None
+    finally:
+        machine.close()
+    return {"boot_to_prompt": {"median": int(instructions), "n": 1}, "memory_at_prompt_kib": {"median": int(kib), "n": 1}}
+
+
+def measure(build, append):
     """name -> figures of one boot, which must be one that the judge believes."""
     options = judge.parser().parse_args(["--kernel", f"{build}/kernel/quire.bin", "--initrd", f"{build}/tests/bench.cpio",
-                                         "--append", "run=bench", "--memory", "256M"])
+                                         "--append", append, "--memory", "256M"])
     output = judge.boot(options)
     tap = judge.judge(output)
     if any(line.startswith("not ok") for line in tap):
@@ -39,7 +55,8 @@ def main():
     parser.add_argument("--stages", action="store_true", help="also shows where the instructions of each go")
     options = parser.parse_args()
     try:
-        figures = measure(options.build)
+        figures = {**measure(options.build, "run=bench"), **measure(options.build, "serve=uart serve=posix:bench"),
+                   **at_prompt(options.build)}
     except judge.Bad as why:
         sys.exit(f"bench: {why}")
     baseline = json.loads(options.baseline.read_text()) if options.baseline.exists() else {}

@@ -3,7 +3,7 @@
 # stores there, then calls handle 1 with label 1 and the address as word, for ever.
 .section .rodata
 .balign 8
-.globl client_start, client_end, client_illegal, client_call_buffer, client_after, client_receive, client_copy
+.globl alarm_clock, client_start, client_end, client_illegal, client_call_buffer, client_after, client_receive, client_copy, client_stop
 client_start:
   beqz a0, 1f
   sd a0, (a0)
@@ -65,4 +65,28 @@ client_copy: # takes one message from handle 2, copies 8 bytes of its buffer to 
   ecall
   mv s0, a0
   j client_say
+client_stop: # handle 2 is its own task
+  li a0, 2
+  li a1, 1 # stop
+  li a7, 9
+  ecall
+  li a0, 0
+  j client_start
 client_end:
+
+# A thread of the first program's own, without a stack: every 300 ticks it notifies bit 0 at the endpoint whose handle lies
+# at a0, unless 0 lies there.
+.text
+alarm_clock:
+  mv s0, a0
+1:
+  rdtime a0
+  addi a0, a0, 300
+  li a7, 14 # sleep
+  ecall
+  ld a0, (s0)
+  beqz a0, 1b
+  li a1, 1
+  li a7, 4 # notify
+  ecall
+  j 1b

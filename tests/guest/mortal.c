@@ -129,6 +129,102 @@ static int do_spawner(char **argv) {
   return 0;
 }
 
+/* ---- Hoards ---------------------------------------------------------------------------------------------------------- */
+static int do_names(char **argv) {
+  bool threads = !strcmp(argv[0], "threads");
+  q_handle object, name;
+  for (unsigned i = 0; i < (threads ? 8 : 14); i++) {
+    if (threads ? q_thread_create(P_HANDLE_TASK, 3, &object) : q_endpoint_create(&object))
+      return 1;
+    for (unsigned j = 0; j < (threads ? 110 : 64) && !q_handle_dup(object, Q_RIGHT_ALL, 0, &name); j++)
+      ;
+  }
+  return rest();
+}
+
+static int do_sender(char **argv) { /* with all the threads that it may have */
+  (void)argv;
+  q_handle thread;
+  while (!q_thread_create(P_HANDLE_TASK, 3, &thread))
+    q_handle_close(thread);
+  return (int)q_call(P_HANDLE_GIFT, &(struct q_call){.label = 1, .read = fresh(1), .read_bytes = 64});
+}
+
+/* At that time: takes what threads it can have, and says how many. */
+static int do_eater(char **argv) {
+  q_handle thread;
+  struct q_call c = {0};
+  q_sleep_until(strtoul(argv[0], NULL, 0));
+  for (; !q_thread_create(P_HANDLE_TASK, 3, &thread); c.label++)
+    q_handle_close(thread);
+  q_call(P_HANDLE_GIFT, &c);
+  return rest();
+}
+
+/* ---- Half dead ------------------------------------------------------------------------------------------------------ */
+/* A thread of the lowest priority ends another, whose handles are so many that it takes several rounds; this thread comes
+ * in between at a different moment each time, and may neither start the victim again nor answer its call. */
+static struct {
+  q_handle endpoint, thread; /* the victim's */
+  volatile uint64_t begins;
+  volatile bool returned, ended;
+} half;
+
+static void half_dead(void *argument) {
+  (void)argument;
+  q_call(half.endpoint, &(struct q_call){.label = 1});
+  half.returned = true;
+  rest();
+}
+
+static void half_ender(void *argument) {
+  (void)argument;
+  q_handle copy = 0, next;
+  while (!q_handle_dup(half.thread, Q_RIGHT_ALL, 0, &next))
+    copy = next;
+  half.begins = q_time();
+  q_handle_destroy(copy);
+  half.ended = true;
+  rest();
+}
+
+/* Status 1: it never came between; 2, 3: it could do what it may not. */
+static int do_half(char **argv) {
+  (void)argv;
+  unsigned between = 0;
+  q_endpoint_create(&half.endpoint);
+  for (unsigned round = 0; round < 200; round++) {
+    struct p_thread victim, ender;
+    struct q_received m = {0};
+    half.begins = half.ended = half.returned = false;
+    if (p_thread_start(&victim, half_dead, NULL, 1))
+      return 4;
+    half.thread = victim.handle;
+    q_sleep_until(q_time() + 3000); /* it calls */
+    if (round % 2)
+      q_recv(half.endpoint, &m);
+    if (p_thread_start(&ender, half_ender, NULL, 1))
+      return 4;
+    while (!half.begins)
+      q_sleep_until(q_time() + 20);
+    q_sleep_until(half.begins + round * 7);
+    if (!half.ended && q_thread_priority(half.thread, 2) == -Q_E_HANDLE) {
+      between++;
+      if (m.token && q_reply(&(struct q_reply){.token = m.token}) != -Q_E_TOKEN)
+        return 2;
+    }
+    if (q_thread_start(half.thread, (uint64_t)half_dead, 0, 0) == 0)
+      return 3;
+    while (!half.ended)
+      q_sleep_until(q_time() + 1000);
+    if (half.returned)
+      return 2;
+    free(victim.memory);
+    p_thread_free(&ender);
+  }
+  return between < 20;
+}
+
 /* ---- Many threads -------------------------------------------------------------------------------------------------- */
 static q_handle shared; /* an endpoint of the program's own */
 static char *region;
@@ -409,10 +505,11 @@ static int do_bystander(char **argv) {
 static const struct {
   const char *name;
   int (*run)(char **argv);
-} roles[] = {{"spin", do_spin},   {"clean", do_clean},     {"yield", do_yield},        {"sleep", do_sleep},
-             {"hold", do_hold},   {"own", do_own},         {"copier", do_copier},      {"nest", do_nest},
-             {"crowd", do_crowd}, {"spawner", do_spawner}, {"storm", do_storm},        {"mix", do_mix},
-             {"leave", do_leave}, {"brief", do_brief},     {"bystander", do_bystander}};
+} roles[] = {{"spin", do_spin},   {"clean", do_clean},     {"yield", do_yield},         {"sleep", do_sleep},
+             {"hold", do_hold},   {"own", do_own},         {"copier", do_copier},       {"nest", do_nest},
+             {"crowd", do_crowd}, {"spawner", do_spawner}, {"storm", do_storm},         {"mix", do_mix},
+             {"leave", do_leave}, {"brief", do_brief},     {"bystander", do_bystander}, {"half", do_half},
+             {"names", do_names}, {"sender", do_sender},   {"eater", do_eater}};
 
 int main(int argc, char **argv) {
   for (unsigned i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)

@@ -86,6 +86,47 @@ static void many_pages(void) {
   CHECK_EQ(transfer("read", "big", "4093", "8195"), 0);
 }
 
+/* Both sides lie anywhere in their words and pages. The time without interrupts is bounded for each pair (irq_off.py). */
+#define SHIFTED 20000
+void thread_entry(void); /* libsys/thread.S */
+
+static void copier_main(void *argument) {
+  struct q_received m;
+  uint64_t done;
+  q_recv(endpoint, &m);
+  int64_t error = q_copy(m.token, Q_COPY_FROM, 0, argument, m.read_bytes, &done);
+  q_reply(&(struct q_reply){.label = error ? 99 : done == m.read_bytes, .token = m.token});
+  for (;;)
+    q_sleep_until(~0ul);
+}
+
+/* Without malloc(), since the other tests count on where the break is. */
+static void start_copier(struct p_thread *thread, char *to) {
+  static char stack[8192] __attribute__((aligned(64))); /* thread-local variables above it, none of which is used */
+  *thread = (struct p_thread){0, copier_main, to, NULL};
+  CHECK_EQ(q_thread_create(P_HANDLE_TASK, Q_PRIORITY_PROGRAM, &thread->handle), 0);
+  CHECK_EQ(q_thread_start(thread->handle, (uint64_t)thread_entry, (uint64_t)(stack + 4096), (uint64_t)thread), 0);
+}
+
+static void shifted_buffers(void) {
+  static const unsigned shift[] = {0, 1, 2, 8, 2047, 2049, 4093};
+  static char from[SHIFTED + 4096], to[SHIFTED + 4096] __attribute__((aligned(4096)));
+  enum { SHIFTS = sizeof shift / sizeof *shift };
+  for (unsigned i = 0; i < sizeof from; i++)
+    from[i] = (char)(i * 7 + i / 251);
+  for (unsigned i = 0; i < SHIFTS * SHIFTS; i++) {
+    char *a = from + shift[i / SHIFTS], *b = to + shift[i % SHIFTS];
+    struct p_thread copier;
+    struct q_call c = {.label = 1, .read = a, .read_bytes = SHIFTED};
+    memset(to, 1, sizeof to);
+    start_copier(&copier, b);
+    CHECK_EQ(q_call(endpoint, &c), 0);
+    CHECK_EQ(c.label, 1);
+    CHECK(!memcmp(a, b, SHIFTED) && b[SHIFTED] == 1 && (b == to || b[-1] == 1));
+    CHECK_EQ(q_handle_destroy(copier.handle), 0);
+  }
+}
+
 static void illegal_buffers(void) {
   static const char *const bad[] = {"null",    "near-null", "break",       "guard",         "kernel",
                                     "physmap", "last",      "above-stack", "non-canonical", "user-top"};
@@ -225,6 +266,7 @@ static void bad_pointers_to_the_kernel(void) {
 static const struct test tests[] = {
     {"pages that are not there yet come", absent_pages_come},
     {"copies over many page borders", many_pages},
+    {"both sides at any offset", shifted_buffers},
     {"illegal buffers of the client", illegal_buffers},
     {"outside the described buffer", outside_the_buffer},
     {"both sides fault; the server's own bad pointer", own_side},

@@ -137,6 +137,10 @@ static void asleep(void) {
   }
 }
 
+static void half_ended(void) {
+  ends_with(spawn(0, MORTAL("half")), 0);
+}
+
 /* ---- Callers and servers ----------------------------------------------------------------------------------------------- */
 static void call_is_held(void) {
   uint64_t id = start_client();
@@ -440,6 +444,7 @@ static const struct test tests[] = {
     {"killed while it spins", spinning},
     {"killed while it is ready", ready},
     {"killed while it sleeps", asleep},
+    {"started or answered while it is being ended", half_ended},
     {"killed in a call that a server holds", call_is_held},
     {"killed while it is queued", queued},
     {"killed while it receives", receives},

@@ -146,6 +146,22 @@ static void stale_handles(void) {
   CHECK_EQ(q_handle_close(~0ul), -Q_E_HANDLE);
 }
 
+/* A server takes a handle with each request, and can't serve for long if one used often enough is lost to it. */
+static void slots_are_used_again(void) {
+  q_handle first = with(Q_RIGHT_SEND, 1), handle = first;
+  for (unsigned i = 0; i < 0x10010; i++) {
+    q_handle_close(handle);
+    if (q_handle_dup(endpoint, Q_RIGHT_SEND, 1, &handle) || (handle ^ first) & 0xffff || handle == first)
+      break;
+    if (i % 0x1000 == 0)
+      CHECK_EQ(q_handle_close(first), -Q_E_HANDLE);
+  }
+  CHECK_EQ(handle - first, 0x10010ul << 16);
+  CHECK_EQ(q_handle_close(handle | 1ul << 48), -Q_E_HANDLE);
+  CHECK_EQ(q_handle_close(handle & 0xffffffff), -Q_E_HANDLE);
+  CHECK_EQ(q_handle_close(handle), 0);
+}
+
 static void rights(void) {
   q_handle send = with(Q_RIGHT_SEND, 1), recv = with(Q_RIGHT_RECV, 1), copy;
   struct q_call c = {0};
@@ -287,6 +303,7 @@ static const struct test tests[] = {
     {"a failed reply keeps its token", failed_reply_keeps_token},
     {"handles travel both ways", handles_travel},
     {"stale handles are errors", stale_handles},
+    {"slots of handles are used again and again", slots_are_used_again},
     {"rights and types are checked", rights},
     {"badges can't be changed", badges_stay},
     {"notifications gather", notifications_gather},

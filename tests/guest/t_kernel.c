@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernel's rules, met directly: this program takes the pager's place, makes spaces of its own and answers their faults
  * as no good pager would. */
+#include <stdlib.h>
 #include <string.h>
 
-#include "tap.h"
+#include "authority.h"
 
 #define CODE 0x10000ul
 #define DATA_PAGE 0x200000ul
@@ -12,7 +13,7 @@
 #define RX (Q_PROT_READ | Q_PROT_EXECUTE)
 
 extern const char client_start[], client_end[], client_illegal[], client_call_buffer[], client_after[],
-    client_receive[], client_copy[];
+    client_receive[], client_copy[], client_stop[];
 _Noreturn void pager_main(const struct q_boot *info);
 
 static const struct q_boot *boot;
@@ -307,6 +308,57 @@ static void grants(void) {
   CHECK_EQ(q_handle_destroy(other), 0);
 }
 
+/* Whoever is to get a block goes while it is being unmapped, at a different moment each time. If so, nothing has changed:
+ * its frames can be mapped and granted. */
+static struct {
+  q_handle to;
+  uint64_t block;
+  volatile uint64_t begins;
+  volatile int64_t result;
+} granting;
+
+static void grant_main(uint64_t argument) {
+  (void)argument;
+  granting.begins = q_time();
+  granting.result = q_pager_grant(boot->pager, granting.to, granting.block);
+  for (;;)
+    q_sleep_until(~0ul);
+}
+
+static void receiver_of_a_grant_goes(void) {
+  static char stack[4096] __attribute__((aligned(16)));
+  q_handle endpoint, granter;
+  unsigned abandoned = 0;
+  granting.block = frames + 2 * Q_BLOCK_SIZE;
+  make_client(7);
+  for (unsigned round = 0; round < 60; round++) {
+    for (unsigned i = 0; i < 100; i++)
+      map(DATA_PAGE + i * 0x1301000ul, (granting.block + i * 4096) | RW);
+    CHECK_EQ(q_pager_create(boot->pager, &granting.to, &endpoint), 0);
+    CHECK_EQ(q_thread_create(boot->task, 3, &granter), 0);
+    CHECK_EQ(q_thread_start(granter, (uint64_t)grant_main, (uint64_t)stack + sizeof stack, 0), 0);
+    granting.begins = 0;
+    granting.result = 1;
+    while (!granting.begins)
+      q_sleep_until(q_time() + 10);
+    q_sleep_until(granting.begins + round * 200);
+    int64_t gone = q_handle_destroy(granting.to);
+    while (granting.result == 1)
+      q_sleep_until(q_time() + 1000);
+    CHECK_EQ(granting.result, gone ? 0 : -Q_E_HANDLE);
+    abandoned += !gone;
+    if (gone) {
+      CHECK_EQ(q_pager_grant(granting.to, boot->pager, granting.block), 0);
+      CHECK_EQ(q_handle_destroy(granting.to), 0);
+    }
+    CHECK_EQ(map(CODE + 4096, (granting.block + 511 * 4096) | RW), 0);
+    CHECK_EQ(q_pager_grant(boot->pager, boot->pager, granting.block), 0);
+    CHECK_EQ(q_handle_destroy(granter), 0);
+  }
+  CHECK(abandoned > 5 && abandoned < 60);
+  destroy_client();
+}
+
 /* A pager's server takes a fault and dies: the fault is the pager object's, and whoever receives next gets it. */
 static void faults_outlive_the_server(void) {
   q_handle other, endpoint, victim, there, victim_thread;
@@ -470,6 +522,29 @@ static void owner_ends(void) {
   end_copying(&(struct copying){0, c.owner, c.copier, c.fault});
 }
 
+/* It has to end itself last: nobody else would come back for the others. */
+static void stops_itself(void) {
+  enum { OTHERS = 11, NAMES = 300 };
+  q_handle there, name[NAMES], other[OTHERS];
+  struct q_task_state state;
+  make_client(7);
+  CHECK_EQ(q_task_give(task, task, Q_RIGHT_MANAGE, 0, &there), 0);
+  CHECK_EQ(there, 2);
+  for (unsigned i = 0; i < NAMES; i++)
+    CHECK_EQ(q_handle_dup(thread, Q_RIGHT_ALL, 0, &name[i]), 0);
+  for (unsigned i = 0; i < OTHERS; i++) {
+    CHECK_EQ(q_thread_create(task, 3, &other[i]), 0);
+    CHECK_EQ(q_thread_start(other[i], CODE, 0, 0), 0);
+    expect_call(0);
+  }
+  run(client_stop, 0);
+  q_sleep_until(q_time() + 10000);
+  CHECK_EQ(q_task_info(task, &state), 0);
+  CHECK_EQ(state.threads, 0);
+  CHECK_EQ(q_handle_close(name[0]), -Q_E_HANDLE);
+  destroy_client();
+}
+
 static void wrong_arguments(void) {
   q_handle h;
   make_client(7);
@@ -525,6 +600,22 @@ static void the_log(void) {
   CHECK_EQ(q_handle_close(signal), 0);
 }
 
+/* Its driver dies, and the log is full: whoever writes next does not print it all in one go (irq_off.py). */
+static void the_log_is_left(void) {
+  static const char line[64] = "# left in the log                                             \n";
+  q_handle signal, log;
+  uint64_t remain;
+  CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, 4, &signal), 0);
+  int64_t made = q_irq_create(boot->machine, 0, signal, 4, &log);
+  while (!q_machine_write_some(boot->machine, line, sizeof line - 1, &remain))
+    ;
+  CHECK_EQ(q_handle_destroy(log), 0);
+  CHECK_EQ(made, 0);
+  CHECK_EQ(receive().word[0], 4);
+  CHECK_EQ(q_machine_write(boot->machine, "# after the log\n", 16), 0);
+  CHECK_EQ(q_handle_close(signal), 0);
+}
+
 static void interrupts(void) {
   q_handle signal, irq, again;
   CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, 6, &signal), 0);
@@ -545,10 +636,28 @@ static void interrupts(void) {
   struct q_unmapped u;
   CHECK_EQ(q_unmap(boot->pager, boot->task, (uint64_t)uart, 1, removed, 1, &u), 0);
   CHECK_EQ(u.written, 1);
-  CHECK_EQ(q_handle_destroy(irq), 0);
+  for (unsigned i = 0; i < 300; i++)
+    CHECK_EQ(q_handle_dup(irq, Q_RIGHT_ALL, 0, &again), 0);
+  CHECK_EQ(q_handle_destroy(irq), 0); /* in several rounds */
   CHECK_EQ(q_irq_ack(irq), -Q_E_HANDLE);
+  CHECK_EQ(q_irq_ack(again), -Q_E_HANDLE);
   CHECK_EQ(q_handle_close(signal), 0);
   destroy_client();
+}
+
+/* What a failed one left in its slot would be the receiver of the next object there. */
+static void failed_irq_leaves_nothing(void) {
+  q_handle signal, h, fresh;
+  struct q_received m;
+  CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, ~0xfful, &signal), 0);
+  CHECK_EQ(q_irq_create(boot->machine, 5000, signal, ~0ul, &h), -Q_E_ARG);
+  CHECK_EQ(q_endpoint_create(&fresh), 0);
+  CHECK_EQ(q_handle_dup(fresh, Q_RIGHT_NOTIFY, 1, &h), 0);
+  CHECK_EQ(q_notify(h, 1), 0);
+  q_recv(fresh, &m);
+  CHECK(m.kind == Q_MSG_NOTIFY && m.word[0] == 1);
+  CHECK_EQ(q_handle_destroy(fresh), 0);
+  CHECK_EQ(q_handle_close(signal), 0);
 }
 
 static void sleeping(void) {
@@ -556,6 +665,171 @@ static void sleeping(void) {
   CHECK_EQ(q_sleep_until(start + boot->timebase / 100), 0);
   CHECK(q_time() >= start + boot->timebase / 100);
   CHECK_EQ(q_sleep_until(start), 0); /* that is past */
+}
+
+/* ---- Rights ---- */
+enum named { PAGER, TASK, THREAD, MACHINE, IRQ, ENDPOINT };
+struct needs {
+  uint8_t call, operation, object, right;
+};
+static const struct needs needs[] = {{Q_SYS_map, 0, PAGER, Q_RIGHT_MAP},
+                                     {Q_SYS_unmap, 0, PAGER, Q_RIGHT_MAP},
+                                     {Q_SYS_protect, 0, PAGER, Q_RIGHT_MAP},
+                                     {Q_SYS_harvest, 0, PAGER, Q_RIGHT_MAP},
+                                     {Q_SYS_task, Q_task_create, PAGER, Q_RIGHT_CREATE},
+                                     {Q_SYS_task, Q_task_stop, TASK, Q_RIGHT_MANAGE},
+                                     {Q_SYS_task, Q_task_give, TASK, Q_RIGHT_MANAGE},
+                                     {Q_SYS_task, Q_task_supervise, TASK, Q_RIGHT_MANAGE},
+                                     {Q_SYS_thread, Q_thread_create, TASK, Q_RIGHT_THREAD},
+                                     {Q_SYS_thread, Q_thread_start, THREAD, Q_RIGHT_MANAGE},
+                                     {Q_SYS_thread, Q_thread_priority, THREAD, Q_RIGHT_MANAGE},
+                                     {Q_SYS_pager, Q_pager_create, PAGER, Q_RIGHT_CREATE},
+                                     {Q_SYS_pager, Q_pager_window, PAGER, Q_RIGHT_MAP},
+                                     {Q_SYS_pager, Q_pager_donate, PAGER, Q_RIGHT_MAP},
+                                     {Q_SYS_pager, Q_pager_reclaim, PAGER, Q_RIGHT_MAP},
+                                     {Q_SYS_pager, Q_pager_grant, PAGER, Q_RIGHT_MAP},
+                                     {Q_SYS_handle, Q_handle_dup, TASK, Q_RIGHT_DUP},
+                                     {Q_SYS_handle, Q_handle_destroy, PAGER, Q_RIGHT_MANAGE},
+                                     {Q_SYS_handle, Q_handle_destroy, TASK, Q_RIGHT_MANAGE},
+                                     {Q_SYS_handle, Q_handle_destroy, THREAD, Q_RIGHT_MANAGE},
+                                     {Q_SYS_handle, Q_handle_destroy, IRQ, Q_RIGHT_MANAGE},
+                                     {Q_SYS_handle, Q_handle_destroy, ENDPOINT, Q_RIGHT_MANAGE},
+                                     {Q_SYS_object, Q_object_irq, MACHINE, Q_RIGHT_IRQ},
+                                     {Q_SYS_notify, 0, IRQ, Q_RIGHT_MANAGE},
+                                     {Q_SYS_machine, Q_machine_write, MACHINE, Q_RIGHT_DEBUG},
+                                     {Q_SYS_machine, Q_machine_off, MACHINE, Q_RIGHT_POWER},
+                                     {Q_SYS_machine, Q_machine_info, MACHINE, Q_RIGHT_DEBUG},
+                                     {Q_SYS_machine, Q_machine_log, MACHINE, Q_RIGHT_IRQ},
+                                     {Q_SYS_call, 0, ENDPOINT, Q_RIGHT_SEND},
+                                     {Q_SYS_reply_recv, 0, ENDPOINT, Q_RIGHT_RECV},
+                                     {Q_SYS_notify, 0, ENDPOINT, Q_RIGHT_NOTIFY}};
+
+static q_handle lacking(q_handle handle, unsigned right) {
+  q_handle copy = 0;
+  CHECK_EQ(q_handle_dup(handle, Q_RIGHT_ALL & ~right, 0, &copy), 0);
+  return copy;
+}
+
+static void every_right_is_needed(void) {
+  q_handle endpoint, irq, there, lesser;
+  make_client(7);
+  CHECK_EQ(q_endpoint_create(&endpoint), 0);
+  CHECK_EQ(q_irq_create(boot->machine, 40, endpoint, 1, &irq), 0);
+  const q_handle named[] = {boot->pager, task, thread, boot->machine, irq, endpoint};
+  for (unsigned i = 0; i < sizeof needs / sizeof *needs; i++) {
+    const struct needs *n = &needs[i];
+    bool space = n->call >= Q_SYS_map && n->call <= Q_SYS_harvest;
+    lesser = lacking(named[n->object], n->right);
+    struct q_args out = q_syscall(n->call, (struct q_args){lesser, space ? task : n->operation});
+    if ((int64_t)out.a0 != -Q_E_RIGHTS)
+      printf("# call %u, operation %u\n", n->call, n->operation);
+    CHECK_EQ(out.a0, -Q_E_RIGHTS);
+    q_handle_close(lesser);
+  }
+  CHECK_EQ(q_task_give(task, lesser = lacking(endpoint, Q_RIGHT_DUP), 255, 0, &there), -Q_E_RIGHTS);
+  CHECK_EQ(q_task_supervise(task, lesser = lacking(endpoint, Q_RIGHT_SEND), 0), -Q_E_RIGHTS);
+  CHECK_EQ(q_irq_create(boot->machine, 41, lesser = lacking(endpoint, Q_RIGHT_NOTIFY), 1, &there), -Q_E_RIGHTS);
+  CHECK_EQ(q_pager_window(boot->pager, lesser = lacking(task, Q_RIGHT_MANAGE)), -Q_E_RIGHTS);
+  q_handle_close(lesser);
+  CHECK_EQ(q_pager_grant(boot->pager, lesser = lacking(boot->pager, Q_RIGHT_CREATE), FRAME(0)), -Q_E_RIGHTS);
+  q_handle_close(lesser);
+  CHECK_EQ(q_handle_destroy(irq), 0);
+  CHECK_EQ(q_handle_destroy(endpoint), 0);
+  destroy_client();
+}
+
+/* ---- What random calls have found ---- */
+/* Its bits lay where the next endpoint in the same slot has its receivers. */
+static void irq_that_is_refused(void) {
+  q_handle irq, endpoint, signal;
+  struct q_received m;
+  CHECK_EQ(q_handle_dup(boot->endpoint, Q_RIGHT_NOTIFY, ~0ul, &signal), 0);
+  CHECK_EQ(q_irq_create(boot->machine, 5000, signal, 0x1234567812345678, &irq), -Q_E_ARG);
+  CHECK_EQ(q_handle_close(signal), 0);
+  CHECK_EQ(q_endpoint_create(&endpoint), 0);
+  CHECK_EQ(q_handle_dup(endpoint, Q_RIGHT_NOTIFY, 5, &signal), 0);
+  CHECK_EQ(q_notify(signal, 7), 0);
+  q_recv(endpoint, &m);
+  CHECK(m.kind == Q_MSG_NOTIFY && m.word[0] == 5);
+  CHECK_EQ(q_handle_destroy(endpoint), 0);
+}
+
+static void window_over_pages(void) {
+  q_handle other, endpoint;
+  static uint64_t removed[1];
+  struct q_unmapped u;
+  uint64_t base = (frames + 2 * Q_BLOCK_SIZE) & ~(Q_BLOCK_SIZE - 1ul), block;
+  CHECK_EQ(q_pager_create(boot->pager, &other, &endpoint), 0);
+  CHECK_EQ(q_pager_grant(boot->pager, other, base), 0);
+  make_client(7);
+  CHECK_EQ(map(Q_WINDOW + base, FRAME(1) | RW), 0);
+  CHECK_EQ(q_pager_window(other, task), -Q_E_EXISTS);
+  CHECK_EQ(q_pager_donate(other, base), 0); /* there is no window that it would have to leave */
+  CHECK_EQ(q_unmap(boot->pager, task, Q_WINDOW + base, 1, removed, 1, &u), 0);
+  CHECK_EQ(u.written, 1);
+  CHECK_EQ(q_pager_window(other, task), 0);
+  CHECK_EQ(map(Q_WINDOW + base, FRAME(1) | RW), -Q_E_ARG);
+  destroy_client();
+  CHECK_EQ(q_pager_reclaim(other, &block), 0);
+  CHECK_EQ(q_pager_grant(other, boot->pager, base), 0);
+  CHECK_EQ(q_handle_destroy(other), 0);
+}
+
+static void pager_with_callers(void) {
+  q_handle other, endpoint, there;
+  CHECK_EQ(q_pager_create(boot->pager, &other, &endpoint), 0);
+  memcpy(window(FRAME(0)), client_start, (size_t)(client_end - client_start));
+  CHECK_EQ(q_task_create(boot->pager, 1, 4, &task), 0);
+  CHECK_EQ(q_task_give(task, endpoint, Q_RIGHT_SEND, 1, &there), 0);
+  CHECK_EQ(map(CODE, FRAME(0) | RX), 0);
+  CHECK_EQ(q_thread_create(task, 3, &thread), 0);
+  run(client_start, 0);
+  CHECK_EQ(q_sleep_until(q_time() + 1000), 0); /* it calls, and nobody receives */
+  CHECK_EQ(q_handle_destroy(other), 0);
+  CHECK_EQ(q_notify(endpoint, 1), -Q_E_HANDLE);
+  destroy_client();
+}
+
+/* The second grant must look at all spaces again, though the first found all there was before it came to the end. */
+static void grant_twice(void) {
+  uint64_t base = (frames + 2 * Q_BLOCK_SIZE) & ~(Q_BLOCK_SIZE - 1ul);
+  struct q_harvested h;
+  make_client(7);
+  for (unsigned i = 0; i < 2; i++) {
+    CHECK_EQ(map(DATA_PAGE, base | RW), 0);
+    CHECK_EQ(q_pager_grant(boot->pager, boot->pager, base), 0);
+    CHECK_EQ(q_harvest(boot->pager, task, DATA_PAGE, 1, 0, &h), 0);
+    CHECK_EQ(h.present, 0);
+  }
+  destroy_client();
+}
+
+#define SEEDS 20
+#define SEED_STEPS 2000
+static uint64_t boot_number(const char *name, uint64_t otherwise) {
+  const char *option = strstr(boot->arguments, name);
+  return option ? strtoul(option + strlen(name), NULL, 0) : otherwise;
+}
+
+/* The boot options seed=N and seeds=N say where to begin and how many to try. */
+static void random_calls(void) {
+  uint64_t first = boot_number("seed=", 1), last = first + boot_number("seeds=", SEEDS) - 1;
+  struct authority with = {boot,
+                           (frames + 2 * Q_BLOCK_SIZE) & ~(Q_BLOCK_SIZE - 1ul),
+                           client_start,
+                           (uint64_t)(client_end - client_start),
+                           {0, (uint64_t)(client_illegal - client_start),
+                            (uint64_t)(client_call_buffer - client_start),
+                            (uint64_t)(client_receive - client_start)}};
+  for (uint64_t seed = first; seed <= last; seed++) {
+    struct q_info at_first = before;
+    printf("# seed %lu\n", (unsigned long)seed);
+    before = info_now();
+    authority_fuzz(&with, seed, SEED_STEPS);
+    tap_after();
+    before = at_first;
+  }
+  authority_report();
 }
 
 static const struct test tests[] = {
@@ -571,16 +845,26 @@ static const struct test tests[] = {
     {"donated memory comes back scrubbed", donation},
     {"kernel memory runs out", kernel_memory_runs_out},
     {"grants, and what is taken back", grants},
+    {"whoever is to be granted a block goes", receiver_of_a_grant_goes},
     {"faults outlive the server that took them", faults_outlive_the_server},
     {"a page that does not come delays one client", slow_client},
     {"a refused copy fails one request", refused_copy},
     {"a faulter ends before the answer", faulter_ends},
     {"a copier ends before the page comes", copier_ends},
     {"a copy's owner ends before the page comes", owner_ends},
+    {"a task of many threads stops itself", stops_itself},
     {"wrong arguments", wrong_arguments},
     {"the log, taken by a driver and given back", the_log},
+    {"a full log, left by its driver", the_log_is_left},
     {"an interrupt is a notification", interrupts},
+    {"an interrupt that could not be had leaves nothing", failed_irq_leaves_nothing},
     {"sleep", sleeping},
+    {"every operation needs its right", every_right_is_needed},
+    {"an IRQ that is refused leaves nothing", irq_that_is_refused},
+    {"a window over pages that are there", window_over_pages},
+    {"a pager object ends with callers in its queue", pager_with_callers},
+    {"a block is granted twice", grant_twice},
+    {"random calls with all authority", random_calls},
 };
 
 _Noreturn void pager_main(const struct q_boot *info) {
