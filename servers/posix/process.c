@@ -157,6 +157,7 @@ void processes_reap(void) {
       process_ended(process, &death);
   }
   requests_run(AGAIN_CHILD);
+  requests_run(AGAIN_INPUT); /* whose job is not in the foreground any more */
 }
 
 static struct process *ended_child(uint64_t parent, uint64_t pid, int *error) {
