@@ -2,7 +2,7 @@
 /* In the UART driver's place below the posix server: serve=driver:MODE. It prints what it is given, but takes little at a
  * time, and its thread says later that there is room. "mortal": it dies now and then instead of answering. "loop": it is
  * typed on, too: a line "@TEXT" that is written is not printed but comes back as input, where ^A to ^Z are control
- * characters, $ the end of a line, and ! alone kills it; of the rest it prints only what the judge is to see. */
+ * characters and $ the end of a line; of the rest it prints only what the judge is to see. */
 #include <quire/proc.h>
 #include <quire/uart.h>
 

@@ -141,6 +141,19 @@ static int do_late(char **argv) {
   return rest();
 }
 
+static int do_reader(char **argv) { /* leaves a child of its job that reads */
+  (void)argv;
+  bool good = start(WORKER("read")) > 0;
+  q_sleep_until(q_time() + 100000);
+  return !good;
+}
+
+static int do_type(char **argv) { /* what the driver then says was typed */
+  q_sleep_until(q_time() + strtoul(argv[0], NULL, 0));
+  printf("@%s\n", argv[1]);
+  return 0;
+}
+
 /* ---- Threads ------------------------------------------------------------------------------------------------------------- */
 #define THREADS (POSIX_REQUESTS_EACH + 2)
 static struct p_thread threads[THREADS];
@@ -378,7 +391,8 @@ static const struct {
     {"fault", do_fault},     {"illegal", do_illegal}, {"leave", do_leave},         {"nap", do_nap},
     {"storm", do_storm},     {"burst", do_burst},     {"middle", do_middle},       {"late", do_late},
     {"threads", do_threads}, {"gone", do_gone},       {"crowd", do_crowd},         {"writer", do_writer},
-    {"writers", do_writers}, {"hostile", do_hostile}, {"forbidden", do_forbidden}, {"neighbour", do_neighbour}};
+    {"writers", do_writers}, {"hostile", do_hostile}, {"forbidden", do_forbidden}, {"neighbour", do_neighbour},
+    {"reader", do_reader},   {"type", do_type}};
 
 int main(int argc, char **argv) {
   for (unsigned i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)
