@@ -151,13 +151,15 @@ static void process_ended(struct process *process, const struct p_death *death) 
 
 void processes_reap(void) {
   struct p_death death;
+  uint64_t had_console = foreground;
   for (int64_t pid; (pid = p_reap_child(0, &death)) > 0;) {
     struct process *process = process_named((uint64_t)pid);
     if (process)
       process_ended(process, &death);
   }
   requests_run(AGAIN_CHILD);
-  requests_run(AGAIN_INPUT); /* whose job is not in the foreground any more */
+  if (foreground != had_console)
+    requests_run(AGAIN_INPUT); /* readers of that job hear EIO */
 }
 
 static struct process *ended_child(uint64_t parent, uint64_t pid, int *error) {
