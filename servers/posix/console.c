@@ -8,7 +8,7 @@
 
 #include "tty.h"
 
-#define CHUNK 1024
+#define CHUNK POSIX_WHOLE
 
 static struct tty tty;
 
@@ -21,12 +21,20 @@ static bool ask_driver(struct q_call *c) {
   return !error;
 }
 
-/* Without a driver, output goes to the log. */
+/* Without a driver, output goes to the log, whose reader puts in the carriage returns. */
+static void give_log(const char *bytes, size_t n) {
+  for (const char *end = bytes + n; bytes < end; bytes++) {
+    const char *cr = memchr(bytes, '\r', (size_t)(end - bytes)), *stop = cr ? cr : end;
+    q_machine_write(P_HANDLE_MACHINE, bytes, (size_t)(stop - bytes));
+    bytes = stop;
+  }
+}
+
 static size_t give_driver(const char *bytes, size_t n) {
   struct q_call c = {.label = UART_write, .read = bytes, .read_bytes = n};
   if (ask_driver(&c))
     return c.label ? 0 : c.word[0];
-  q_machine_write(P_HANDLE_MACHINE, bytes, n);
+  give_log(bytes, n);
   return n;
 }
 
@@ -38,6 +46,10 @@ void console_push(void) {
     if (taken < n)
       return;
   }
+}
+
+static bool room_for(size_t bytes) { /* each of which may be a newline */
+  return TTY_OUT - (size_t)(tty.written - tty.sent) > 2 * bytes;
 }
 
 void console_drain(void) {
@@ -84,6 +96,15 @@ static int console_read(struct request *q, struct q_reply *r) {
   return 0;
 }
 
+/* How much of a longer text goes out at once: whole lines if it has any, so that others' come between lines only. */
+static size_t whole_lines(const char *text, size_t bytes) {
+  size_t n = bytes;
+  while (n && text[n - 1] != '\n')
+    n--;
+  return n ? n : bytes;
+}
+
+/* A chunk goes out as one piece or waits. */
 static int console_write(struct request *q, struct q_reply *r) {
   static char text[CHUNK];
   while (q->progress < q->m.read_bytes) {
@@ -91,13 +112,11 @@ static int console_write(struct request *q, struct q_reply *r) {
     int error = load(q, q->progress, text, n);
     if (error)
       return error;
-    size_t taken = tty_write(&tty, text, n);
-    q->progress += taken;
-    if (taken)
-      continue;
-    console_push();
-    if (!tty_room(&tty))
+    if (!room_for(n))
+      console_push();
+    if (!room_for(n))
       return AGAIN_ROOM; /* the driver will say when */
+    q->progress += tty_write(&tty, text, n < left ? whole_lines(text, n) : n);
   }
   r->word[0] = q->progress;
   return 0;

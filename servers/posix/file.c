@@ -107,7 +107,11 @@ static const struct device null_device = {read_nothing, write_nothing}, zero_dev
 
 static struct inode *make(struct inode *directory, const char *name, enum inode_type type, unsigned mode) {
   struct inode *inode = NULL;
-  tree_make(directory, name, type, mode, &inode);
+  struct place place = {.directory = directory};
+  if (strlen(name) >= sizeof place.name)
+    return NULL;
+  strcpy(place.name, name);
+  tree_make(&place, type, mode, &inode);
   return inode;
 }
 
@@ -400,21 +404,18 @@ static int find(struct request *q, struct inode **inode) {
   return error ? error : tree_find(q->caller->directory, path, inode);
 }
 
-static int find_parent(struct request *q, struct inode **directory, char name[TREE_NAME_MAX + 1]) {
+static int find_place(struct request *q, struct place *place) {
   static char path[TREE_PATH_MAX];
   int error = load_paths(q, path, 1, NULL);
-  return error ? error : tree_find_parent(q->caller->directory, path, directory, name);
+  return error ? error : tree_find_place(q->caller->directory, path, place);
 }
 
 static int open_inode(struct process *caller, const char *path, unsigned flags, unsigned mode, struct inode **inode) {
-  struct inode *directory;
-  char name[TREE_NAME_MAX + 1];
+  struct place place;
   int error = tree_find(caller->directory, path, inode);
   if (error == ENOENT && flags & O_CREAT) {
-    error = tree_find_parent(caller->directory, path, &directory, name);
-    if (!error && path[strlen(path) - 1] == '/')
-      return EISDIR;
-    return error ? error : tree_make(directory, name, INODE_FILE, mode & 0777, inode);
+    error = tree_find_place(caller->directory, path, &place);
+    return error ? error : tree_make(&place, INODE_FILE, mode & 0777, inode);
   }
   if (!error && flags & O_CREAT && flags & O_EXCL)
     return EEXIST;
@@ -493,54 +494,51 @@ int do_truncate(struct request *q, struct q_reply *r) {
 
 int do_unlink(struct request *q, struct q_reply *r) {
   (void)r;
-  struct inode *directory;
-  char name[TREE_NAME_MAX + 1];
-  int error = find_parent(q, &directory, name);
-  return error ? error : tree_unlink(directory, name);
+  struct place place;
+  int error = find_place(q, &place);
+  return error ? error : tree_unlink(&place);
 }
 
 int do_rmdir(struct request *q, struct q_reply *r) {
   (void)r;
-  struct inode *directory;
-  char name[TREE_NAME_MAX + 1];
-  int error = find_parent(q, &directory, name);
-  return error ? error : tree_rmdir(directory, name);
+  struct place place;
+  int error = find_place(q, &place);
+  return error ? error : tree_rmdir(&place);
 }
 
 int do_mkdir(struct request *q, struct q_reply *r) {
   (void)r;
-  struct inode *directory, *made;
-  char name[TREE_NAME_MAX + 1];
-  int error = find_parent(q, &directory, name);
-  return error ? error : tree_make(directory, name, INODE_DIRECTORY, (unsigned)q->m.word[0] & 0777, &made);
+  struct inode *made;
+  struct place place;
+  int error = find_place(q, &place);
+  return error ? error : tree_make(&place, INODE_DIRECTORY, (unsigned)q->m.word[0] & 0777, &made);
 }
 
 int do_link(struct request *q, struct q_reply *r) {
   static char text[2 * TREE_PATH_MAX];
   (void)r;
   const char *to;
-  struct inode *inode, *directory;
-  char name[TREE_NAME_MAX + 1];
+  struct inode *inode;
+  struct place place;
   int error = load_paths(q, text, 2, &to);
   if (!error)
     error = tree_find(q->caller->directory, text, &inode);
   if (!error)
-    error = tree_find_parent(q->caller->directory, to, &directory, name);
-  return error ? error : tree_link(directory, name, inode);
+    error = tree_find_place(q->caller->directory, to, &place);
+  return error ? error : tree_link(&place, inode);
 }
 
 int do_rename(struct request *q, struct q_reply *r) {
   static char text[2 * TREE_PATH_MAX];
   (void)r;
   const char *to;
-  struct inode *from_directory, *to_directory;
-  char from_name[TREE_NAME_MAX + 1], to_name[TREE_NAME_MAX + 1];
+  struct place from_place, to_place;
   int error = load_paths(q, text, 2, &to);
   if (!error)
-    error = tree_find_parent(q->caller->directory, text, &from_directory, from_name);
+    error = tree_find_place(q->caller->directory, text, &from_place);
   if (!error)
-    error = tree_find_parent(q->caller->directory, to, &to_directory, to_name);
-  return error ? error : tree_rename(from_directory, from_name, to_directory, to_name);
+    error = tree_find_place(q->caller->directory, to, &to_place);
+  return error ? error : tree_rename(&from_place, &to_place);
 }
 
 int do_chdir(struct request *q, struct q_reply *r) {

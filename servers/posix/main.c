@@ -11,6 +11,7 @@
 
 static struct request requests[REQUESTS]; /* in no order; the ticket tells who came first */
 static uint64_t tickets[REQUESTS], next_ticket;
+static unsigned further; /* kept ones beyond the first of their process, for which there always is room */
 
 typedef int handler(struct request *q, struct q_reply *r);
 static handler *const handlers[] = {
@@ -49,8 +50,20 @@ static struct request *kept(q_token token) {
 }
 
 static void drop(struct request *q) {
-  q->caller->requests--;
+  further -= --q->caller->requests > 0;
   q->again = 0;
+}
+
+/* Whoever asked is no more, though its process may be: a thread can be destroyed by another. Of that nobody tells. */
+static bool gone(const struct request *q) {
+  uint64_t done;
+  return q_copy(q->m.token, Q_COPY_FROM, 0, NULL, 0, &done) == -Q_E_TOKEN;
+}
+
+static void drop_gone(const struct process *caller) {
+  for (unsigned i = 0; i < REQUESTS; i++)
+    if (requests[i].again && requests[i].caller == caller && gone(&requests[i]))
+      drop(&requests[i]);
 }
 
 void requests_drop(const struct process *caller) {
@@ -96,7 +109,7 @@ void requests_run(int again) {
   uint64_t end = next_ticket;
   for (struct request *q; (q = oldest(again, end));) {
     tickets[q - requests] = next_ticket++;
-    int result = run(q);
+    int result = gone(q) ? 0 : run(q); /* a child or a line is not for the dead */
     if (!result)
       drop(q);
     else
@@ -110,17 +123,23 @@ void requests_wake(int again) {
   pipes_moved = pipes_moved || again == AGAIN_PIPE;
 }
 
+static bool may_keep(const struct process *caller) {
+  return !caller->requests || (caller->requests < POSIX_REQUESTS_EACH && further < REQUESTS - POSIX_PROCESSES);
+}
+
 static void keep(struct request *q, int again) {
   struct request *slot = requests;
-  while (slot < requests + REQUESTS && slot->again)
-    slot++;
-  if (slot == requests + REQUESTS || q->caller->requests == POSIX_REQUESTS_EACH) {
+  if (!may_keep(q->caller))
+    drop_gone(q->caller);
+  if (!may_keep(q->caller)) {
     q_reply(&(struct q_reply){.label = EAGAIN, .token = q->m.token});
     return;
   }
+  while (slot->again)
+    slot++;
   *slot = *q;
   slot->again = again;
-  slot->caller->requests++;
+  further += slot->caller->requests++ > 0;
   tickets[slot - requests] = next_ticket++;
 }
 

@@ -147,10 +147,13 @@ static void orphan_children(uint64_t parent) {
   }
 }
 
+/* The console goes to a job that somebody leads, or it would never come back: the parent's may have lost its leader. */
 static void job_leader_ended(const struct process *process) {
+  if (foreground != process->pid)
+    return;
   const struct process *parent = process_named(process->parent);
-  if (foreground == process->pid)
-    foreground = parent ? parent->job : first;
+  const struct process *leader = parent ? process_named(parent->job) : NULL;
+  foreground = leader && !leader->ended ? leader->pid : first;
 }
 
 static void process_ended(struct process *process, const struct p_death *death) {
@@ -168,12 +171,15 @@ static void process_ended(struct process *process, const struct p_death *death) 
 
 void processes_reap(void) {
   struct p_death death;
+  uint64_t had_console = foreground;
   for (int64_t pid; (pid = p_reap_child(0, &death)) > 0;) {
     struct process *process = process_named((uint64_t)pid);
     if (process)
       process_ended(process, &death);
   }
   requests_run(AGAIN_CHILD);
+  if (foreground != had_console)
+    requests_run(AGAIN_INPUT); /* readers of that job hear EIO */
 }
 
 static struct process *ended_child(uint64_t parent, uint64_t pid, int *error) {

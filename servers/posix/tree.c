@@ -174,10 +174,11 @@ int tree_find(struct inode *from, const char *path, struct inode **found) {
   return error;
 }
 
-int tree_find_parent(struct inode *from, const char *path, struct inode **directory, char name[TREE_NAME_MAX + 1]) {
+int tree_find_place(struct inode *from, const char *path, struct place *place) {
   int error = check_path(path);
   struct inode *at = *path == '/' ? tree_root() : from;
   size_t length;
+  *place = (struct place){.slash = !error && path[strlen(path) - 1] == '/'};
   const char *last = component(&path, &length);
   for (; !error && *path; last = component(&path, &length))
     error = step(&at, last, length);
@@ -187,9 +188,8 @@ int tree_find_parent(struct inode *from, const char *path, struct inode **direct
     return ENAMETOOLONG;
   if (at->type != INODE_DIRECTORY)
     return ENOTDIR;
-  memcpy(name, last, length);
-  name[length] = 0;
-  *directory = at;
+  memcpy(place->name, last, length);
+  place->directory = at;
   return 0;
 }
 
@@ -197,11 +197,20 @@ static bool is_dots(const char *name) {
   return !*name || !strcmp(name, ".") || !strcmp(name, "..");
 }
 
+/* The entry that is there; NULL, with what is wrong, if it is none, or a file's with a slash behind its name. */
+static struct entry *existing(const struct place *place, int *error) {
+  struct entry *entry = tree_entry(place->directory, place->name);
+  bool slash = entry && place->slash && entry->inode->type != INODE_DIRECTORY;
+  *error = !entry ? ENOENT : slash ? ENOTDIR : 0;
+  return slash ? NULL : entry;
+}
+
 /* What must hold before a name is added. */
-static int check_new(struct inode *directory, const char *name) {
-  if (is_dots(name) || tree_entry(directory, name))
+static int check_new(const struct place *place) {
+  int error;
+  if (is_dots(place->name) || existing(place, &error))
     return EEXIST;
-  return directory->parent ? 0 : ENOENT;
+  return error != ENOENT ? error : place->directory->parent ? 0 : ENOENT;
 }
 
 static struct entry *entry_new(const char *name, struct inode *inode) {
@@ -236,12 +245,15 @@ static void entry_remove(struct inode *directory, struct entry **place) {
   inode_free_unused(inode);
 }
 
-int tree_make(struct inode *directory, const char *name, enum inode_type type, unsigned mode, struct inode **made) {
-  int error = check_new(directory, name);
+int tree_make(const struct place *place, enum inode_type type, unsigned mode, struct inode **made) {
+  struct inode *directory = place->directory;
+  int error = check_new(place);
+  if (!error && place->slash && type != INODE_DIRECTORY)
+    error = EISDIR;
   if (error)
     return error;
   struct inode *inode = inode_new(type, mode);
-  struct entry *entry = inode ? entry_new(name, inode) : NULL;
+  struct entry *entry = inode ? entry_new(place->name, inode) : NULL;
   if (!entry) {
     free(inode);
     return ENOSPC;
@@ -257,39 +269,44 @@ int tree_make(struct inode *directory, const char *name, enum inode_type type, u
   return 0;
 }
 
-int tree_link(struct inode *directory, const char *name, struct inode *inode) {
-  int error = inode->type == INODE_DIRECTORY ? EPERM : !inode->links ? ENOENT : check_new(directory, name);
-  struct entry *entry = error ? NULL : entry_new(name, inode);
+int tree_link(const struct place *place, struct inode *inode) {
+  int error = inode->type == INODE_DIRECTORY ? EPERM : !inode->links ? ENOENT : check_new(place);
+  if (!error && place->slash)
+    error = ENOENT;
+  struct entry *entry = error ? NULL : entry_new(place->name, inode);
   if (!entry)
     return error ? error : ENOSPC;
-  entry_add(directory, entry);
+  entry_add(place->directory, entry);
   inode->links++;
   return 0;
 }
 
-int tree_unlink(struct inode *directory, const char *name) {
-  struct entry **place = entry_place(directory, name);
-  if (is_dots(name))
+int tree_unlink(const struct place *place) {
+  int error;
+  if (is_dots(place->name))
     return EPERM;
-  if (!*place)
-    return ENOENT;
-  if ((*place)->inode->type == INODE_DIRECTORY)
+  const struct entry *entry = existing(place, &error);
+  if (!entry)
+    return error;
+  if (entry->inode->type == INODE_DIRECTORY)
     return EPERM;
-  entry_remove(directory, place);
+  entry_remove(place->directory, entry_place(place->directory, place->name));
   return 0;
 }
 
-int tree_rmdir(struct inode *directory, const char *name) {
-  struct entry **place = entry_place(directory, name);
+int tree_rmdir(const struct place *place) {
+  int error;
+  const char *name = place->name;
   if (is_dots(name))
     return !strcmp(name, "..") ? ENOTEMPTY : !*name ? EBUSY : EINVAL;
-  if (!*place)
-    return ENOENT;
-  if ((*place)->inode->type != INODE_DIRECTORY)
+  const struct entry *entry = existing(place, &error);
+  if (!entry)
+    return error;
+  if (entry->inode->type != INODE_DIRECTORY)
     return ENOTDIR;
-  if ((*place)->inode->first)
+  if (entry->inode->first)
     return ENOTEMPTY;
-  entry_remove(directory, place);
+  entry_remove(place->directory, entry_place(place->directory, name));
   return 0;
 }
 
@@ -310,38 +327,44 @@ static int check_replaced(const struct inode *moved, const struct inode *there) 
   return there->type == INODE_DIRECTORY && there->first ? ENOTEMPTY : 0;
 }
 
-static int check_rename(struct inode *from, const char *name, struct inode *to, const char *new_name) {
-  if (is_dots(name) || is_dots(new_name))
+static int check_rename(const struct place *from, const struct place *to) {
+  int error;
+  if (is_dots(from->name) || is_dots(to->name))
     return EINVAL;
-  const struct entry *entry = tree_entry(from, name), *there = tree_entry(to, new_name);
-  if (!entry || !to->parent)
+  const struct entry *entry = existing(from, &error), *there = tree_entry(to->directory, to->name);
+  if (!entry)
+    return error;
+  const struct inode *moved = entry->inode;
+  if (!to->directory->parent)
     return ENOENT;
-  if (entry->inode->type == INODE_DIRECTORY && lies_in(to, entry->inode))
+  if (moved->type != INODE_DIRECTORY && to->slash)
+    return ENOTDIR;
+  if (moved->type == INODE_DIRECTORY && lies_in(to->directory, moved))
     return EINVAL;
-  return there && there->inode != entry->inode ? check_replaced(entry->inode, there->inode) : 0;
+  return there && there->inode != moved ? check_replaced(moved, there->inode) : 0;
 }
 
-int tree_rename(struct inode *from, const char *name, struct inode *to, const char *new_name) {
-  int error = check_rename(from, name, to, new_name);
+int tree_rename(const struct place *from, const struct place *to) {
+  int error = check_rename(from, to);
   if (error)
     return error;
-  struct inode *moved = tree_entry(from, name)->inode;
-  struct entry **there = entry_place(to, new_name);
+  struct inode *moved = tree_entry(from->directory, from->name)->inode;
+  struct entry **there = entry_place(to->directory, to->name);
   if (*there && (*there)->inode == moved)
     return 0; /* two names of one file, or the same name: nothing is to be done */
-  struct entry *entry = entry_new(new_name, moved);
+  struct entry *entry = entry_new(to->name, moved);
   if (!entry)
     return ENOSPC;
   if (*there)
-    entry_remove(to, there);
-  struct entry **old = entry_place(from, name), *gone = *old;
+    entry_remove(to->directory, there);
+  struct entry **old = entry_place(from->directory, from->name), *gone = *old;
   *old = gone->next;
   free(gone);
-  entry_add(to, entry);
+  entry_add(to->directory, entry);
   if (moved->type == INODE_DIRECTORY) {
-    moved->parent = to;
-    from->links--;
-    to->links++;
+    moved->parent = to->directory;
+    from->directory->links--;
+    to->directory->links++;
   }
   return 0;
 }

@@ -44,14 +44,20 @@ struct entry {
 struct inode *tree_root(void); /* made at the first call; NULL: no memory */
 /* Paths that begin with '/' are from the root, others from `from`. */
 int tree_find(struct inode *from, const char *path, struct inode **found);
-/* All but the last component, and that: for what is to be made, renamed or removed. */
-int tree_find_parent(struct inode *from, const char *path, struct inode **directory, char name[TREE_NAME_MAX + 1]);
+/* Where a name is to be made, removed or changed: the directory, the last component, and whether slashes follow that, which
+ * only a directory's name may have. */
+struct place {
+  struct inode *directory;
+  bool slash;
+  char name[TREE_NAME_MAX + 1];
+};
+int tree_find_place(struct inode *from, const char *path, struct place *place);
 struct entry *tree_entry(struct inode *directory, const char *name); /* not `.` and `..` */
-int tree_make(struct inode *directory, const char *name, enum inode_type type, unsigned mode, struct inode **made);
-int tree_link(struct inode *directory, const char *name, struct inode *inode);
-int tree_unlink(struct inode *directory, const char *name);
-int tree_rmdir(struct inode *directory, const char *name);
-int tree_rename(struct inode *from, const char *name, struct inode *to, const char *new_name);
+int tree_make(const struct place *place, enum inode_type type, unsigned mode, struct inode **made);
+int tree_link(const struct place *place, struct inode *inode);
+int tree_unlink(const struct place *place);
+int tree_rmdir(const struct place *place);
+int tree_rename(const struct place *from, const struct place *to);
 /* Writes the path of a directory; ENOENT if it was removed, ERANGE if it does not fit. */
 int tree_path(const struct inode *directory, char *path, size_t size);
 

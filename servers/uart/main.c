@@ -210,6 +210,7 @@ int main(void) {
   if (!start_device())
     return 1;
   q_irq_ack(log_irq);
+  q_notify(P_HANDLE_ABOVE, P_BIT_BELOW); /* room, for whoever was told to wait by one that died */
   for (;;) {
     q_reply_recv(P_HANDLE_OWN, &r, &m);
     r = (struct q_reply){0};

@@ -66,40 +66,36 @@ static bool leaves(const char *text) {
 
 /* ---- One operation on the tree ------------------------------------------------------------------------------------------ */
 static int tree_open(const char *name, bool exclusive, struct inode **inode) {
-  char last[TREE_NAME_MAX + 1];
-  struct inode *directory;
+  struct place place;
   int error = tree_find(tree_root(), name, inode);
   if (!error)
     return exclusive ? EEXIST : (*inode)->type == INODE_DIRECTORY ? EISDIR : 0;
   if (error != ENOENT)
     return error;
-  error = tree_find_parent(tree_root(), name, &directory, last);
-  if (!error && name[strlen(name) - 1] == '/')
-    return EISDIR;
-  return error ? error : tree_make(directory, last, INODE_FILE, 0644, inode);
+  error = tree_find_place(tree_root(), name, &place);
+  return error ? error : tree_make(&place, INODE_FILE, 0644, inode);
 }
 
-static int on_parent(const char *name, int (*act)(struct inode *, const char *)) {
-  char last[TREE_NAME_MAX + 1];
-  struct inode *directory;
-  int error = tree_find_parent(tree_root(), name, &directory, last);
-  return error ? error : act(directory, last);
+static int at_place(const char *name, int (*act)(const struct place *)) {
+  struct place place;
+  int error = tree_find_place(tree_root(), name, &place);
+  return error ? error : act(&place);
 }
 
-static int make_directory(struct inode *directory, const char *name) {
+static int make_directory(const struct place *place) {
   struct inode *made;
-  return tree_make(directory, name, INODE_DIRECTORY, 0755, &made);
+  return tree_make(place, INODE_DIRECTORY, 0755, &made);
 }
 
 static int on_two(const char *from, const char *to, bool rename) {
-  char last[TREE_NAME_MAX + 1], first[TREE_NAME_MAX + 1];
-  struct inode *directory, *source = NULL;
-  int error = rename ? tree_find_parent(tree_root(), from, &source, first) : tree_find(tree_root(), from, &source);
+  struct place source, target;
+  struct inode *inode;
+  int error = rename ? tree_find_place(tree_root(), from, &source) : tree_find(tree_root(), from, &inode);
   if (!error)
-    error = tree_find_parent(tree_root(), to, &directory, last);
+    error = tree_find_place(tree_root(), to, &target);
   if (error)
     return error;
-  return rename ? tree_rename(source, first, directory, last) : tree_link(directory, last, source);
+  return rename ? tree_rename(&source, &target) : tree_link(&target, inode);
 }
 
 static int tree_fill(struct inode *inode, uint64_t at, const char *bytes, size_t count) {
@@ -153,13 +149,13 @@ static void one_operation(void) {
     write_both();
     return;
   case 1:
-    theirs = or_zero(mkdir(path[0], 0755)), ours = on_parent(path[0], make_directory);
+    theirs = or_zero(mkdir(path[0], 0755)), ours = at_place(path[0], make_directory);
     break;
   case 2:
-    theirs = or_zero(unlink(path[0])), ours = on_parent(path[0], tree_unlink);
+    theirs = or_zero(unlink(path[0])), ours = at_place(path[0], tree_unlink);
     break;
   case 3:
-    theirs = or_zero(rmdir(path[0])), ours = on_parent(path[0], tree_rmdir);
+    theirs = or_zero(rmdir(path[0])), ours = at_place(path[0], tree_rmdir);
     break;
   case 4:
     theirs = or_zero(link(path[0], path[1])), ours = on_two(path[0], path[1], false);

@@ -57,10 +57,12 @@ enum posix_request {
  * identity(a2 process id, 0: own)  -> a2 process id, a3 its parent's, a4 its job. ESRCH.
  * read(a2 descriptor; writable buffer)   -> a2 bytes, at most a line; 0 is the end of input (Ctrl-D). Waits for a line.
  *      EBADF, EIO (the caller is in the background), EINTR.
- * write(a2 descriptor; readable buffer)  -> a2 bytes, all of them. Waits for room. EBADF, EFAULT.
+ * write(a2 descriptor; readable buffer)  -> a2 bytes, all of them. Waits for room. EBADF, EFAULT. Lines of up to
+ *      POSIX_WHOLE bytes go out whole, whoever else writes.
  * foreground(a2 job)           Puts the job in the foreground. ESRCH, EPERM (the caller's is not there).
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
  * console(writable buffer: struct posix_console)
+ * Any of them: EAGAIN if too many threads wait already; a process always may have one that does.
  */
 /* Files. Descriptors, flags and errno values are those of <fcntl.h>, <unistd.h> and <errno.h>; a path is the readable buffer,
  * with its NUL, and two paths lie there one after the other. What POSIX.1-2017 says of the function of that name holds.
@@ -99,7 +101,8 @@ struct posix_entry {
 #define POSIX_SPAWN_FOREGROUND 2
 #define POSIX_WAIT_NOHANG 1
 #define POSIX_PROCESSES 250    /* at a time, ended ones that nobody waited for among them */
-#define POSIX_REQUESTS_EACH 16 /* of one process, waiting at a time (EAGAIN): so many of its threads may wait */
+#define POSIX_REQUESTS_EACH 16 /* of one process, waiting at a time: so many of its threads may wait (EAGAIN) */
+#define POSIX_WHOLE 1024       /* bytes of a line being written that no other's can come into */
 #define POSIX_LINE 1024        /* bytes of a line being typed; a longer one is cut off with a bell */
 
 struct posix_process {
