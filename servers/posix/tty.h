@@ -12,11 +12,12 @@
 #define TTY_OUT 16384
 
 struct tty {
-  uint16_t in[TTY_IN];         /* bytes, or TTY_END: the end of input, typed as Ctrl-D */
+  uint16_t in[TTY_IN];         /* bytes, or TTY_END: typed as Ctrl-D, it ends a line, or the input */
   uint64_t read, lines, typed; /* positions only grow: read up to, whole lines up to, the line being typed up to */
   char out[TTY_OUT];
   uint64_t sent, written;
-  uint64_t dropped; /* bytes typed for which there was no room */
+  unsigned column, start; /* of the cursor; where the line being typed began */
+  uint64_t dropped;       /* bytes typed for which there was no room */
 };
 
 enum tty_event { TTY_NOTHING, TTY_LINE, TTY_INTERRUPT };
