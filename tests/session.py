@@ -254,6 +254,48 @@ def flood(s):
     s.off()
 
 
+@scene("a huge write delays neither Ctrl-C nor another's request")
+def huge_write(s):
+    s.type("hog flood 64 &\n")
+    s.expect(r"x{79}\nx{79}\n")
+    s.type("echo he\"re\"\n")
+    s.expect(r"here\n")
+    s.type("kill $(none)\n")
+    s.expect(r"not a process id")
+    pid = re.search(r"\[(\d+)\] hog", s.transcript)[1]
+    s.type(f"kill {pid}\n")
+    s.expect(rf"\({pid}\): killed\n")
+    s.expect(PROMPT)
+    s.type("hog flood 64\n")
+    s.expect(r"x{79}\nx{79}\n")
+    s.type("\x03")
+    s.expect(r"hog \(\d+\): killed\n")
+    need(len(s.transcript) < 8 << 20, "long before the end of the write")
+    s.expect(PROMPT)
+    s.type("exit 0\n")
+    s.off()
+
+
+@scene("threads that wait by the hundred leave room for the others' requests")
+def many_requests(s):
+    s.run("hog chain 40 &", r"hog: all wait\n")
+    need("\nalive\n" in s.run("echo alive"), "the shell reads on")
+    need("hog" in s.run("ps"), "and programs run")
+    s.type("exit 0\n")
+    s.off()
+
+
+@scene("a shell in the background ends, and the first one takes the console back")
+def console_given_away(s):
+    s.run("sh &")
+    need("\nalive\n" in s.run("echo alive"), "the shell goes on")
+    need("sh (" in s.run("echo") + s.transcript, "the other ended")
+    need("\nalive\n" in s.run("hog away") + s.run("echo alive"), "its child has the console")
+    need(s.transcript.count("$ ") < 20, "no flood of prompts")
+    s.type("exit 0\n")
+    s.off()
+
+
 @scene("arguments and environment arrive")
 def environment(s):
     need("\nA=1\nB=two words\n" in s.run("A=1 B='two words' env"), "variables before a command")

@@ -61,8 +61,6 @@ void console_event(void) {
     typed(bytes, c.word[0]);
     requests_run(AGAIN_INPUT);
   }
-  console_push();
-  requests_run(AGAIN_ROOM);
 }
 
 int do_read(struct request *q, struct q_reply *r) {
@@ -86,22 +84,29 @@ int do_read(struct request *q, struct q_reply *r) {
   return 0;
 }
 
+static bool room_wanted;
+
+bool console_owes(void) {
+  bool owes = room_wanted && tty_room(&tty) >= 2 * CHUNK;
+  room_wanted = room_wanted && !owes;
+  return owes;
+}
+
+/* A chunk goes out whole, and no more of them at once than there is room for: others are heard before it goes on. */
 int do_write(struct request *q, struct q_reply *r) {
   static char text[CHUNK];
   if (q->m.word[0] != 1 && q->m.word[0] != 2)
     return EBADF;
   while (q->progress < q->m.read_bytes) {
     uint64_t left = q->m.read_bytes - q->progress, n = left < sizeof text ? left : sizeof text;
+    if (tty_room(&tty) < 2 * n) {
+      room_wanted = true;
+      return AGAIN_ROOM;
+    }
     int error = load(q, q->progress, text, n);
     if (error)
       return error;
-    size_t taken = tty_write(&tty, text, n);
-    q->progress += taken;
-    if (taken)
-      continue;
-    console_push();
-    if (!tty_room(&tty))
-      return AGAIN_ROOM; /* the driver will say when */
+    q->progress += tty_write(&tty, text, n);
   }
   r->word[0] = q->progress;
   return 0;

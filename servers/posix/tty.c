@@ -7,12 +7,8 @@
 #define TTY_END 256
 
 /* ---- What is written ---------------------------------------------------------------------------------------------- */
-static size_t room(const struct tty *tty) {
+size_t tty_room(const struct tty *tty) {
   return TTY_OUT - (size_t)(tty->written - tty->sent);
-}
-
-bool tty_room(const struct tty *tty) {
-  return room(tty) >= 2; /* a newline takes two */
 }
 
 #define TAB 8
@@ -36,7 +32,7 @@ static void put(struct tty *tty, char c) {
 
 size_t tty_write(struct tty *tty, const char *text, size_t bytes) {
   size_t n = 0;
-  for (; n < bytes && tty_room(tty); n++) {
+  for (; n < bytes && tty_room(tty) >= 2; n++) {
     if (text[n] == '\n')
       put(tty, '\r');
     put(tty, text[n]);

@@ -28,7 +28,7 @@ enum tty_event tty_typed(struct tty *tty, unsigned char c);
  * *got 0: the end of input, which is taken away too. */
 bool tty_peek(const struct tty *tty, char *to, size_t bytes, size_t *got);
 void tty_consume(struct tty *tty, size_t got);
-bool tty_room(const struct tty *tty);                              /* for anything */
+size_t tty_room(const struct tty *tty);                            /* bytes; a newline takes two */
 size_t tty_write(struct tty *tty, const char *text, size_t bytes); /* bytes for which there was room */
 /* The oldest bytes for the device, in one piece; tty_sent() takes them away. */
 size_t tty_pending(const struct tty *tty, const char **bytes);

@@ -102,7 +102,7 @@ MUTATIONS = {
         ("erasing leaves the line", "while (CONTINUES(c) && tty->typed > tty->lines);", "while (CONTINUES(c));"),
         ("a control character is one column", "? column + 2 :", "? column + 1 :"),
         ("a tab from where the line begins", "unsigned column = tty->start,", "unsigned column = 0,"),
-        ("a newline of which half has room", "return room(tty) >= 2;", "return room(tty) >= 1;"),
+        ("a newline of which half has room", "tty_room(tty) >= 2; n++", "tty_room(tty) >= 1; n++"),
         ("an interrupt keeps whole lines", "tty->read = tty->lines = tty->typed;", "tty->lines = tty->typed = tty->lines;"),
         ("erasing a word stops at its blanks", "while (tty->typed > tty->lines && blank(last(tty)))\n    erase(tty);\n", ""),
     ],

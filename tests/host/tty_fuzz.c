@@ -199,7 +199,7 @@ static void write_some(const char *text, size_t bytes) {
   MUST(tty_write(&tty, text, bytes) == n && tty.written - from == length);
   for (size_t i = 0; i < length; i++)
     MUST(tty.out[(from + i) % TTY_OUT] == expected[i]);
-  MUST(tty_room(&tty) == (space_left() >= 2));
+  MUST(tty_room(&tty) == space_left());
   look();
   sure = sure && (!now.bytes || !n);
   if (!now.bytes)
