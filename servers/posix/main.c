@@ -11,6 +11,8 @@
 
 static struct request requests[REQUESTS]; /* in no order; the ticket tells who came first */
 static uint64_t tickets[REQUESTS], next_ticket;
+static unsigned further; /* kept requests of processes that have one already: they leave room for the first of each */
+_Static_assert(REQUESTS > POSIX_PROCESSES, "each process may wait");
 
 typedef int handler(struct request *q, struct q_reply *r);
 static handler *const handlers[] = {
@@ -45,6 +47,7 @@ static struct request *kept(q_token token) {
 }
 
 static void drop(struct request *q) {
+  further -= q->caller->requests > 1;
   q->caller->requests--;
   q->again = 0;
 }
@@ -102,12 +105,14 @@ void requests_run(int again) {
 
 static void keep(struct request *q, int again) {
   struct request *slot = requests;
-  while (slot < requests + REQUESTS && slot->again)
-    slot++;
-  if (slot == requests + REQUESTS || q->caller->requests == POSIX_REQUESTS_EACH) {
+  unsigned has = q->caller->requests;
+  if (has == POSIX_REQUESTS_EACH || (has && further == REQUESTS - POSIX_PROCESSES)) {
     q_reply(&(struct q_reply){.label = EAGAIN, .token = q->m.token});
     return;
   }
+  while (slot->again)
+    slot++;
+  further += has > 0;
   *slot = *q;
   slot->again = again;
   slot->caller->requests++;

@@ -130,8 +130,10 @@ static void orphan_children(uint64_t parent) {
 
 static void job_leader_ended(const struct process *process) {
   const struct process *parent = process_named(process->parent);
-  if (foreground == process->pid)
-    foreground = parent ? parent->job : first;
+  if (foreground != process->pid)
+    return;
+  foreground = parent ? parent->job : first;
+  requests_run(AGAIN_INPUT); /* others of the job may not read any more */
 }
 
 static void process_ended(struct process *process, const struct p_death *death) {
@@ -234,7 +236,7 @@ int do_foreground(struct request *q, struct q_reply *r) {
   const struct process *leader = process_named(q->m.word[0]);
   if (!leader || leader->ended || leader->job != leader->pid)
     return ESRCH;
-  if (!in_foreground(q->caller))
+  if (!in_foreground(q->caller) && q->caller->pid != first)
     return EPERM;
   foreground = leader->job;
   requests_run(AGAIN_INPUT); /* its readers may read now, and others no more */

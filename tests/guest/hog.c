@@ -5,6 +5,7 @@
  *   hog away         leaves the console to a child that nobody waits for */
 #include <quire/proc.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +22,9 @@ static int flood(uint64_t bytes) {
 }
 
 static void wait_for_next(void *argument) {
-  px_wait(0, 0, NULL);
   (void)argument;
+  while (px_wait(0, 0, NULL) == -EAGAIN)
+    usleep(100000);
 }
 
 static int chain(unsigned long n) {
