@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The posix server: processes and the console for ordinary programs. One thread, which never waits for a client: a request
- * that cannot be finished is kept until what it waits for has happened. */
+/* The posix server: processes and the console for ordinary programs. One thread does all of it and never waits for a
+ * client: a request that cannot be finished is kept until what it waits for has happened. */
 #include "server.h"
 
 #include <errno.h>
@@ -166,6 +166,34 @@ static void notified(uint64_t bits) {
     console_event();
 }
 
+/* ---- Turns: a long write goes on in the time of a second thread, which is one among the programs'. So it shuts out neither
+ * the calls that wait here nor those who wait for the processor, however fast the device is. ------------------------------ */
+static q_token
+    turn; /* the second thread's call: answered when somebody can go on writing, who does when it calls again */
+
+static void pace(void *argument) {
+  (void)argument;
+  while (!q_call(P_HANDLE_OWN, &(struct q_call){0}))
+    ;
+}
+
+static bool start_pacer(void) {
+  static struct p_thread pacer;
+  return !p_thread_start(&pacer, pace, NULL, Q_PRIORITY_PROGRAM);
+}
+
+static void take_turn(q_token token) {
+  turn = token;
+  requests_run(AGAIN_ROOM);
+}
+
+static void end_turn(void) {
+  if (!turn || !console_owes())
+    return;
+  q_reply(&(struct q_reply){.token = turn});
+  turn = 0;
+}
+
 static bool watch_children(void) {
   q_handle signal;
   return !q_handle_dup(P_HANDLE_OWN, Q_RIGHT_NOTIFY | Q_RIGHT_DUP, BIT_CHILD, &signal) &&
@@ -177,17 +205,20 @@ int main(int argc, char **argv) {
     printf("posix: name the first program: serve=posix:PROGRAM\n");
     return 1;
   }
-  if (!watch_children() || !processes_start(argv + 1))
+  if (!start_pacer() || !watch_children() || !processes_start(argv + 1))
     return 1;
   for (;;) {
     struct q_received m;
     q_recv(P_HANDLE_OWN, &m);
     if (m.kind == Q_MSG_NOTIFY)
       notified(m.word[0]);
+    else if (m.kind == Q_MSG_CALL && !m.badge)
+      take_turn(m.token);
     else if (m.kind == Q_MSG_CALL)
       called(&m);
     else if (m.kind == Q_MSG_COPY_READY || m.kind == Q_MSG_COPY_FAILED)
       copy_settled(&m);
     console_push();
+    end_turn();
   }
 }
