@@ -246,6 +246,7 @@ def garbage(s):
     s.expect(r"no NUL")
     s.expect(PROMPT)
     need("too many words" in s.run("echo " + "w " * 100), "too many words")
+    need(" 0 lost, 0 overruns, 1982 typed beyond a line" in s.run("free"), "what was cut off is counted, and nothing else")
     s.type("\n\n\n  \n&\n")
     s.expect(r"nothing stands before &")
     s.expect(PROMPT)

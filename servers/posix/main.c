@@ -171,15 +171,17 @@ static void notified(uint64_t bits) {
 static q_token
     turn; /* the second thread's call: answered when somebody can go on writing, who does when it calls again */
 
-static void pace(void *argument) {
-  (void)argument;
+static void pace(void) {
   while (!q_call(P_HANDLE_OWN, &(struct q_call){0}))
     ;
 }
 
+/* It needs no more than a little stack: neither the C library nor a thread-local variable. */
 static bool start_pacer(void) {
-  static struct p_thread pacer;
-  return !p_thread_start(&pacer, pace, NULL, Q_PRIORITY_PROGRAM);
+  static char stack[512] __attribute__((aligned(16)));
+  q_handle thread;
+  return !q_thread_create(P_HANDLE_TASK, Q_PRIORITY_PROGRAM, &thread) &&
+         !q_thread_start(thread, (uint64_t)pace, (uint64_t)(stack + sizeof stack), 0);
 }
 
 static void take_turn(q_token token) {

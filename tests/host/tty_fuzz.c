@@ -335,6 +335,17 @@ static void full_buffers_lose_no_line(void) {
   MUST(reads == TTY_IN);
 }
 
+static void a_line_that_fills_the_buffer_can_be_ended(void) {
+  for (const char *end = "\n\4"; *end; end++) {
+    start();
+    for (unsigned i = 0; i < TTY_IN + 100; i++)
+      type(i < TTY_IN / 2 ? '\n' : i % 1000 ? 'x' : '\n');
+    unsigned before = count;
+    type((unsigned char)*end);
+    MUST(count == before + 1 && places() == TTY_IN);
+  }
+}
+
 static void an_echo_without_room_is_no_loss(void) {
   static char flood[TTY_OUT];
   start();
@@ -368,6 +379,7 @@ static void named(void) {
   what_is_read_cannot_be_taken_back();
   a_long_line_can_be_ended();
   full_buffers_lose_no_line();
+  a_line_that_fills_the_buffer_can_be_ended();
   an_echo_without_room_is_no_loss();
   interrupts_forget();
   nul_is_a_byte();
