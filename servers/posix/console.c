@@ -48,10 +48,6 @@ void console_push(void) {
   }
 }
 
-static bool room_for(size_t bytes) { /* each of which may be a newline */
-  return TTY_OUT - (size_t)(tty.written - tty.sent) > 2 * bytes;
-}
-
 void console_drain(void) {
   const char *bytes;
   for (console_push(); tty_pending(&tty, &bytes); console_push())
@@ -73,8 +69,6 @@ void console_event(void) {
     typed(bytes, c.word[0]);
     requests_run(AGAIN_INPUT);
   }
-  console_push();
-  requests_run(AGAIN_ROOM);
 }
 
 static int console_read(struct request *q, struct q_reply *r) {
@@ -104,18 +98,26 @@ static size_t whole_lines(const char *text, size_t bytes) {
   return n ? n : bytes;
 }
 
-/* A chunk goes out as one piece or waits. */
+static bool room_wanted;
+
+bool console_owes(void) {
+  bool owes = room_wanted && tty_room(&tty) >= 2 * CHUNK;
+  room_wanted = room_wanted && !owes;
+  return owes;
+}
+
+/* A chunk goes out as one piece, and no more of them at once than there is room for: others are heard before it goes on. */
 static int console_write(struct request *q, struct q_reply *r) {
   static char text[CHUNK];
   while (q->progress < q->m.read_bytes) {
     uint64_t left = q->m.read_bytes - q->progress, n = left < sizeof text ? left : sizeof text;
+    if (tty_room(&tty) < 2 * n) {
+      room_wanted = true;
+      return AGAIN_ROOM;
+    }
     int error = load(q, q->progress, text, n);
     if (error)
       return error;
-    if (!room_for(n))
-      console_push();
-    if (!room_for(n))
-      return AGAIN_ROOM; /* the driver will say when */
     q->progress += tty_write(&tty, text, n < left ? whole_lines(text, n) : n);
   }
   r->word[0] = q->progress;

@@ -91,9 +91,21 @@ static int write_nothing(struct request *q, struct q_reply *r) {
   return 0;
 }
 
+/* A long transfer is done in turns with others'. */
+#define TURN (64 * TREE_PAGE)
+
+static bool turn_over(const struct request *q, uint64_t began) {
+  bool over = q->progress - began >= TURN;
+  if (over)
+    requests_wake(AGAIN_TURN);
+  return over;
+}
+
 static int read_zeros(struct request *q, struct q_reply *r) {
   static const char zeros[TREE_PAGE];
-  for (; q->progress < q->m.write_bytes; q->progress += TREE_PAGE) {
+  for (uint64_t began = q->progress; q->progress < q->m.write_bytes; q->progress += TREE_PAGE) {
+    if (turn_over(q, began))
+      return AGAIN_TURN;
     uint64_t left = q->m.write_bytes - q->progress;
     int error = store_at(q, q->progress, zeros, left < TREE_PAGE ? left : TREE_PAGE);
     if (error)
@@ -231,8 +243,10 @@ static int finish_at(struct request *q, struct file *file, struct q_reply *r) {
 static int file_read(struct request *q, struct file *file, struct q_reply *r) {
   begin_at(q, file);
   uint64_t size = file->inode->size, left = q->base < size ? size - q->base : 0;
-  uint64_t all = q->m.write_bytes < left ? q->m.write_bytes : left;
+  uint64_t all = q->m.write_bytes < left ? q->m.write_bytes : left, began = q->progress;
   while (q->progress < all) {
+    if (turn_over(q, began))
+      return AGAIN_TURN;
     size_t piece;
     const char *from = inode_bytes(file->inode, q->base + q->progress, &piece);
     piece = piece < all - q->progress ? piece : all - q->progress;
@@ -248,7 +262,10 @@ static int file_read(struct request *q, struct file *file, struct q_reply *r) {
 static int file_write(struct request *q, struct file *file, struct q_reply *r) {
   begin_at(q, file);
   struct inode *inode = file->inode;
+  uint64_t began = q->progress;
   while (q->progress < q->m.read_bytes) {
+    if (turn_over(q, began))
+      return AGAIN_TURN;
     uint64_t at = q->base + q->progress, piece = TREE_PAGE - at % TREE_PAGE, left = q->m.read_bytes - q->progress;
     piece = piece < left ? piece : left;
     char *page = at + piece <= TREE_FILE_MAX && at + piece > at ? inode_page(inode, at) : NULL;

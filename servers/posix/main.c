@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The posix server: processes and the console for ordinary programs. One thread, which never waits for a client: a request
- * that cannot be finished is kept until what it waits for has happened. */
+/* The posix server: processes and the console for ordinary programs. One thread does all of it and never waits for a
+ * client: a request that cannot be finished is kept until what it waits for has happened. */
 #include "server.h"
 
 #include <errno.h>
@@ -117,10 +117,11 @@ void requests_run(int again) {
   }
 }
 
-static bool pipes_moved;
+static bool pipes_moved, turn_wanted;
 
 void requests_wake(int again) {
   pipes_moved = pipes_moved || again == AGAIN_PIPE;
+  turn_wanted = turn_wanted || again == AGAIN_TURN;
 }
 
 static bool may_keep(const struct process *caller) {
@@ -176,6 +177,38 @@ static void notified(uint64_t bits) {
     console_event();
 }
 
+/* ---- Turns: a long transfer goes on in the time of a second thread, which is one among the programs'. So it shuts out neither
+ * the calls that wait here nor those who wait for the processor, however fast the device is. ------------------------------ */
+static q_token
+    turn; /* the second thread's call: answered when somebody can go on, who does when it calls again */
+
+static void pace(void) {
+  while (!q_call(P_HANDLE_OWN, &(struct q_call){0}))
+    ;
+}
+
+/* It needs no more than a little stack: neither the C library nor a thread-local variable. */
+static bool start_pacer(void) {
+  static char stack[512] __attribute__((aligned(16)));
+  q_handle thread;
+  return !q_thread_create(P_HANDLE_TASK, Q_PRIORITY_PROGRAM, &thread) &&
+         !q_thread_start(thread, (uint64_t)pace, (uint64_t)(stack + sizeof stack), 0);
+}
+
+static void take_turn(q_token token) {
+  turn = token;
+  requests_run(AGAIN_ROOM);
+  requests_run(AGAIN_TURN);
+}
+
+static void end_turn(void) {
+  if (!turn || !(turn_wanted | console_owes()))
+    return;
+  turn_wanted = false;
+  q_reply(&(struct q_reply){.token = turn});
+  turn = 0;
+}
+
 static bool watch_children(void) {
   q_handle signal;
   return !q_handle_dup(P_HANDLE_OWN, Q_RIGHT_NOTIFY | Q_RIGHT_DUP, BIT_CHILD, &signal) &&
@@ -187,13 +220,15 @@ int main(int argc, char **argv) {
     printf("posix: name the first program: serve=posix:PROGRAM\n");
     return 1;
   }
-  if (!watch_children() || !processes_start(argv + 1))
+  if (!start_pacer() || !watch_children() || !processes_start(argv + 1))
     return 1;
   for (;;) {
     struct q_received m;
     q_recv(P_HANDLE_OWN, &m);
     if (m.kind == Q_MSG_NOTIFY)
       notified(m.word[0]);
+    else if (m.kind == Q_MSG_CALL && !m.badge)
+      take_turn(m.token);
     else if (m.kind == Q_MSG_CALL)
       called(&m);
     else if (m.kind == Q_MSG_COPY_READY || m.kind == Q_MSG_COPY_FAILED)
@@ -203,5 +238,6 @@ int main(int argc, char **argv) {
       requests_run(AGAIN_PIPE);
     }
     console_push();
+    end_turn();
   }
 }

@@ -260,7 +260,7 @@ int do_foreground(struct request *q, struct q_reply *r) {
   const struct process *leader = process_named(q->m.word[0]);
   if (!leader || leader->ended || leader->job != leader->pid)
     return ESRCH;
-  if (!in_foreground(q->caller))
+  if (!in_foreground(q->caller) && q->caller->pid != first)
     return EPERM;
   foreground = leader->job;
   requests_run(AGAIN_INPUT); /* its readers may read now, and others no more */

@@ -31,6 +31,7 @@ struct process {
 #define AGAIN_INPUT (-3) /* when a line was typed */
 #define AGAIN_ROOM (-4)  /* when output was sent */
 #define AGAIN_PIPE (-5)  /* when something was done to a pipe */
+#define AGAIN_TURN (-6)  /* when others have had their turn */
 
 struct request {
   struct q_received m;
@@ -62,6 +63,7 @@ bool interrupted(struct process *process); /* and not any more */
 
 /* ---- console.c ---- */
 void console_event(void); /* the driver has input or room */
+bool console_owes(void);  /* there is room again that somebody waits for; says so once */
 void console_push(void);  /* gives the driver what it takes */
 void console_drain(void); /* all of it */
 

@@ -40,9 +40,10 @@ enum posix_request {
 #undef X
 };
 
-/* A process id is the pager's, so P_stats takes it. A process is of the job of its parent, or of a job of its own. One job is in the foreground: it reads the console, and
- * Ctrl-C ends all of it; but the processes of the first job, the shell's, only have their reads and waits interrupted
- * (EINTR). When the first process of the foreground job ends, the job of its parent is in the foreground again.
+/* A process id is the pager's, so P_stats takes it. A process is of the job of its parent, or of a job of its own. One
+ * job is in the foreground: it reads the console, and Ctrl-C ends all of it; but the processes of the first job, the
+ * shell's, only have their reads and waits interrupted (EINTR). When the first process of the foreground job ends, the job
+ * of its parent is in the foreground again; and the first process of all may always take the console back.
  *
  * spawn(a2 bytes in use of the readable buffer, a3 flags, a4 strings of these that are the environment; readable buffer:
  *      name NUL argument NUL ... variable NUL ...)
@@ -59,7 +60,8 @@ enum posix_request {
  *      EBADF, EIO (the caller is in the background), EINTR.
  * write(a2 descriptor; readable buffer)  -> a2 bytes, all of them. Waits for room. EBADF, EFAULT. Lines of up to
  *      POSIX_WHOLE bytes go out whole, whoever else writes.
- * foreground(a2 job)           Puts the job in the foreground. ESRCH, EPERM (the caller's is not there).
+ * foreground(a2 job)           Puts the job in the foreground. ESRCH, EPERM (the caller's is not there, and it is not the
+ *      first process).
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
  * console(writable buffer: struct posix_console)
  * Any of them: EAGAIN if too many threads wait already; a process always may have one that does.

@@ -26,4 +26,5 @@ enum uart_request {
  */
 #define UART_INPUT 4096  /* received and not read yet */
 #define UART_OUTPUT 8192 /* written and not sent yet */
+#define UART_TURN 256    /* sent at once, if the device takes so much; then others are heard */
 #endif
