@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +13,20 @@
 #include <unistd.h>
 
 #define WORDS 64
+#define STAGES 8
 
 struct command {
   char *word[WORDS + 1]; /* NAME=VALUE words first, then the program's name and arguments; NULL ends it */
   unsigned words, variables;
+  char *input, *output; /* files instead of the console or a pipe; NULL: none */
+  bool append;
   bool background;
+};
+
+/* Commands, each of which reads what the one before it writes. */
+struct pipeline {
+  struct command stage[STAGES];
+  unsigned stages;
 };
 
 static int last_status;
@@ -26,26 +36,36 @@ static struct job {
 } jobs[POSIX_PROCESSES]; /* what was started and has not been reported */
 
 /* ---- Reading a line --------------------------------------------------------------------------------------------------- */
-/* Takes one word off *line, in place: quotes and backslashes are resolved. NULL: there is none. */
-static char *next_word(char **line, const char **error) {
-  char *from = *line, *to, quote = 0;
-  while (isspace((unsigned char)*from))
-    from++;
-  char *word = to = from;
-  for (; *from && (quote || !isspace((unsigned char)*from)); from++) {
+enum token { END, WORD, PIPE, INPUT, OUTPUT, APPEND, BACKGROUND, OPEN_QUOTE };
+
+/* Takes a word off *line and puts it, with quotes and backslashes resolved, where *to is, which moves on. */
+static enum token take_word(const char **line, char **to) {
+  char quote = 0;
+  const char *from = *line;
+  for (; *from && (quote || (!isspace((unsigned char)*from) && !strchr("|<>&", *from))); from++) {
     if (*from == quote)
       quote = 0;
     else if (!quote && (*from == '\'' || *from == '"'))
       quote = *from;
     else
-      *to++ = *from == '\\' && quote != '\'' && from[1] ? *++from : *from;
+      *(*to)++ = *from == '\\' && quote != '\'' && from[1] ? *++from : *from;
   }
-  *error = quote ? "a quote is not closed" : NULL;
-  if (from == word)
-    return NULL;
-  *line = *from ? from + 1 : from;
-  *to = 0;
-  return word;
+  *(*to)++ = 0;
+  *line = from;
+  return quote ? OPEN_QUOTE : WORD;
+}
+
+static enum token next_token(const char **line, char **to) {
+  static const enum token operators[] = {['|'] = PIPE, ['<'] = INPUT, ['>'] = OUTPUT, ['&'] = BACKGROUND};
+  while (isspace((unsigned char)**line))
+    ++*line;
+  if (!**line || !strchr("|<>&", **line))
+    return **line ? take_word(line, to) : END;
+  enum token token = operators[(unsigned char)*(*line)++];
+  if (token != OUTPUT || **line != '>')
+    return token;
+  ++*line;
+  return APPEND;
 }
 
 static bool is_assignment(const char *word) {
@@ -54,25 +74,51 @@ static bool is_assignment(const char *word) {
          strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == (size_t)(equals - word);
 }
 
+static const char *add_word(struct command *c, char *word) {
+  if (c->words == WORDS)
+    return "too many words";
+  c->variables += c->variables == c->words && is_assignment(word);
+  c->word[c->words++] = word;
+  return NULL;
+}
+
+static const char *add_file(struct command *c, enum token token, const char **line, char **to) {
+  char *name = *to;
+  if (next_token(line, to) != WORD)
+    return "no file is named after < or >";
+  *(token == INPUT ? &c->input : &c->output) = name;
+  c->append = token == APPEND;
+  return NULL;
+}
+
 /* What is wrong with the line, or NULL. */
-static const char *parse(char *line, struct command *c) {
-  const char *error;
-  *c = (struct command){.background = false};
-  size_t length = strlen(line);
-  while (length && isspace((unsigned char)line[length - 1]))
-    line[--length] = 0;
-  if (length && line[length - 1] == '&' && (length == 1 || line[length - 2] != '\\')) {
-    c->background = true;
-    line[length - 1] = 0;
+static const char *parse(const char *line, struct pipeline *p) {
+  static char text[2 * POSIX_LINE + 2]; /* the words */
+  char *to = text;
+  *p = (struct pipeline){.stages = 1};
+  for (;;) {
+    struct command *c = &p->stage[p->stages - 1];
+    char *word = to;
+    const char *error = NULL;
+    enum token token = next_token(&line, &to);
+    bool named = c->words > c->variables;
+    if (token == OPEN_QUOTE)
+      error = "a quote is not closed";
+    else if (c->background && token != END)
+      error = "nothing may follow &";
+    else if (token == WORD)
+      error = add_word(c, word);
+    else if (token == INPUT || token == OUTPUT || token == APPEND)
+      error = add_file(c, token, &line, &to);
+    else if (!named && (token != END || p->stages > 1))
+      error = token == BACKGROUND ? "nothing stands before &" : "a program is missing beside |";
+    else if (token == PIPE && p->stages++ == STAGES)
+      error = "too many programs in one line";
+    else if (token == BACKGROUND)
+      c->background = true;
+    if (error || token == END)
+      return error;
   }
-  for (char *word; (word = next_word(&line, &error)) && !error;) {
-    if (c->words == WORDS)
-      return "too many words";
-    if (c->variables == c->words && is_assignment(word))
-      c->variables++;
-    c->word[c->words++] = word;
-  }
-  return error ? error : c->background && c->words == c->variables ? "nothing stands before &" : NULL;
 }
 
 /* ---- Starting and waiting ---------------------------------------------------------------------------------------------- */
@@ -135,19 +181,56 @@ static const char *const *environment(const struct command *c) {
   return list;
 }
 
-static int64_t start(const struct command *c, unsigned skip) {
-  unsigned flags = POSIX_SPAWN_JOB | (c->background ? 0 : POSIX_SPAWN_FOREGROUND);
+/* In the job of its own, or of the program that leads the line's. */
+static int64_t start(const struct command *c, unsigned skip, uint64_t job, bool background) {
+  unsigned flags = (job ? POSIX_SPAWN_JOIN : POSIX_SPAWN_JOB) | (background ? 0 : POSIX_SPAWN_FOREGROUND);
   const char *const *words = (const char *const *)c->word + c->variables + skip;
-  int64_t pid = px_spawn(words, environment(c), flags);
+  int64_t pid = px_spawn_in(words, environment(c), flags, job);
   if (pid == -ENOENT)
-    printf("sh: %s: no such program; 'help' lists them\n", *words);
+    fprintf(stderr, "sh: %s: no such program; 'help' lists them\n", *words);
   else if (pid < 0)
-    printf("sh: cannot start %s: %s\n", *words, strerror((int)-pid));
+    fprintf(stderr, "sh: cannot start %s: %s\n", *words, strerror((int)-pid));
   if (pid < 0)
     last_status = 127;
   else
     remember((uint64_t)pid, *words);
   return pid;
+}
+
+/* ---- Descriptors: while a program is started, the shell's own 0 and 1 are what they shall be for it ------------------- */
+#define SAVED 10 /* the shell's own are kept from here on */
+
+/* Takes over the descriptor. */
+static void become(int fd, int as) {
+  dup2(fd, as);
+  close(fd);
+}
+
+static bool open_as(const char *path, int flags, int as) {
+  int fd = open(path, flags | O_CLOEXEC, 0666);
+  if (fd < 0)
+    fprintf(stderr, "sh: %s: %s\n", path, strerror(errno));
+  else
+    become(fd, as);
+  return fd >= 0;
+}
+
+static bool redirect(const struct command *c) {
+  int output = O_WRONLY | O_CREAT | (c->append ? O_APPEND : O_TRUNC);
+  fflush(stdout);
+  return (!c->input || open_as(c->input, O_RDONLY, 0)) && (!c->output || open_as(c->output, output, 1));
+}
+
+static void save(int saved[2]) {
+  fflush(stdout);
+  for (int fd = 0; fd < 2; fd++)
+    saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, SAVED);
+}
+
+static void restore(const int saved[2]) {
+  fflush(stdout);
+  for (int fd = 0; fd < 2; fd++)
+    become(saved[fd], fd);
 }
 
 /* False: it is no child of the shell's. */
@@ -172,16 +255,47 @@ static void report_ended(void) {
   }
 }
 
-static void run(const struct command *c) {
-  int64_t pid = start(c, 0);
+static bool in_background(const struct pipeline *p) {
+  return p->stage[p->stages - 1].background;
+}
+
+/* Starts what the line names, from the first to the last, each with its end of the pipes; how many could be started. */
+static unsigned start_all(const struct pipeline *p, uint64_t *pid) {
+  int saved[2], next[2];
+  unsigned n = 0;
+  save(saved);
+  for (bool good = true; n < p->stages && good; n += good) {
+    const struct command *c = &p->stage[n];
+    bool last = n + 1 == p->stages;
+    if (!last && pipe(next))
+      break;
+    if (last)
+      dup2(saved[1], 1);
+    else
+      become(next[1], 1);
+    if (!last)
+      fcntl(next[0], F_SETFD, FD_CLOEXEC);
+    int64_t started = redirect(c) ? start(c, 0, n ? pid[0] : 0, in_background(p)) : -1;
+    good = started >= 0;
+    pid[n] = (uint64_t)started;
+    if (!last)
+      become(next[0], 0);
+  }
+  restore(saved);
+  return n;
+}
+
+static void run(const struct pipeline *p) {
+  uint64_t pid[STAGES];
   struct p_death death;
-  if (pid < 0)
-    return;
-  last_status = 0;
-  if (c->background)
-    printf("[%ld] %s\n", (long)pid, c->word[c->variables]);
-  else
-    wait_for((uint64_t)pid, &death);
+  unsigned started = start_all(p, pid);
+  if (started == p->stages)
+    last_status = 0;
+  for (unsigned i = 0; i < started; i++)
+    if (!in_background(p))
+      wait_for(pid[i], &death);
+    else if (i == 0)
+      printf("[%lu] %s\n", (unsigned long)pid[0], p->stage[0].word[p->stage[0].variables]);
 }
 
 /* ---- Built-in commands: what a program could not do for the shell ----------------------------------------------------- */
@@ -227,7 +341,7 @@ static int do_time(const struct command *c) {
   if (c->words < c->variables + 2 || c->background)
     return usage("time PROGRAM [ARGUMENT...]");
   uint64_t begin = q_instret();
-  int64_t pid = start(c, 1);
+  int64_t pid = start(c, 1, 0, false);
   if (pid >= 0 && wait_for((uint64_t)pid, &death))
     printf("%lu instructions of the machine, %lu faults, %lu frames at most\n", (unsigned long)(q_instret() - begin),
            (unsigned long)death.faults, (unsigned long)death.peak);
@@ -248,6 +362,25 @@ static int do_fg(const struct command *c) {
   return 1;
 }
 
+static int do_cd(const struct command *c) {
+  const char *to = c->words > c->variables + 1 ? c->word[c->variables + 1] : "/";
+  if (!chdir(to))
+    return 0;
+  printf("cd: %s: %s\n", to, strerror(errno));
+  return 1;
+}
+
+static int do_pwd(const struct command *c) {
+  char path[1024];
+  (void)c;
+  if (!getcwd(path, sizeof path)) {
+    printf("pwd: %s\n", strerror(errno));
+    return 1;
+  }
+  printf("%s\n", path);
+  return 0;
+}
+
 static int do_exit(const struct command *c) {
   uint64_t status = (uint64_t)last_status;
   if (c->words > c->variables + 1 && !number(c->word[c->variables + 1], &status))
@@ -257,10 +390,11 @@ static int do_exit(const struct command *c) {
 
 static int do_help(const struct command *c) {
   (void)c;
-  printf("A line is a program and its arguments; & after it leaves it in the background. Built in:\n"
+  printf("A line is a program and its arguments; with | the next program reads what it writes; < FILE, > FILE and\n"
+         ">> FILE are read and written instead of the console; & at the end leaves it in the background. Built in:\n"
          "  kill PID...   end processes          time PROGRAM ...  what it cost\n"
          "  fg PID        back to the foreground  jobs              what is in the background\n"
-         "  exit [STATUS] turns the machine off\n"
+         "  cd, pwd       the working directory  exit [STATUS]     turns the machine off\n"
          "Programs: " QUIRE_APPS "\n"
          "Ctrl-C ends the program in the foreground, Ctrl-D is the end of input, Ctrl-U and Ctrl-W take back.\n");
   return 0;
@@ -270,22 +404,33 @@ static const struct {
   const char *name;
   int (*run)(const struct command *c); /* its status */
 } built_in[] = {{"kill", do_kill}, {"jobs", do_jobs}, {"time", do_time},
-                {"fg", do_fg},     {"exit", do_exit}, {"help", do_help}};
+                {"fg", do_fg},     {"exit", do_exit}, {"help", do_help}, {"cd", do_cd}, {"pwd", do_pwd}};
 
-static void execute(const struct command *c) {
-  if (c->words == c->variables) { /* only variables: for all programs from now on */
-    for (unsigned i = 0; i < c->words; i++) {
-      *strchr(c->word[i], '=') = 0;
-      setenv(c->word[i], c->word[i] + strlen(c->word[i]) + 1, 1);
-    }
+/* A built-in command stands alone in its line; its output may go to a file. */
+static bool run_built_in(const struct command *c) {
+  for (unsigned i = 0; i < sizeof built_in / sizeof *built_in; i++) {
+    if (strcmp(built_in[i].name, c->word[c->variables]))
+      continue;
+    int saved[2];
+    save(saved);
+    last_status = redirect(c) ? built_in[i].run(c) : 1;
+    restore(saved);
+    return true;
+  }
+  return false;
+}
+
+static void execute(const struct pipeline *p) {
+  const struct command *c = &p->stage[0];
+  if (c->words > c->variables) {
+    if (p->stages > 1 || !run_built_in(c))
+      run(p);
     return;
   }
-  for (unsigned i = 0; i < sizeof built_in / sizeof *built_in; i++)
-    if (!strcmp(built_in[i].name, c->word[c->variables])) {
-      last_status = built_in[i].run(c);
-      return;
-    }
-  run(c);
+  for (unsigned i = 0; i < c->words; i++) { /* only variables: for all programs from now on */
+    *strchr(c->word[i], '=') = 0;
+    setenv(c->word[i], c->word[i] + strlen(c->word[i]) + 1, 1);
+  }
 }
 
 /* Its bytes, 0 at the end of input. If another job has the console, the first shell takes it back, and others end. */
@@ -302,12 +447,12 @@ static ssize_t read_line(char *line) {
 }
 
 static void execute_line(char *line, size_t length) {
-  struct command c;
-  const char *error = strlen(line) != length ? "a line of text holds no NUL" : parse(line, &c);
+  static struct pipeline p;
+  const char *error = strlen(line) != length ? "a line of text holds no NUL" : parse(line, &p);
   if (error)
     printf("sh: %s\n", error);
   else
-    execute(&c);
+    execute(&p);
 }
 
 static void greet(void) {

@@ -12,6 +12,10 @@ static int64_t ask(struct q_call *c) {
 }
 
 int64_t px_spawn(const char *const argv[], const char *const envp[], unsigned flags) {
+  return px_spawn_in(argv, envp, flags, 0);
+}
+
+int64_t px_spawn_in(const char *const argv[], const char *const envp[], unsigned flags, uint64_t job) {
   char text[P_SPAWN_MAX];
   size_t used = 0;
   int64_t arguments = strings_join(argv, text, sizeof text, &used);
@@ -20,7 +24,7 @@ int64_t px_spawn(const char *const argv[], const char *const envp[], unsigned fl
   if (variables < 0)
     return variables;
   return ask(&(struct q_call){
-      .label = POSIX_spawn, .word = {used, flags, (uint64_t)variables}, .read = text, .read_bytes = used});
+      .label = POSIX_spawn, .word = {used, flags, (uint64_t)variables, job}, .read = text, .read_bytes = used});
 }
 
 int64_t px_wait(uint64_t pid, unsigned flags, struct p_death *death) {

@@ -18,38 +18,40 @@ void _exit(int status) {
   p_exit_now(status);
 }
 
-/* A line goes out in one call, and each thread has a line of its own. The kernel may switch threads within a long one, so
- * the threads of a program also take turns; the lock does nothing where there is just one (thread.c). */
+/* A line goes out in one call, and each thread has a line of its own for each stream. The kernel may switch threads within
+ * a long one, so the threads of a program also take turns; the lock does nothing where there is just one (thread.c). */
 static _Thread_local struct {
   char text[256];
   unsigned used;
-} line;
+} lines[2];
+static FILE output, error;
 
 static int console_flush(FILE *file) {
-  (void)file;
-  unsigned bytes = line.used;
-  line.used = 0;
+  unsigned stream = file == &error, bytes = lines[stream].used;
+  lines[stream].used = 0;
   if (!bytes)
     return 0;
   __LIBC_LOCK();
-  ssize_t done = write(1, line.text, bytes);
+  ssize_t done = write(stream ? 2 : 1, lines[stream].text, bytes);
   __LIBC_UNLOCK();
   return done < 0 ? EOF : 0;
 }
 
 static int console_put(char c, FILE *file) {
-  line.text[line.used++] = c;
-  if (c == '\n' || line.used == sizeof line.text)
+  unsigned stream = file == &error;
+  lines[stream].text[lines[stream].used++] = c;
+  if (c == '\n' || lines[stream].used == sizeof lines[stream].text)
     return console_flush(file) ? EOF : (unsigned char)c;
   return (unsigned char)c;
 }
 
 /* What was written so far, a prompt for one, is seen before the program waits. */
 static int console_get(FILE *file) {
+  (void)file;
   static unsigned char typed[256];
   static ssize_t got, next;
   if (next == got) {
-    console_flush(file);
+    console_flush(&output);
     next = 0;
     got = read(0, typed, sizeof typed);
     if (got <= 0) {
@@ -61,12 +63,14 @@ static int console_get(FILE *file) {
   return typed[next++];
 }
 
-static FILE console =
-    FDEV_SETUP_STREAM(console_put, console_get, console_flush, _FDEV_SETUP_READ | _FDEV_SETUP_WRITE);
-FILE *const stdout = &console;
-FILE *const stderr = &console;
-FILE *const stdin = &console;
+static FILE output = FDEV_SETUP_STREAM(console_put, NULL, console_flush, _FDEV_SETUP_WRITE);
+static FILE error = FDEV_SETUP_STREAM(console_put, NULL, console_flush, _FDEV_SETUP_WRITE);
+static FILE input = FDEV_SETUP_STREAM(NULL, console_get, NULL, _FDEV_SETUP_READ);
+FILE *const stdin = &input;
+FILE *const stdout = &output;
+FILE *const stderr = &error;
 
 __attribute__((destructor)) static void flush_at_exit(void) {
-  console_flush(&console);
+  console_flush(&output);
+  console_flush(&error);
 }
