@@ -113,6 +113,7 @@ int do_write(struct request *q, struct q_reply *r) {
   static char text[CHUNK];
   if (q->m.word[0] != 1 && q->m.word[0] != 2)
     return EBADF;
+  interrupted(q->caller); /* Ctrl-C before a prompt is not meant for the read after it; one just after it is */
   while (q->progress < q->m.read_bytes) {
     uint64_t left = q->m.read_bytes - q->progress, n = left < sizeof text ? left : sizeof text;
     if (tty_room(&tty) < 2 * n) {

@@ -25,9 +25,10 @@ enum posix_request {
 };
 
 /* A process id is the pager's, so P_stats takes it. A process is of the job of its parent, or of a job of its own. One
- * job is in the foreground: it reads the console, and Ctrl-C ends all of it; but the processes of the first job, the
- * shell's, only have their reads and waits interrupted (EINTR). When the first process of the foreground job ends, the job
- * of its parent is in the foreground again; and the first process of all may always take the console back.
+ * job is in the foreground: it reads the console, and Ctrl-C ends all of it; but of the processes of the first job, the
+ * shell's, only a read or wait ends (EINTR): the one it waits in, or the next, if it has written nothing since. When the
+ * first process of the foreground job ends, the job of its parent is in the foreground again; and the first process of all
+ * may always take the console back.
  *
  * spawn(a2 bytes in use of the readable buffer, a3 flags, a4 strings of these that are the environment; readable buffer:
  *      name NUL argument NUL ... variable NUL ...)
