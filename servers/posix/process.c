@@ -217,7 +217,7 @@ int do_wait(struct request *q, struct q_reply *r) {
   if (!child && error == AGAIN_CHILD && q->m.word[1] & POSIX_WAIT_NOHANG)
     return 0;
   if (!child)
-    return interrupted(q->caller) ? EINTR : error;
+    return error == AGAIN_CHILD && interrupted(q->caller) ? EINTR : error;
   error = q->m.write_bytes ? store(q, &child->death, sizeof child->death) : 0;
   if (error)
     return error;
@@ -254,8 +254,6 @@ void job_interrupt(void) {
   }
   requests_run(AGAIN_INPUT);
   requests_run(AGAIN_CHILD);
-  for (unsigned i = 1; i < SLOTS; i++) /* who waited for nothing was not interrupted */
-    processes[i].interrupted = false;
 }
 
 /* ---- Asking ----------------------------------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ struct process {
   uint64_t parent, job;
   bool ended;        /* and nobody has waited for it */
   unsigned requests; /* kept ones */
-  bool interrupted;  /* Ctrl-C came: what it waits in ends with EINTR */
+  bool interrupted;  /* Ctrl-C came: what it waits in, or the next that it would wait in, ends with EINTR */
   struct p_death death;
   struct inode *directory; /* the working one */
   struct file *file[POSIX_DESCRIPTORS];
