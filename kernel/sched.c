@@ -200,6 +200,7 @@ _Noreturn void schedule(void) {
   hart->slice_class = (uint8_t)p;
   thread_unready(thread);
   hart->slice_end = csr_read(time) + (thread->slice ? thread->slice : kernel.timebase / SLICE_PER_SECOND);
+  thread->slice = 0; /* it is running now: what will be left of it nobody knows yet */
   timer_arm(hart);
   if (thread != current) {
     kernel.info.switches++;
