@@ -330,6 +330,31 @@ def environment(s):
     s.off()
 
 
+@scene("pipes, files and directories")
+def files(s):
+    need("\nhello world\n" in s.run("echo hello world > /tmp/a") + s.run("cat /tmp/a"), "a file")
+    s.run("echo more >>/tmp/a")
+    need(re.search(r"\n +2 +3 +17 *\n", s.run("cat</tmp/a|wc")), "appending, and a pipe from a file")
+    need(re.search(r"\n +2 +3 +17 *\n", s.run("cat /tmp/a | cat | cat | wc")), "four programs")
+    need("\n/tmp\n" in s.run("cd /tmp") + s.run("pwd"), "the working directory")
+    need(" a\n" in s.run("ls") and " sh\n" in s.run("ls /bin"), "directories")
+    s.run("mkdir d")
+    s.run("mv a d/b")
+    s.run("ln d/b c")
+    need("hello" in s.run("cat c"), "a second name")
+    need("Directory not empty" in s.run("rm d"), "a directory that is not empty")
+    need("No such file" in s.run("cat < nothing"), "a file that is not there")
+    need("no such program" in s.run("nothing | wc"), "a program that is not there")
+    need("a program is missing" in s.run("| wc") and "a program is missing" in s.run("wc |"), "half a pipe")
+    need("no file is named" in s.run("wc <") and "nothing may follow" in s.run("wc & wc"), "half a redirection")
+    s.interrupt("cat | cat | spin", r"(?s)killed.*killed.*killed\n")
+    need("\nalive\n" in s.run("echo alive"), "the shell goes on")
+    s.run("spin | cat &")
+    need(len(re.findall(r" (spin|cat)\n", s.run("ps"))) == 2, "a pipeline in the background")
+    s.type("exit 0\n")
+    s.off()
+
+
 @scene("what a program cost")
 def cost(s):
     output = s.run("time grow 400")
