@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sv39 page tables (ISA manual, volume II, 4.4): mapping, removing, looking up, ASIDs and fences. Does not know why a
- * page is mapped. Every change of a valid entry goes through set_pte() and is followed by a fence before user code runs
- * again; builds with check_invariants keep a ledger of what still has to be fenced, since QEMU would not notice. */
+ * page is mapped. Every change of an entry goes through set_pte(), which keeps the counts and fences it; builds with
+ * check_invariants keep a ledger of what still has to be fenced, since QEMU would not notice. */
 #include "vm.h"
 
 #define LEAF (PTE_R | PTE_W | PTE_X)
