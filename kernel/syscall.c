@@ -247,7 +247,7 @@ static struct ret thread_op_priority(word a0, word a1, word priority) {
   if (!handle || priority > current->priority)
     return fail(handle ? Q_E_ARG : error);
   struct thread *thread = container_of(handle->object, struct thread, object);
-  bool queued = thread->queued;
+  bool queued = thread->link.list;
   thread_unready(thread);
   thread->priority = (uint8_t)priority;
   if (queued)
