@@ -12,8 +12,11 @@ static int show(const char *path, const char *name) {
     fprintf(stderr, "ls: %s: %s\n", path, strerror(errno));
     return 1;
   }
-  printf("%c %4lu %10lu %s\n", S_ISDIR(s.st_mode) ? 'd' : S_ISCHR(s.st_mode) ? 'c' : '-', (unsigned long)s.st_nlink,
-         (unsigned long)s.st_size, name);
+  printf("%c %4lu %10lu %s\n",
+         S_ISDIR(s.st_mode)   ? 'd'
+         : S_ISCHR(s.st_mode) ? 'c'
+                              : '-',
+         (unsigned long)s.st_nlink, (unsigned long)s.st_size, name);
   return 0;
 }
 

@@ -233,12 +233,12 @@ static void restore(const int saved[2]) {
     become(saved[fd], fd);
 }
 
-/* False: it is no child of the shell's. */
-static bool wait_for(uint64_t pid, struct p_death *death) {
+/* False: it is no child of the shell's, or with POSIX_WAIT_NOHANG lives on. */
+static bool wait_for(uint64_t pid, unsigned flags, struct p_death *death) {
   int64_t got;
-  while ((got = px_wait(pid, 0, death)) == -EINTR)
+  while ((got = px_wait(pid, flags, death)) == -EINTR)
     ;
-  if (got < 0)
+  if (got <= 0)
     return false;
   last_status = death->reason == P_REASON_EXIT ? (int)death->status : 128 + (int)death->reason;
   if (death->reason != P_REASON_EXIT || death->status)
@@ -259,43 +259,49 @@ static bool in_background(const struct pipeline *p) {
   return p->stage[p->stages - 1].background;
 }
 
-/* Starts what the line names, from the first to the last, each with its end of the pipes; how many could be started. */
-static unsigned start_all(const struct pipeline *p, uint64_t *pid) {
-  int saved[2], next[2];
-  unsigned n = 0;
+/* Starts what the line names, from the last, which leads the job, to the first, each with its end of the pipes. False: not
+ * all could be started; *started says how many. */
+static bool start_all(const struct pipeline *p, uint64_t *pid, unsigned *started) {
+  int saved[2], ends[2] = {-1, -1};
+  bool good = true;
   save(saved);
-  for (bool good = true; n < p->stages && good; n += good) {
-    const struct command *c = &p->stage[n];
-    bool last = n + 1 == p->stages;
-    if (!last && pipe(next))
-      break;
-    if (last)
-      dup2(saved[1], 1);
+  for (unsigned i = p->stages; good && i-- > 0; *started += good) {
+    if (i + 1 < p->stages)
+      become(ends[1], 1);
+    good = i == 0 || !pipe(ends);
+    if (good && i > 0)
+      fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    if (i > 0)
+      become(ends[0], 0);
     else
-      become(next[1], 1);
-    if (!last)
-      fcntl(next[0], F_SETFD, FD_CLOEXEC);
-    int64_t started = redirect(c) ? start(c, 0, n ? pid[0] : 0, in_background(p)) : -1;
-    good = started >= 0;
-    pid[n] = (uint64_t)started;
-    if (!last)
-      become(next[0], 0);
+      dup2(saved[0], 0);
+    int64_t got =
+        good && redirect(&p->stage[i]) ? start(&p->stage[i], 0, *started ? pid[0] : 0, in_background(p)) : -1;
+    good = got >= 0;
+    pid[*started] = (uint64_t)got;
+    if (!good && i > 0)
+      close(ends[1]);
   }
   restore(saved);
-  return n;
+  return good;
 }
 
+/* With the leader the line is done. The others have ended with it or before, or stay as jobs in the background. */
 static void run(const struct pipeline *p) {
   uint64_t pid[STAGES];
   struct p_death death;
-  unsigned started = start_all(p, pid);
-  if (started == p->stages)
-    last_status = 0;
-  for (unsigned i = 0; i < started; i++)
-    if (!in_background(p))
-      wait_for(pid[i], &death);
-    else if (i == 0)
-      printf("[%lu] %s\n", (unsigned long)pid[0], p->stage[0].word[p->stage[0].variables]);
+  unsigned started = 0;
+  const struct command *last = &p->stage[p->stages - 1];
+  last_status = 0;
+  bool whole = start_all(p, pid, &started);
+  if (started && in_background(p))
+    printf("[%lu] %s\n", (unsigned long)pid[0], last->word[last->variables]);
+  if (started && !in_background(p))
+    wait_for(pid[0], 0, &death);
+  int status = last_status;
+  for (unsigned i = 1; i < started && !in_background(p); i++)
+    wait_for(pid[i], POSIX_WAIT_NOHANG, &death);
+  last_status = whole ? status : 127;
 }
 
 /* ---- Built-in commands: what a program could not do for the shell ----------------------------------------------------- */
@@ -342,7 +348,7 @@ static int do_time(const struct command *c) {
     return usage("time PROGRAM [ARGUMENT...]");
   uint64_t begin = q_instret();
   int64_t pid = start(c, 1, 0, false);
-  if (pid >= 0 && wait_for((uint64_t)pid, &death))
+  if (pid >= 0 && wait_for((uint64_t)pid, 0, &death))
     printf("%lu instructions of the machine, %lu faults, %lu frames at most\n", (unsigned long)(q_instret() - begin),
            (unsigned long)death.faults, (unsigned long)death.peak);
   return last_status;
@@ -356,7 +362,7 @@ static int do_fg(const struct command *c) {
   if (!number(c->word[c->variables + 1], &pid))
     return usage("fg PID");
   bool child = px_identity(0, &own) >= 0 && px_identity(pid, &other) >= 0 && other.parent == own.pid;
-  if (child && !px_foreground(pid) && wait_for(pid, &death))
+  if (child && !px_foreground(pid) && wait_for(pid, 0, &death))
     return last_status;
   printf("fg: %lu: no such job\n", (unsigned long)pid);
   return 1;
@@ -403,8 +409,8 @@ static int do_help(const struct command *c) {
 static const struct {
   const char *name;
   int (*run)(const struct command *c); /* its status */
-} built_in[] = {{"kill", do_kill}, {"jobs", do_jobs}, {"time", do_time},
-                {"fg", do_fg},     {"exit", do_exit}, {"help", do_help}, {"cd", do_cd}, {"pwd", do_pwd}};
+} built_in[] = {{"kill", do_kill}, {"jobs", do_jobs}, {"time", do_time}, {"fg", do_fg},
+                {"exit", do_exit}, {"help", do_help}, {"cd", do_cd},     {"pwd", do_pwd}};
 
 /* A built-in command stands alone in its line; its output may go to a file. */
 static bool run_built_in(const struct command *c) {

@@ -19,10 +19,8 @@ static int64_t of(uint64_t label, int64_t word0, int64_t word1, int64_t word2) {
 }
 
 static int64_t of_path(uint64_t label, const char *path, int64_t word0, int64_t word1) {
-  return or_errno(ask_server(&(struct q_call){.label = label,
-                                              .word = {(uint64_t)word0, (uint64_t)word1},
-                                              .read = path,
-                                              .read_bytes = strlen(path) + 1}));
+  return or_errno(ask_server(&(struct q_call){
+      .label = label, .word = {(uint64_t)word0, (uint64_t)word1}, .read = path, .read_bytes = strlen(path) + 1}));
 }
 
 static int of_two_paths(uint64_t label, const char *from, const char *to) {
@@ -107,10 +105,8 @@ static int status(const char *path, int fd, struct stat *out) {
                                                        .write_bytes = sizeof s}));
   if (error < 0)
     return -1;
-  *out = (struct stat){.st_ino = (ino_t)s.number,
-                       .st_mode = (mode_t)s.mode,
-                       .st_nlink = (nlink_t)s.links,
-                       .st_size = (off_t)s.size};
+  *out = (struct stat){
+      .st_ino = (ino_t)s.number, .st_mode = (mode_t)s.mode, .st_nlink = (nlink_t)s.links, .st_size = (off_t)s.size};
   return 0;
 }
 

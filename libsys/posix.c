@@ -59,8 +59,8 @@ int64_t px_console(struct posix_console *counts) {
 
 /* ---- <unistd.h>, <signal.h> --------------------------------------------------------------------------------------------- */
 ssize_t read(int fd, void *to, size_t bytes) {
-  return or_errno(
-      ask(&(struct q_call){.label = POSIX_read, .word = {(uint64_t)(int64_t)fd, POSIX_HERE}, .write = to, .write_bytes = bytes}));
+  return or_errno(ask(&(struct q_call){
+      .label = POSIX_read, .word = {(uint64_t)(int64_t)fd, POSIX_HERE}, .write = to, .write_bytes = bytes}));
 }
 
 /* A program of no server writes to the log, or to the firmware's console if nobody has taken that. */
@@ -75,8 +75,8 @@ static int64_t write_log(const char *text, size_t bytes) {
 ssize_t write(int fd, const void *from, size_t bytes) {
   if (!p_server)
     return or_errno(fd == 1 || fd == 2 ? write_log(from, bytes) : -EBADF);
-  return or_errno(ask(
-      &(struct q_call){.label = POSIX_write, .word = {(uint64_t)(int64_t)fd, POSIX_HERE}, .read = from, .read_bytes = bytes}));
+  return or_errno(ask(&(struct q_call){
+      .label = POSIX_write, .word = {(uint64_t)(int64_t)fd, POSIX_HERE}, .read = from, .read_bytes = bytes}));
 }
 
 int kill(pid_t pid, int signal) {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define SERVERS 4
-#define STARTS 5               /* one that dies more often than this is broken: the machine is turned off */
-#define INITRD 0x1000000000ul  /* where the boot image appears: in the heap's range, which no server's break reaches */
+#define STARTS 5              /* one that dies more often than this is broken: the machine is turned off */
+#define INITRD 0x1000000000ul /* where the boot image appears: in the heap's range, which no server's break reaches */
 #define REGISTERS 0x30000000ul /* where a device's registers appear: below WINDOW, above any image */
 
 struct server {

@@ -209,8 +209,8 @@ bool files_start(struct process *first) {
 int program_find(struct process *process, const char *name, const char **program) {
   char path[TREE_PATH_MAX + 5];
   struct inode *inode;
-  if (strlen(name) >= TREE_PATH_MAX)
-    return ENAMETOOLONG;
+  if (!*name || strlen(name) >= TREE_PATH_MAX)
+    return *name ? ENAMETOOLONG : ENOENT;
   strcpy(path, strchr(name, '/') ? "" : "/bin/");
   strcat(path, name);
   int error = tree_find(process->directory, path, &inode);
@@ -228,7 +228,7 @@ static void begin_at(struct request *q, struct file *file) {
   if (q->begun)
     return;
   q->begun = true;
-  q->base = q->m.word[1] != POSIX_HERE                      ? q->m.word[1]
+  q->base = q->m.word[1] != POSIX_HERE                                    ? q->m.word[1]
             : writes(file) && file->flags & O_APPEND && !q->m.write_bytes ? file->inode->size
                                                                           : file->offset;
 }
@@ -474,10 +474,8 @@ int do_open(struct request *q, struct q_reply *r) {
 
 static void describe(const struct inode *inode, struct posix_stat *out) {
   static const unsigned kind[] = {S_IFREG, S_IFDIR, S_IFCHR};
-  *out = (struct posix_stat){.size = inode->size,
-                             .number = inode->number,
-                             .mode = kind[inode->type] | inode->mode,
-                             .links = inode->links};
+  *out = (struct posix_stat){
+      .size = inode->size, .number = inode->number, .mode = kind[inode->type] | inode->mode, .links = inode->links};
 }
 
 int do_stat(struct request *q, struct q_reply *r) {

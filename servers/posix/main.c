@@ -179,8 +179,7 @@ static void notified(uint64_t bits) {
 
 /* ---- Turns: a long transfer goes on in the time of a second thread, which is one among the programs'. So it shuts out neither
  * the calls that wait here nor those who wait for the processor, however fast the device is. ------------------------------ */
-static q_token
-    turn; /* the second thread's call: answered when somebody can go on, who does when it calls again */
+static q_token turn; /* the second thread's call: answered when somebody can go on, who does when it calls again */
 
 static void pace(void) {
   while (!q_call(P_HANDLE_OWN, &(struct q_call){0}))

@@ -47,7 +47,8 @@ int pipe_read(struct request *q, struct pipe *pipe, struct q_reply *r) {
 /* All n together: they are the pipe's only when the last has arrived. */
 static int take_in(struct request *q, struct pipe *pipe, uint64_t n) {
   for (uint64_t done = 0; done < n;) {
-    uint64_t at = (pipe->written + done) % POSIX_PIPE, piece = n - done < POSIX_PIPE - at ? n - done : POSIX_PIPE - at;
+    uint64_t at = (pipe->written + done) % POSIX_PIPE,
+             piece = n - done < POSIX_PIPE - at ? n - done : POSIX_PIPE - at;
     int error = load(q, q->progress + done, pipe->ring + at, piece);
     if (error)
       return error;

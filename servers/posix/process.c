@@ -9,8 +9,7 @@
 
 #define SLOTS 256
 static struct process processes[SLOTS]; /* slot 0 is none's */
-static uint64_t first; /* the first process, whose job is the shell's */
-static uint64_t foreground, giver; /* the job that has the console, and the one that gave it away */
+static uint64_t first, foreground; /* the first process, whose job is the shell's; the job that has the console */
 static uint64_t generation;
 static unsigned count;
 
@@ -28,12 +27,6 @@ struct process *process_named(uint64_t pid) {
 
 bool in_foreground(const struct process *process) {
   return process->job == foreground;
-}
-
-static void give_console(const struct process *from, uint64_t job) {
-  if (foreground != job)
-    giver = from->job;
-  foreground = job;
 }
 
 bool interrupted(struct process *process) {
@@ -109,9 +102,11 @@ int do_spawn(struct request *q, struct q_reply *r) {
   uint64_t bytes = q->m.word[0], flags = q->m.word[1];
   if (bytes > sizeof text)
     return E2BIG;
-  if (!bytes || bytes > q->m.read_bytes || flags & ~(uint64_t)(POSIX_SPAWN_JOB | POSIX_SPAWN_FOREGROUND | POSIX_SPAWN_JOIN))
+  if (!bytes || bytes > q->m.read_bytes ||
+      flags & ~(uint64_t)(POSIX_SPAWN_JOB | POSIX_SPAWN_FOREGROUND | POSIX_SPAWN_JOIN))
     return EINVAL;
-  if (flags & POSIX_SPAWN_FOREGROUND && !in_foreground(q->caller) && q->caller->job != giver)
+  bool has_console = in_foreground(q->caller) || (flags & POSIX_SPAWN_JOIN && foreground == q->m.word[3]);
+  if (flags & POSIX_SPAWN_FOREGROUND && !has_console)
     return EPERM;
   const struct process *leader = process_named(q->m.word[3]);
   if (flags & POSIX_SPAWN_JOIN && (!leader || leader->parent != q->caller->pid || leader->job != leader->pid))
@@ -138,8 +133,8 @@ int do_spawn(struct request *q, struct q_reply *r) {
   child->pid = (uint64_t)pid;
   child->parent = q->caller->pid;
   child->job = flags & POSIX_SPAWN_JOIN ? q->m.word[3] : flags ? child->pid : q->caller->job;
-  if (flags & POSIX_SPAWN_FOREGROUND)
-    give_console(q->caller, child->job);
+  if (flags & POSIX_SPAWN_FOREGROUND && !(flags & POSIX_SPAWN_JOIN && leader->ended))
+    foreground = child->job;
   r->word[0] = child->pid;
   return 0;
 }
@@ -157,17 +152,13 @@ static void orphan_children(uint64_t parent) {
   }
 }
 
-static bool job_lives(uint64_t job) {
-  for (unsigned i = 1; i < SLOTS; i++)
-    if (processes[i].badge && !processes[i].ended && processes[i].job == job)
-      return true;
-  return false;
-}
-
-/* With the last of its job the console goes back to whoever gave it away, or to the first process. */
-static void leave_job(const struct process *process) {
-  if (foreground == process->job && !job_lives(foreground))
-    foreground = job_lives(giver) ? giver : first;
+/* The console goes to a job that somebody leads, or it would never come back: the parent's may have lost its leader. */
+static void job_leader_ended(const struct process *process) {
+  if (foreground != process->pid)
+    return;
+  const struct process *parent = process_named(process->parent);
+  const struct process *leader = parent ? process_named(parent->job) : NULL;
+  foreground = leader && !leader->ended ? leader->pid : first;
 }
 
 static void process_ended(struct process *process, const struct p_death *death) {
@@ -176,7 +167,7 @@ static void process_ended(struct process *process, const struct p_death *death) 
   files_close(process);
   requests_drop(process);
   orphan_children(process->pid);
-  leave_job(process);
+  job_leader_ended(process);
   if (process->pid != first)
     return;
   console_drain();
@@ -272,9 +263,9 @@ int do_foreground(struct request *q, struct q_reply *r) {
   const struct process *leader = process_named(q->m.word[0]);
   if (!leader || leader->ended || leader->job != leader->pid)
     return ESRCH;
-  if (!in_foreground(q->caller) && q->caller->job != giver && q->caller->pid != first)
+  if (!in_foreground(q->caller) && q->caller->pid != first)
     return EPERM;
-  give_console(q->caller, leader->job);
+  foreground = leader->job;
   requests_run(AGAIN_INPUT); /* its readers may read now, and others no more */
   return 0;
 }

@@ -39,7 +39,7 @@ struct request {
   uint64_t progress; /* bytes done */
   uint64_t base;     /* of a file's bytes: where it began */
   bool begun;
-  int again;         /* AGAIN_*; 0: the slot is free */
+  int again; /* AGAIN_*; 0: the slot is free */
 };
 
 /* ---- main.c ---- */

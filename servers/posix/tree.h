@@ -23,15 +23,15 @@ struct inode {
   unsigned users; /* open files and working directories: it stays while there are any */
   unsigned mode;  /* permission bits */
   uint64_t size;
-  int64_t changed;       /* seconds since 1970 */
-  char **page;           /* FILE: NULL where nothing was written: there it reads as the image, or else as zero */
-  uint64_t pages;        /* entries of that */
-  struct entry *first;   /* DIRECTORY: in the order they were made */
-  struct inode *parent;  /* DIRECTORY: itself for the root, NULL once it was removed */
-  const char *image;     /* FILE: what it began as, in the boot image; NULL: empty */
-  uint64_t image_bytes;  /* of these still good */
-  const char *program;   /* its name in the boot image, if it can be run */
-  const void *device;    /* DEVICE: whoever opens it knows what that is */
+  int64_t changed;      /* seconds since 1970 */
+  char **page;          /* FILE: NULL where nothing was written: there it reads as the image, or else as zero */
+  uint64_t pages;       /* entries of that */
+  struct entry *first;  /* DIRECTORY: in the order they were made */
+  struct inode *parent; /* DIRECTORY: itself for the root, NULL once it was removed */
+  const char *image;    /* FILE: what it began as, in the boot image; NULL: empty */
+  uint64_t image_bytes; /* of these still good */
+  const char *program;  /* its name in the boot image, if it can be run */
+  const void *device;   /* DEVICE: whoever opens it knows what that is */
 };
 
 struct entry {

@@ -160,7 +160,7 @@ static void descriptors(void) {
   int ends[2];
   FAILS(pipe(ends), EMFILE);
   close(fds[5]);
-  FAILS(pipe(ends), EMFILE); /* one is too few, and is not lost */
+  FAILS(pipe(ends), EMFILE);                     /* one is too few, and is not lost */
   CHECK_EQ(open("/dev/null", O_RDONLY), fds[5]); /* the lowest */
   CHECK_EQ(dup2(fds[0], fds[1]), fds[1]);
   CHECK_EQ(dup2(fds[0], fds[0]), fds[0]);

@@ -317,8 +317,14 @@ static void tame(bool pager, struct q_call *c) {
     c->word[0] = 0;
   if (!pager && label == POSIX_write)
     c->read_bytes = c->read_bytes % 2 ? 0 : c->read_bytes, c->word[0] |= 4;
-  if (!pager && label == POSIX_read && !c->word[0])
-    c->write_bytes = 0;
+  if (!pager && label == POSIX_read)
+    c->write_bytes = 0; /* the console, or a pipe of its own, would be waited for */
+  if (!pager && (label == POSIX_close || label == POSIX_dup) && c->word[0] < 3)
+    c->word[0] = 99; /* it prints yet */
+  if (!pager && label == POSIX_dup)
+    c->word[2] = 0;
+  if (!pager && label == POSIX_write && c->word[0] > 2)
+    c->read_bytes = 0; /* a pipe that nobody reads */
   if (!pager && label == POSIX_kill)
     c->word[1] = c->word[0] % 2 ? 0 : 32;
   if (!pager && label == POSIX_wait)

@@ -31,7 +31,7 @@ const char *q_error_text(int64_t error); /* of a negated Q_E_* */
 /* ---- The posix server; -ENOSYS if the program belongs to none ------------------------------------------------------- */
 int64_t px_spawn(const char *const argv[], const char *const envp[], unsigned flags); /* envp NULL: the caller's */
 int64_t px_spawn_in(const char *const argv[], const char *const envp[], unsigned flags, uint64_t job);
-int64_t px_wait(uint64_t pid, unsigned flags, struct p_death *death);                 /* death may be NULL */
+int64_t px_wait(uint64_t pid, unsigned flags, struct p_death *death); /* death may be NULL */
 int64_t px_kill(uint64_t pid, int signal);
 int64_t px_identity(uint64_t pid, struct posix_process *process); /* all but ended and waits */
 int64_t px_foreground(uint64_t job);

@@ -43,14 +43,14 @@ enum posix_request {
 /* A process id is the pager's, so P_stats takes it. A process is of the job of its parent, or of a job of its own. One
  * job is in the foreground: it reads the console, and Ctrl-C ends all of it; but of the processes of the first job, the
  * shell's, only a read or wait ends (EINTR): the one it waits in, or the next, if it has written nothing since. When the
- * last process of the foreground job has ended, the job that put it there is in the foreground again; that may also take
- * the console back before, as may the first process.
+ * first process of the foreground job ends, the job of its parent is in the foreground again; and the first process of all
+ * may always take the console back.
  *
  * spawn(a2 bytes in use of the readable buffer, a3 flags, a4 strings of these that are the environment, a5 a job or 0;
  *      readable buffer: name NUL argument NUL ... variable NUL ...)
  *                              -> a2 process id. POSIX_SPAWN_JOB: in a job of its own; POSIX_SPAWN_FOREGROUND: and that
- *      in the foreground (EPERM: the caller is not). POSIX_SPAWN_JOIN: in the job a5, which a child of the caller leads
- *      (ESRCH). The name is a path, or that of a program in /bin; the new process has the caller's working directory and
+ *      in the foreground (EPERM: the caller is not). POSIX_SPAWN_JOIN: in the job a5 instead, which a child of the
+ *      caller leads (ESRCH). The name is a path, or that of a program in /bin; the new process has the caller's working directory and
  *      its descriptors, but for those that are closed then (FD_CLOEXEC). ENOENT, EACCES (no file), ENOEXEC (not, or not
  *      as it is now, a program of the boot image), ENOMEM, E2BIG, EINVAL, EFAULT, EAGAIN (too many processes).
  * wait(a2 process id or 0: any child, a3 flags; writable buffer: struct p_death, or none)
