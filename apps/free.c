@@ -26,7 +26,7 @@ int main(void) {
   row("  free", s.free);
   row("  of programs", s.user);
   row("  cached pages of programs", s.cached);
-  row("  its own", s.own);
+  row("of the pager itself", s.own);
   row("given to the kernel", s.donated);
   row("  of these free", s.donated_free);
   printf("%lu processes, servers among them; policy %s\n", (unsigned long)s.processes, s.policy);

@@ -2,6 +2,7 @@
 /* grow KIB [SECONDS]: grows by so much, touches each page, and stays for so long: something to watch with ps and faults. */
 #include <quire/proc.h>
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,7 +10,7 @@
 int main(int argc, char **argv) {
   char *end = "";
   unsigned long kib = argc > 1 ? strtoul(argv[1], &end, 10) : 0, seconds = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
-  if (argc < 2 || argc > 3 || *end || !kib) {
+  if (argc < 2 || argc > 3 || *end || !kib || kib > INTPTR_MAX / 1024) {
     printf("usage: grow KIB [SECONDS]\n");
     return 2;
   }

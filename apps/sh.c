@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define WORDS 64
-#define VARIABLES 32
 
 struct command {
   char *word[WORDS + 1]; /* NAME=VALUE words first, then the program's name and arguments; NULL ends it */
@@ -21,6 +20,10 @@ struct command {
 };
 
 static int last_status;
+static struct job {
+  uint64_t pid; /* 0: the entry is free */
+  char name[32];
+} jobs[POSIX_PROCESSES]; /* what was started and has not been reported */
 
 /* ---- Reading a line --------------------------------------------------------------------------------------------------- */
 /* Takes one word off *line, in place: quotes and backslashes are resolved. NULL: there is none. */
@@ -73,7 +76,31 @@ static const char *parse(char *line, struct command *c) {
 }
 
 /* ---- Starting and waiting ---------------------------------------------------------------------------------------------- */
-static void say_end(const char *name, const struct p_death *d) {
+static struct job *job_of(uint64_t pid) {
+  for (unsigned i = 0; i < POSIX_PROCESSES; i++)
+    if (jobs[i].pid == pid)
+      return &jobs[i];
+  return NULL;
+}
+
+static void remember(uint64_t pid, const char *name) {
+  struct job *job = job_of(0);
+  if (!job)
+    return;
+  job->pid = pid;
+  snprintf(job->name, sizeof job->name, "%s", name);
+}
+
+static void forget(uint64_t pid) {
+  struct job *job = job_of(pid);
+  if (job)
+    job->pid = 0;
+}
+
+/* Programs that others started become the shell's children when those end. */
+static void say_end(const struct p_death *d) {
+  const struct job *job = job_of(d->id);
+  const char *name = job ? job->name : "process";
   unsigned long pid = d->id;
   if (d->reason == P_REASON_EXIT)
     printf("%s (%lu): exit status %ld\n", name, pid, (long)d->status);
@@ -85,14 +112,25 @@ static void say_end(const char *name, const struct p_death *d) {
            (unsigned long)d->sp);
 }
 
-/* The shell's own variables, those of the command before them. */
+static bool assigned(const struct command *c, unsigned from, const char *variable) {
+  size_t name = (size_t)(strchr(variable, '=') - variable) + 1;
+  for (unsigned i = from; i < c->variables; i++)
+    if (!strncmp(c->word[i], variable, name))
+      return true;
+  return false;
+}
+
+/* The variables of the command, and those of the shell that it does not hide. More than fit into the list are more than
+ * a program can be given, and are refused as that. */
 static const char *const *environment(const struct command *c) {
-  static const char *list[VARIABLES + WORDS + 1];
+  static const char *list[WORDS + P_SPAWN_MAX + 1];
   unsigned n = 0;
   for (unsigned i = 0; i < c->variables; i++)
-    list[n++] = c->word[i];
-  for (char **v = environ; *v && n < VARIABLES + WORDS; v++)
-    list[n++] = *v;
+    if (!assigned(c, i + 1, c->word[i]))
+      list[n++] = c->word[i];
+  for (char **v = environ; *v && n < WORDS + P_SPAWN_MAX; v++)
+    if (!assigned(c, 0, *v))
+      list[n++] = *v;
   list[n] = NULL;
   return list;
 }
@@ -105,11 +143,15 @@ static int64_t start(const struct command *c, unsigned skip) {
     printf("sh: %s: no such program; 'help' lists them\n", *words);
   else if (pid < 0)
     printf("sh: cannot start %s: %s\n", *words, strerror((int)-pid));
+  if (pid < 0)
+    last_status = 127;
+  else
+    remember((uint64_t)pid, *words);
   return pid;
 }
 
-/* Waits for that child; others that end meanwhile are reported too. */
-static bool wait_for(uint64_t pid, const char *name, struct p_death *death) {
+/* False: it is no child of the shell's. */
+static bool wait_for(uint64_t pid, struct p_death *death) {
   int64_t got;
   while ((got = px_wait(pid, 0, death)) == -EINTR)
     ;
@@ -117,16 +159,16 @@ static bool wait_for(uint64_t pid, const char *name, struct p_death *death) {
     return false;
   last_status = death->reason == P_REASON_EXIT ? (int)death->status : 128 + (int)death->reason;
   if (death->reason != P_REASON_EXIT || death->status)
-    say_end(name, death);
+    say_end(death);
+  forget(pid);
   return true;
 }
 
 static void report_ended(void) {
   struct p_death death;
-  char name[32];
   for (int64_t pid; (pid = px_wait(0, POSIX_WAIT_NOHANG, &death)) > 0;) {
-    snprintf(name, sizeof name, "[background]");
-    say_end(name, &death);
+    say_end(&death);
+    forget((uint64_t)pid);
   }
 }
 
@@ -134,11 +176,12 @@ static void run(const struct command *c) {
   int64_t pid = start(c, 0);
   struct p_death death;
   if (pid < 0)
-    last_status = 127;
-  else if (c->background)
+    return;
+  last_status = 0;
+  if (c->background)
     printf("[%ld] %s\n", (long)pid, c->word[c->variables]);
   else
-    wait_for((uint64_t)pid, c->word[c->variables], &death);
+    wait_for((uint64_t)pid, &death);
 }
 
 /* ---- Built-in commands: what a program could not do for the shell ----------------------------------------------------- */
@@ -148,70 +191,86 @@ static bool number(const char *text, uint64_t *value) {
   return text && *text && isdigit((unsigned char)*text) && !*end;
 }
 
-static void do_kill(const struct command *c) {
+static int usage(const char *text) {
+  printf("usage: %s\n", text);
+  return 2;
+}
+
+static int do_kill(const struct command *c) {
   uint64_t pid;
+  int status = 0;
   unsigned first = c->variables + 1;
   for (unsigned i = first; i < c->words; i++) {
     int64_t error = number(c->word[i], &pid) ? px_kill(pid, 9) : -EINVAL;
-    if (error)
-      printf("kill: %s: %s\n", c->word[i],
-             error == -EINVAL  ? "not a process id"
-             : error == -EPERM ? "that is the shell itself; 'exit' ends it"
-                               : "no such process; 'ps' lists them");
+    if (!error)
+      continue;
+    status = 1;
+    printf("kill: %s: %s\n", c->word[i],
+           error == -EINVAL  ? "not a process id"
+           : error == -EPERM ? "that is the shell itself; 'exit' ends it"
+                             : "no such process; 'ps' lists them");
   }
-  if (first == c->words)
-    printf("usage: kill PID...\n");
+  return first == c->words ? usage("kill PID...") : status;
 }
 
-static void do_time(const struct command *c) {
+static int do_jobs(const struct command *c) {
+  (void)c;
+  report_ended();
+  for (unsigned i = 0; i < POSIX_PROCESSES; i++)
+    if (jobs[i].pid)
+      printf("[%lu] %s\n", (unsigned long)jobs[i].pid, jobs[i].name);
+  return 0;
+}
+
+static int do_time(const struct command *c) {
   struct p_death death;
-  if (c->words < c->variables + 2) {
-    printf("usage: time PROGRAM [ARGUMENT...]\n");
-    return;
-  }
+  if (c->words < c->variables + 2 || c->background)
+    return usage("time PROGRAM [ARGUMENT...]");
   uint64_t begin = q_instret();
   int64_t pid = start(c, 1);
-  if (pid < 0 || c->background || !wait_for((uint64_t)pid, c->word[c->variables + 1], &death))
-    return;
-  printf("%lu instructions of the machine, %lu faults, %lu frames at most\n", (unsigned long)(q_instret() - begin),
-         (unsigned long)death.faults, (unsigned long)death.peak);
+  if (pid >= 0 && wait_for((uint64_t)pid, &death))
+    printf("%lu instructions of the machine, %lu faults, %lu frames at most\n", (unsigned long)(q_instret() - begin),
+           (unsigned long)death.faults, (unsigned long)death.peak);
+  return last_status;
 }
 
-static void do_fg(const struct command *c) {
+/* Only a child: nobody would tell the shell of the end of another, and the console would not come back. */
+static int do_fg(const struct command *c) {
   uint64_t pid;
   struct p_death death;
-  if (!number(c->word[c->variables + 1], &pid)) {
-    printf("usage: fg PID\n");
-    return;
-  }
-  int64_t error = px_foreground(pid);
-  if (error)
-    printf("fg: %lu: no such job\n", (unsigned long)pid);
-  else
-    wait_for(pid, "[foreground]", &death);
+  struct posix_process own, other;
+  if (!number(c->word[c->variables + 1], &pid))
+    return usage("fg PID");
+  bool child = px_identity(0, &own) >= 0 && px_identity(pid, &other) >= 0 && other.parent == own.pid;
+  if (child && !px_foreground(pid) && wait_for(pid, &death))
+    return last_status;
+  printf("fg: %lu: no such job\n", (unsigned long)pid);
+  return 1;
 }
 
-static void do_exit(const struct command *c) {
+static int do_exit(const struct command *c) {
   uint64_t status = (uint64_t)last_status;
   if (c->words > c->variables + 1 && !number(c->word[c->variables + 1], &status))
-    printf("usage: exit [STATUS]\n");
-  else
-    exit((int)status);
+    return usage("exit [STATUS]");
+  exit((int)status);
 }
 
-static void do_help(const struct command *c) {
+static int do_help(const struct command *c) {
   (void)c;
   printf("A line is a program and its arguments; & after it leaves it in the background. Built in:\n"
          "  kill PID...   end processes          time PROGRAM ...  what it cost\n"
-         "  fg PID        back to the foreground  exit [STATUS]     turns the machine off\n"
+         "  fg PID        back to the foreground  jobs              what is in the background\n"
+         "  exit [STATUS] turns the machine off\n"
          "Programs: " QUIRE_APPS "\n"
          "Ctrl-C ends the program in the foreground, Ctrl-D is the end of input, Ctrl-U and Ctrl-W take back.\n");
+  return 0;
 }
 
 static const struct {
   const char *name;
-  void (*run)(const struct command *c);
-} built_in[] = {{"kill", do_kill}, {"time", do_time}, {"fg", do_fg}, {"exit", do_exit}, {"help", do_help}};
+  int (*run)(const struct command *c); /* its status */
+} built_in[] = {{"kill", do_kill}, {"jobs", do_jobs}, {"time", do_time},
+                {"fg", do_fg},     {"exit", do_exit}, {"help", do_help}};
 
 static void execute(const struct command *c) {
   if (c->words == c->variables) { /* only variables: for all programs from now on */
@@ -223,11 +282,23 @@ static void execute(const struct command *c) {
   }
   for (unsigned i = 0; i < sizeof built_in / sizeof *built_in; i++)
     if (!strcmp(built_in[i].name, c->word[c->variables])) {
-      last_status = 0;
-      built_in[i].run(c);
+      last_status = built_in[i].run(c);
       return;
     }
   run(c);
+}
+
+/* Its bytes, 0 at the end of input. If another job has the console, the first shell takes it back, and others end. */
+static ssize_t read_line(char *line) {
+  ssize_t got;
+  struct posix_process own;
+  do {
+    report_ended();
+    printf("$ ");
+    fflush(stdout);
+    got = read(0, line, POSIX_LINE);
+  } while (got < 0 && (errno == EINTR || (errno == EIO && px_identity(0, &own) >= 0 && !px_foreground(own.job))));
+  return got;
 }
 
 static void execute_line(char *line, size_t length) {
@@ -256,14 +327,9 @@ int main(int argc, char **argv) {
     return last_status;
   }
   greet();
-  for (ssize_t got = 1; got;) {
-    report_ended();
-    printf("$ ");
-    fflush(stdout);
-    got = read(0, line, POSIX_LINE);
-    line[got > 0 ? got : 0] = 0;
-    if (got > 0) /* less than 0: Ctrl-C; the line is forgotten */
-      execute_line(line, (size_t)got);
+  for (ssize_t got; (got = read_line(line)) > 0;) {
+    line[got] = 0;
+    execute_line(line, (size_t)got);
   }
   printf("\n");
   return last_status;

@@ -17,6 +17,5 @@ struct thread *load_first(struct pager *pager, const struct cpio_file *file);
 static inline bool frame_unused(const struct frame *frame) {
   return frame->kind == FRAME_USER && !(frame->flags & FRAME_BUSY);
 }
-uint64_t check_bytes(void); /* memory that check_state() needs */
-void check_memory(char *memory);
+uint64_t check_memory(void *memory); /* there lies what check_state() needs: so many bytes */
 #endif

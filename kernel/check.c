@@ -9,12 +9,9 @@ static uint32_t *counted; /* mappings found of each frame; bit 31 writable, bit 
 #define SEEN_EXECUTABLE (1u << 30)
 #define SEEN_COUNT (SEEN_EXECUTABLE - 1)
 
-uint64_t check_bytes(void) {
+uint64_t check_memory(void *memory) {
+  counted = memory;
   return ALIGN_UP(kernel.frame_count * sizeof *counted, Q_PAGE_SIZE);
-}
-
-void check_memory(char *memory) {
-  counted = (uint32_t *)memory;
 }
 
 static void count_leaf(struct task *task, uva_t va, pte_t pte) {
@@ -60,11 +57,12 @@ static void check_task(struct task *task) {
 
 static void check_totals(const uint64_t *kinds) {
   uint64_t owned = 0, donated = 0, donated_free = 0, total = 0;
-  for (unsigned i = 1; i < PAGERS; i++)
-    ASSERT(!pagers[i] || pagers[i]->donated_free >= pagers[i]->promised);
-  for (unsigned i = 1; i < PAGERS; i++)
-    if (pagers[i])
-      owned += pagers[i]->owned, donated += pagers[i]->donated, donated_free += pagers[i]->donated_free;
+  for (unsigned i = 1; i < PAGERS; i++) {
+    if (!pagers[i])
+      continue;
+    ASSERT(pagers[i]->donated_free >= pagers[i]->promised);
+    owned += pagers[i]->owned, donated += pagers[i]->donated, donated_free += pagers[i]->donated_free;
+  }
   for (unsigned kind = FRAME_FREE; kind <= FRAME_PAGER; kind++)
     total += kinds[kind];
   ASSERT(kinds[FRAME_USER] == owned);
@@ -77,11 +75,13 @@ static void check_totals(const uint64_t *kinds) {
  * above the running thread for longer than it takes to leave the kernel. */
 static void check_queues(const struct hart *hart) {
   for (unsigned p = 0; p < Q_PRIORITIES; p++) {
-    const struct thread *before = NULL;
-    ASSERT((hart->ready_mask >> p & 1) == (hart->ready[p] != NULL));
-    for (const struct thread *t = hart->ready[p]; t; before = t, t = t->next)
-      ASSERT(t->queued && t->state == THREAD_READY && t->priority == p && t->prev == before);
-    ASSERT(!hart->ready[p] || hart->ready_tail[p] == before);
+    const struct link *before = NULL;
+    ASSERT((hart->ready_mask >> p & 1) == (hart->ready[p].head != NULL));
+    for (const struct link *link = hart->ready[p].head; link; before = link, link = link->next) {
+      const struct thread *t = container_of(link, struct thread, link);
+      ASSERT(link->list == &hart->ready[p] && t->state == THREAD_READY && t->priority == p && link->prev == before);
+    }
+    ASSERT(hart->ready[p].tail == before);
   }
   ASSERT(hart->resched || current == &hart->idle || !(hart->ready_mask >> current->priority >> 1));
   for (const struct thread *t = hart->sleepers; t; t = t->right) /* its spine, which is short */
@@ -91,7 +91,7 @@ static void check_queues(const struct hart *hart) {
 
 void check_state(void) {
   uint64_t start = csr_read(instret), kinds[FRAME_PAGER + 1] = {0}, mapped = 0, tasks = 0;
-  memset(counted, 0, check_bytes());
+  memset(counted, 0, kernel.frame_count * sizeof *counted);
   for (unsigned i = 1; i < PAGERS; i++)
     for (struct task *task = pagers[i] ? pagers[i]->tasks : NULL; task; task = task->next, tasks++) {
       vm_check(task, count_leaf);
@@ -123,11 +123,9 @@ void exit_checks(void) {
     check_state();
 }
 #else
-uint64_t check_bytes(void) {
-  return 0;
-}
-void check_memory(char *memory) {
+uint64_t check_memory(void *memory) {
   (void)memory;
+  return 0;
 }
 void check_state(void) {
 }

@@ -14,28 +14,14 @@ static struct block *block_of(const struct frame *frame) {
   return &kernel.blocks[(uint64_t)(frame - kernel.frames) / BLOCK_FRAMES];
 }
 
-static pa_t block_pa(const struct block *block) {
-  return kernel.ram_base + (uint64_t)(block - kernel.blocks) * Q_BLOCK_SIZE;
-}
-
 static struct frame *block_frames(const struct block *block) {
   return &kernel.frames[(uint64_t)(block - kernel.blocks) * BLOCK_FRAMES];
 }
 
 /* Puts the block on its pager's list: first if it is in use, so that the others get a chance to become empty. */
 void block_list(struct pager *pager, struct block *block) {
-  uint32_t number = (uint32_t)(block - kernel.blocks) + 1;
-  bool first = block->used != 0;
   ASSERT(block->free && block->owner == pager->number);
-  block->next = first ? pager->blocks : 0;
-  block->prev = first ? 0 : pager->blocks_tail;
-  *(block->next ? &kernel.blocks[block->next - 1].prev : &pager->blocks_tail) = number;
-  *(block->prev ? &kernel.blocks[block->prev - 1].next : &pager->blocks) = number;
-}
-
-static void block_unlist(struct pager *pager, struct block *block) {
-  *(block->next ? &kernel.blocks[block->next - 1].prev : &pager->blocks_tail) = block->prev;
-  *(block->prev ? &kernel.blocks[block->prev - 1].next : &pager->blocks) = block->next;
+  list_add(&pager->blocks, &block->link, block->used);
 }
 
 /* What is promised to tasks is there for their objects: tables and new tasks have to leave it. */
@@ -45,19 +31,16 @@ void *page_alloc(struct pager *pager, enum frame_kind kind) {
   if (!promised && pager->donated_free <= pager->promised)
     return NULL;
   pager->promised -= promised;
-  struct block *block = &kernel.blocks[pager->blocks - 1];
+  struct block *block = list_first(&pager->blocks, struct block, link);
   struct frame *frame = &kernel.frames[block->free - 1];
   ASSERT(frame->kind == FRAME_FREE && frame->owner == pager->number);
-  if (!block->used) { /* it moves from the end of the list to its front */
-    block_unlist(pager, block);
-    block->used = 1;
-    block_list(pager, block);
-  } else {
-    block->used++;
-  }
+  bool moves = !block->used; /* from the end of the list to its front */
+  if (moves || !frame->count)
+    list_remove(&block->link);
+  block->used++;
   block->free = frame->count;
-  if (!block->free)
-    block_unlist(pager, block);
+  if (moves && block->free)
+    block_list(pager, block);
   pager->donated_free--;
   void *page = pa_to_va(frame_pa(frame));
   if (frame->flags & FRAME_RAW)
@@ -75,16 +58,15 @@ void page_free(void *page) {
     ASSERT(frame->count == 0); /* no entry is valid, so it is zero already */
   else
     memset(page, 0, Q_PAGE_SIZE);
-  bool listed = block->free != 0;
+  bool moves = !block->free || block->used == 1; /* onto the list, or to its end */
+  if (block->link.list && moves)
+    list_remove(&block->link);
   *frame = (struct frame){.count = block->free, .owner = pager->number, .kind = FRAME_FREE};
   block->free = (uint32_t)(frame - kernel.frames) + 1;
   pager->donated_free++;
   block->used--;
-  if (listed && block->used)
-    return;
-  if (listed)
-    block_unlist(pager, block);
-  block_list(pager, block);
+  if (moves)
+    block_list(pager, block);
 }
 
 bool block_owned(const struct pager *pager, pa_t base) {
@@ -136,20 +118,20 @@ static bool block_scrub(struct frame *frame) {
 }
 
 int block_reclaim(struct pager *pager, pa_t *base) {
-  struct block *block = pager->blocks_tail ? &kernel.blocks[pager->blocks_tail - 1] : NULL;
-  if (!block || block->used || pager->donated_free < pager->promised + BLOCK_FRAMES)
+  struct block *block = container_of(pager->blocks.tail, struct block, link);
+  if (!pager->blocks.tail || block->used || pager->donated_free < pager->promised + BLOCK_FRAMES)
     return Q_E_BUSY;
   struct frame *frame = block_frames(block);
   if (!block_scrub(frame))
     restart(); /* the block stays donated until it is clean */
-  block_unlist(pager, block);
+  list_remove(&block->link);
   *block = (struct block){0};
   for (unsigned i = 0; i < BLOCK_FRAMES; i++)
     frame[i] = (struct frame){.owner = pager->number, .kind = FRAME_USER};
   pager->owned += BLOCK_FRAMES;
   pager->donated -= BLOCK_FRAMES;
   pager->donated_free -= BLOCK_FRAMES;
-  *base = block_pa(block);
+  *base = frame_pa(frame);
   vm_window_block(pager, *base, true);
   return 0;
 }
@@ -158,10 +140,10 @@ int block_reclaim(struct pager *pager, pa_t *base) {
 bool block_revoke(struct pager *pager, pa_t base) {
   struct frame *frame = frame_of(base);
   uint64_t mapped = 0;
-  for (unsigned i = 0; i < BLOCK_FRAMES; i++)
+  for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
     mapped += frame[i].count;
-  for (unsigned i = 0; mapped && i < BLOCK_FRAMES && pager->revoke_block != base; i++)
-    frame[i].flags |= FRAME_BUSY;
+    frame[i].flags |= FRAME_BUSY; /* until block_settle() */
+  }
   if (mapped)
     vm_revoke(pager, base);
   return !mapped;

@@ -27,9 +27,10 @@ static struct wait *token_find(q_token token) {
   return match ? wait : NULL;
 }
 
-static void wait_open(struct wait *wait, unsigned message, uint64_t badge) {
-  ASSERT_DEBUG(wait->state == WAIT_NONE && !wait->queued);
-  wait->sequence = ++wait_thread(wait)->sequence;
+static void wait_open(struct thread *thread, enum wait_slot slot, unsigned message, uint64_t badge) {
+  struct wait *wait = &thread->wait[slot];
+  ASSERT_DEBUG(wait->state == WAIT_NONE && !wait->link.list);
+  wait->sequence = ++thread->sequence;
   wait->badge = badge;
   wait->message = (uint8_t)message;
   wait->state = WAIT_SENT;
@@ -44,45 +45,16 @@ static inline void wait_hold(struct wait *wait, struct endpoint *endpoint, struc
 }
 
 /* ---- Queues ------------------------------------------------------------------------------------------------------ */
-static void enqueue(struct endpoint *endpoint, struct wait *wait) {
-  ASSERT(!wait->queued);
-  wait->endpoint = endpoint;
-  wait->queued = 1;
-  wait->next = NULL;
-  wait->prev = endpoint->queue.tail;
-  *(wait->prev ? &wait->prev->next : &endpoint->queue.head) = wait;
-  endpoint->queue.tail = wait;
-}
-
-static void wait_unqueue(struct wait *wait) {
-  if (!wait->queued)
-    return;
-  struct queue *queue = &wait->endpoint->queue;
-  *(wait->next ? &wait->next->prev : &queue->tail) = wait->prev;
-  *(wait->prev ? &wait->prev->next : &queue->head) = wait->next;
-  wait->queued = 0;
-}
-
 void wait_cancel(struct wait *wait) {
-  wait_unqueue(wait);
+  if (wait->link.list)
+    list_remove(&wait->link);
   wait->state = WAIT_NONE;
   wait->copying = 0;
 }
 
-static void receiver_queue(struct endpoint *endpoint, struct thread *thread) {
-  thread->state = THREAD_RECEIVE;
-  thread->receiving = endpoint;
-  thread->next = NULL;
-  thread->prev = endpoint->receivers_tail;
-  *(thread->prev ? &thread->prev->next : &endpoint->receivers) = thread;
-  endpoint->receivers_tail = thread;
-}
-
 void receiver_unqueue(struct thread *thread) {
-  struct endpoint *endpoint = thread->receiving;
-  ASSERT(thread->state == THREAD_RECEIVE);
-  *(thread->next ? &thread->next->prev : &endpoint->receivers_tail) = thread->prev;
-  *(thread->prev ? &thread->prev->next : &endpoint->receivers) = thread->next;
+  ASSERT(thread->state == THREAD_RECEIVE && thread->link.list);
+  list_remove(&thread->link);
   thread->state = THREAD_READY;
 }
 
@@ -120,18 +92,11 @@ static void fill_call(struct thread *receiver, struct thread *sender, unsigned m
     x[REG_T0] = handle_pass(sender->task, from[REG_T0], receiver->task, &error);
 }
 
-static void fill_fault(struct thread *receiver, struct thread *sender) {
-  receiver->x[REG_A2] = sender->fault_address;
-  receiver->x[REG_A3] = sender->x[REG_PC];
-  receiver->x[REG_A4] = sender->x[REG_SP];
-  receiver->x[REG_A5] = sender->fault_reason;
-}
-
 /* ---- A thread that ended while a server copied from it: it stays until the server has been told -------------------- */
 #define UNHEARD_MAX 16 /* for all endpoints of one task: a server that does not listen can't keep more of the dead */
 
-static struct task *
-host_of(const struct endpoint *endpoint) { /* NULL: a pager object's, which is trusted to receive */
+/* Whose page it lies in; NULL: a pager object's, which is trusted to receive. */
+static struct task *host_of(const struct endpoint *endpoint) {
   return in_objects_page(&endpoint->object) ? object_task(endpoint) : NULL;
 }
 
@@ -147,63 +112,68 @@ static void orphan_told(struct thread *sender) {
 /* The receiver's reply_recv returns this message. */
 static void fill(struct thread *receiver, struct endpoint *endpoint, struct wait *wait) {
   struct thread *sender = wait_thread(wait);
+  uint64_t *x = receiver->x;
   bool fault = wait->slot == SLOT_FAULT;
   thread_result(receiver, wait->message, fault ? sender->fault_kind : sender->x[REG_A1]);
-  if (fault)
-    fill_fault(receiver, sender);
-  else
+  if (fault) {
+    x[REG_A2] = sender->fault_address;
+    x[REG_A3] = sender->x[REG_PC];
+    x[REG_A4] = sender->x[REG_SP];
+    x[REG_A5] = sender->fault_reason;
+  } else {
     fill_call(receiver, sender, wait->message);
-  receiver->x[REG_A6] = token_of(wait);
-  receiver->x[REG_A7] = wait->badge;
-  receiver->x[REG_T3] = wait->message == Q_MSG_COPY_FAILED ? wait->error : 0;
+  }
+  x[REG_A6] = token_of(wait);
+  x[REG_A7] = wait->badge;
+  x[REG_T3] = wait->message == Q_MSG_COPY_FAILED ? wait->error : 0;
   wait_hold(wait, endpoint, receiver->task);
   if (sender->object.dying)
     orphan_told(sender);
 }
 
-static void send(struct endpoint *endpoint, struct wait *wait) {
-  struct thread *receiver = endpoint->receivers;
-  if (!receiver)
-    return enqueue(endpoint, wait);
+static bool pending(const struct endpoint *endpoint) {
+  return endpoint->bits || endpoint->queue.head;
+}
+
+/* Notifications come before messages. */
+static void fill_next(struct thread *receiver, struct endpoint *endpoint) {
+  struct wait *wait = list_first(&endpoint->queue, struct wait, link);
+  if (endpoint->bits) {
+    thread_result(receiver, Q_MSG_NOTIFY, 0);
+    receiver->x[REG_A2] = endpoint->bits;
+    endpoint->bits = 0;
+  } else {
+    list_remove(&wait->link);
+    fill(receiver, endpoint, wait);
+  }
+}
+
+/* Something came: nothing is pending where a receiver waits. */
+static void arrived(struct endpoint *endpoint) {
+  struct thread *receiver = list_first(&endpoint->receivers, struct thread, link);
+  if (!receiver || !pending(endpoint))
+    return;
   receiver_unqueue(receiver);
-  fill(receiver, endpoint, wait);
+  fill_next(receiver, endpoint);
   thread_ready(receiver);
 }
 
-static void fill_bits(struct thread *receiver, struct endpoint *endpoint) {
-  thread_result(receiver, Q_MSG_NOTIFY, 0);
-  receiver->x[REG_A2] = endpoint->bits;
-  endpoint->bits = 0;
+static void send(struct endpoint *endpoint, struct wait *wait) {
+  ASSERT(!wait->link.list);
+  wait->endpoint = endpoint;
+  list_add(&endpoint->queue, &wait->link, false);
+  arrived(endpoint);
 }
 
 void endpoint_signal(struct endpoint *endpoint, uint64_t bits) {
-  struct thread *receiver = endpoint->receivers;
   endpoint->bits |= bits;
-  if (!receiver || !endpoint->bits)
-    return;
-  receiver_unqueue(receiver);
-  fill_bits(receiver, endpoint);
-  thread_ready(receiver);
-}
-
-/* Straight to a receiver that waits: neither the scheduler nor a queue is touched, and its time is the sender's. */
-static inline bool direct(const struct thread *receiver) {
-  return receiver && receiver->priority >= current->priority;
-}
-
-static inline void take(struct endpoint *endpoint, struct wait *wait, struct thread *receiver) {
-  ASSERT_DEBUG(receiver->state == THREAD_RECEIVE && receiver->receiving == endpoint && !receiver->prev);
-  endpoint->receivers = receiver->next;
-  *(receiver->next ? &receiver->next->prev : &endpoint->receivers_tail) = NULL;
-  receiver->state = THREAD_READY;
-  wait_hold(wait, endpoint, receiver->task);
-  thread_switch(receiver);
+  arrived(endpoint);
 }
 
 /* Current has sent that and is blocked. Its slice goes to a receiver that waits, or is kept for it. */
 static _Noreturn void send_and_wait(struct endpoint *endpoint, struct wait *wait) {
-  struct thread *receiver = endpoint->receivers;
-  if (!direct(receiver) || this_hart()->ready_mask >> receiver->priority >> 1) {
+  struct thread *receiver = list_first(&endpoint->receivers, struct thread, link);
+  if (!receiver || this_hart()->ready_mask >> receiver->priority >> 1 || receiver->priority < current->priority) {
     slice_keep(current);
     send(endpoint, wait);
     schedule();
@@ -214,7 +184,25 @@ static _Noreturn void send_and_wait(struct endpoint *endpoint, struct wait *wait
   resume();
 }
 
+/* The same, of a message that is no more than these words: to a receiver that waits they go in registers. */
+static inline __attribute__((always_inline)) _Noreturn void send_words(struct endpoint *endpoint, struct wait *wait,
+                                                                       bool plain, uint64_t a1, uint64_t a2,
+                                                                       uint64_t a3, uint64_t a4, uint64_t a5) {
+  struct thread *receiver = list_first(&endpoint->receivers, struct thread, link);
+  if (!plain || !receiver || receiver->priority < current->priority)
+    send_and_wait(endpoint, wait);
+  ASSERT_DEBUG(receiver->state == THREAD_RECEIVE && !receiver->link.prev);
+  list_remove(&receiver->link);
+  receiver->state = THREAD_READY;
+  wait_hold(wait, endpoint, receiver->task);
+  thread_switch(receiver);
+  deliver(wait->message, a1, a2, a3, a4, a5, token_of(wait), wait->badge);
+}
+
 /* ---- Faults and exceptions --------------------------------------------------------------------------------------- */
+static const uint8_t cause_of[] = {
+    [Q_FAULT_READ] = SCAUSE_LOAD, [Q_FAULT_WRITE] = SCAUSE_STORE, [Q_FAULT_EXECUTE] = SCAUSE_FETCH};
+
 static bool serves_itself(const struct task *task) {
   return task->window == task->pager;
 }
@@ -223,23 +211,17 @@ static void fault_open(struct thread *thread, uva_t va, unsigned kind) {
   thread->fault_address = va;
   thread->fault_kind = kind;
   thread->fault_reason = 0;
-  wait_open(&thread->wait[SLOT_FAULT], Q_MSG_FAULT, thread->task->badge);
+  wait_open(thread, SLOT_FAULT, Q_MSG_FAULT, thread->task->badge);
 }
 
 _Noreturn void fault_program(uva_t va, unsigned kind) {
   struct thread *thread = current;
   if (__builtin_expect(serves_itself(thread->task), 0))
-    exception_self(kind == Q_FAULT_WRITE ? SCAUSE_STORE : kind == Q_FAULT_READ ? SCAUSE_LOAD : SCAUSE_FETCH, va, 0);
-  struct wait *wait = &thread->wait[SLOT_FAULT];
-  struct endpoint *endpoint = &thread->task->pager->endpoint;
-  struct thread *receiver = endpoint->receivers;
+    exception_self(cause_of[kind], va, 0);
   fault_open(thread, va, kind);
   thread->state = THREAD_FAULT;
-  if (direct(receiver)) {
-    take(endpoint, wait, receiver);
-    deliver(Q_MSG_FAULT, kind, va, thread->x[REG_PC], thread->x[REG_SP], 0, token_of(wait), wait->badge);
-  }
-  send_and_wait(endpoint, wait);
+  send_words(&thread->task->pager->endpoint, &thread->wait[SLOT_FAULT], true, kind, va, thread->x[REG_PC],
+             thread->x[REG_SP], 0);
 }
 
 struct ret fault_self(uva_t va, unsigned kind) {
@@ -260,13 +242,8 @@ static struct endpoint *exception_open(struct thread *thread) {
           thread->fault_address, thread->x[REG_PC]);
     machine_off(true);
   }
-  wait_open(&thread->wait[SLOT_FAULT], Q_MSG_EXCEPTION, has ? supervisor->badge : task->badge);
+  wait_open(thread, SLOT_FAULT, Q_MSG_EXCEPTION, has ? supervisor->badge : task->badge);
   return has ? (struct endpoint *)supervisor->object : &task->pager->endpoint;
-}
-
-static void exception_send(struct thread *thread) {
-  struct endpoint *endpoint = exception_open(thread);
-  send(endpoint, &thread->wait[SLOT_FAULT]);
 }
 
 _Noreturn void exception_self(uint64_t cause, uint64_t value, uint64_t reason) {
@@ -274,8 +251,7 @@ _Noreturn void exception_self(uint64_t cause, uint64_t value, uint64_t reason) {
   current->fault_kind = cause;
   current->fault_reason = reason;
   current->state = THREAD_FAULT;
-  struct endpoint *endpoint = exception_open(current);
-  send_and_wait(endpoint, &current->wait[SLOT_FAULT]);
+  send_and_wait(exception_open(current), &current->wait[SLOT_FAULT]);
 }
 
 /* ---- Answers ----------------------------------------------------------------------------------------------------- */
@@ -285,7 +261,8 @@ static void copy_settled(struct thread *owner, int error) {
   if (!wait->copying)
     return;
   ASSERT(wait->state == WAIT_HELD);
-  wait_unqueue(wait); /* a second copy may have begun before the server heard of the first */
+  if (wait->link.list)
+    list_remove(&wait->link); /* a second copy may have begun before the server heard of the first */
   wait->copying = 0;
   wait->message = error ? Q_MSG_COPY_FAILED : Q_MSG_COPY_READY;
   wait->error = (uint8_t)error;
@@ -297,7 +274,7 @@ void copy_orphaned(struct thread *owner) {
   struct endpoint *endpoint = wait->endpoint;
   struct task *host = host_of(endpoint);
   wait_cancel(wait); /* the token is void */
-  if (host && host->unheard >= UNHEARD_MAX && !endpoint->receivers)
+  if (host && host->unheard >= UNHEARD_MAX && !endpoint->receivers.head)
     return;
   if (host)
     host->unheard++;
@@ -308,14 +285,13 @@ void copy_orphaned(struct thread *owner) {
 }
 
 static struct thread *refuse(struct thread *thread, int reason) {
-  static const uint8_t cause[] = {SCAUSE_LOAD, SCAUSE_STORE, SCAUSE_FETCH};
   if (thread->fault_kind & Q_FAULT_COPY) { /* its call fails; a copy says how far it came */
     thread_result(thread, -reason, thread->x[REG_A7] == Q_SYS_copy ? thread->x[REG_A5] : 0);
     return thread;
   }
-  thread->fault_kind = cause[thread->fault_kind];
+  thread->fault_kind = cause_of[thread->fault_kind];
   thread->fault_reason = (uint64_t)reason;
-  exception_send(thread);
+  send(exception_open(thread), &thread->wait[SLOT_FAULT]);
   return NULL;
 }
 
@@ -375,37 +351,22 @@ static int call_answer(struct thread *client, uint64_t label, const uint64_t *wo
 
 void wait_orphan(struct wait *wait) {
   struct thread *thread = wait_thread(wait);
+  if (thread->object.dying)
+    return orphan_told(thread);
   wait_cancel(wait);
   if (wait->slot == SLOT_CALL) {
     wait_cancel(&thread->wait[SLOT_FAULT]);
     thread_result(thread, -Q_E_DEAD, 0);
     thread_ready(thread);
   } else if (wait->message == Q_MSG_EXCEPTION) {
-    exception_send(thread);
+    send(exception_open(thread), wait);
   } else {
-    wait_open(wait, Q_MSG_FAULT, thread->task->badge);
+    wait_open(thread, SLOT_FAULT, Q_MSG_FAULT, thread->task->badge);
     send(&thread->task->pager->endpoint, wait);
   }
 }
 
 /* ---- Receiving --------------------------------------------------------------------------------------------------- */
-static _Noreturn void proceed(void) {
-  if (!this_hart()->resched)
-    resume();
-  preempt();
-}
-
-static _Noreturn void receive_now(struct endpoint *endpoint) {
-  if (endpoint->bits) {
-    fill_bits(current, endpoint);
-  } else {
-    struct wait *wait = endpoint->queue.head;
-    wait_unqueue(wait);
-    fill(current, endpoint, wait);
-  }
-  proceed();
-}
-
 /* The receiver waits, and others than the thread it woke come first. */
 static void wake_later(struct thread *wake) {
   if (this_hart()->slice_class <= wake->priority)
@@ -414,13 +375,17 @@ static void wake_later(struct thread *wake) {
 }
 
 static _Noreturn void receive(struct endpoint *endpoint, struct thread *wake) {
-  if (endpoint->bits || endpoint->queue.head) {
+  if (pending(endpoint)) {
     if (wake)
       thread_continue(wake); /* the slice that runs stays with the receiver */
-    receive_now(endpoint);
+    fill_next(current, endpoint);
+    if (this_hart()->resched)
+      preempt();
+    resume();
   }
   current->x[REG_A6] = 0; /* the token is spent, whatever becomes of the receive */
-  receiver_queue(endpoint, current);
+  current->state = THREAD_RECEIVE;
+  list_add(&endpoint->receivers, &current->link, false);
   if (!wake || this_hart()->rivals >> wake->priority >> 1) {
     if (wake)
       wake_later(wake);
@@ -475,29 +440,23 @@ struct ret sys_call(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint6
   /* Decoded. */
   struct endpoint *endpoint = (struct endpoint *)handle->object;
   struct wait *wait = &client->wait[SLOT_CALL];
-  struct thread *receiver = endpoint->receivers;
-  wait_open(wait, Q_MSG_CALL, handle->badge);
+  wait_open(client, SLOT_CALL, Q_MSG_CALL, handle->badge);
   client->state = THREAD_CALL;
-  if (direct(receiver) && !(x[REG_T0] | x[REG_T2] | x[REG_T4])) {
-    take(endpoint, wait, receiver);
-    deliver(Q_MSG_CALL, label, w0, w1, w2, w3, token_of(wait), wait->badge);
-  }
-  send_and_wait(endpoint, wait);
+  send_words(endpoint, wait, !(x[REG_T0] | x[REG_T2] | x[REG_T4]), label, w0, w1, w2, w3);
 }
 
 struct ret sys_notify(uint64_t a0, uint64_t bits) {
   int error;
   const struct handle *any = handle_find(current->task, a0);
-  if (any && any->type == OBJECT_IRQ) {
-    struct handle *irq = handle_check(a0, OBJECT_IRQ, Q_RIGHT_MANAGE, &error);
-    if (irq)
-      irq_ack((struct irq *)irq->object);
-    return fail(error);
-  }
-  struct handle *handle = handle_check(a0, OBJECT_ENDPOINT, Q_RIGHT_NOTIFY, &error);
+  bool irq = any && any->type == OBJECT_IRQ;
+  struct handle *handle =
+      handle_check(a0, irq ? OBJECT_IRQ : OBJECT_ENDPOINT, irq ? Q_RIGHT_MANAGE : Q_RIGHT_NOTIFY, &error);
   if (!handle)
     return fail(error);
-  endpoint_signal((struct endpoint *)handle->object, bits & handle->badge);
+  if (irq)
+    irq_ack((struct irq *)handle->object);
+  else
+    endpoint_signal((struct endpoint *)handle->object, bits & handle->badge);
   return ok(0);
 }
 
@@ -564,50 +523,35 @@ static void sweep_thread(struct thread *thread, const struct task *server, const
 }
 
 bool wait_sweep(const struct task *server, const struct endpoint *endpoint, uint32_t *cursor) {
-  while (*cursor < kernel.frame_count) {
-    if (*cursor % 512 == 0 && !kernel.blocks[*cursor / 512].owner) {
-      *cursor += 512;
-      continue;
-    }
+  for (; *cursor < kernel.frame_count; ++*cursor) {
     const struct frame *frame = &kernel.frames[*cursor];
     bool threads = frame->kind == FRAME_TASK || frame->kind == FRAME_THREADS;
     if (!work(threads ? 800 : 20))
       return false;
-    ++*cursor;
-    if (!threads)
-      continue;
-    struct thread *page = pa_to_va(frame_pa(frame)); /* its slot 0 holds no thread */
-    for (unsigned i = 1; i < 4; i++)
-      sweep_thread((struct thread *)((char *)page + i * 1024), server, endpoint);
+    for (unsigned i = 1; threads && i < 4; i++) /* slot 0 holds no thread */
+      sweep_thread(pa_to_va(frame_pa(frame) + i * 1024), server, endpoint);
+    if (*cursor % 512 == 0 && !kernel.blocks[*cursor / 512].owner)
+      *cursor += 511;
   }
   return true;
 }
 
-static void queue_dissolve(struct wait *wait) {
-  struct thread *sender = wait_thread(wait);
-  wait_unqueue(wait);
-  if (sender->object.dying)
-    orphan_told(sender);
-  else
-    wait_orphan(wait);
-}
-
 static void endpoint_free(struct endpoint *endpoint) {
-  ASSERT(!endpoint->queue.head && !endpoint->receivers);
+  ASSERT(!endpoint->queue.head && !endpoint->receivers.head);
   kernel.info.endpoints--;
   memset(endpoint, 0, sizeof *endpoint);
 }
 
 bool endpoint_empty(struct endpoint *endpoint) {
   endpoint->object.dying = 1;
-  while (endpoint->queue.head || endpoint->receivers) {
+  while (endpoint->queue.head || endpoint->receivers.head) {
     if (!work(PAGE_WORK)) /* the last zombie of a page frees it */
       return false;
     if (endpoint->queue.head) {
-      queue_dissolve(endpoint->queue.head);
+      wait_orphan(list_first(&endpoint->queue, struct wait, link));
       continue;
     }
-    struct thread *receiver = endpoint->receivers;
+    struct thread *receiver = list_first(&endpoint->receivers, struct thread, link);
     receiver_unqueue(receiver);
     thread_result(receiver, -Q_E_DEAD, 0);
     thread_ready(receiver);
@@ -625,6 +569,6 @@ bool endpoint_destroy(struct endpoint *endpoint) {
 }
 
 void endpoint_abandon(struct endpoint *endpoint) {
-  if (!endpoint->object.held && !endpoint->queue.head && !endpoint->receivers)
+  if (!endpoint->object.held && !endpoint->queue.head && !endpoint->receivers.head)
     endpoint_free(endpoint);
 }

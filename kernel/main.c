@@ -76,8 +76,7 @@ static pa_t lay_out(pa_t at) {
   at += ALIGN_UP(kernel.frame_count * sizeof(struct frame), Q_PAGE_SIZE);
   kernel.blocks = pa_to_va(at);
   at += ALIGN_UP(kernel.block_count * sizeof(struct block), Q_PAGE_SIZE);
-  check_memory(pa_to_va(at));
-  kernel.root_pa = at + check_bytes();
+  kernel.root_pa = at + check_memory(pa_to_va(at));
   at = kernel.root_pa + VM_BOOT_TABLES * Q_PAGE_SIZE;
   kernel.harts = pa_to_va(at);
   return at + ALIGN_UP(board.harts * sizeof(struct hart), Q_PAGE_SIZE) + board.harts * STACK_BYTES;

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "layout.h"
+#include "list.h"
 
 typedef uint64_t pa_t;  /* physical address */
 typedef uint64_t uva_t; /* user virtual address: never dereferenced */
@@ -76,22 +77,18 @@ _Static_assert(sizeof(struct frame) == 8, "8 bytes for 4 KiB");
 
 /* 2 MiB of RAM. A donated one stands on its pager's list while it has free pages, the empty ones last. */
 struct block {
-  uint32_t free;       /* first free page, as frame number + 1 */
-  uint32_t next, prev; /* block number + 1 */
-  uint16_t used;       /* pages that hold something */
-  uint16_t owner;      /* pager it was donated by; 0: not donated */
-};
-
-struct queue {
-  struct wait *head, *tail;
+  struct link link;
+  uint32_t free;  /* first free page, as frame number + 1 */
+  uint16_t used;  /* pages that hold something */
+  uint16_t owner; /* pager it was donated by; 0: not donated */
 };
 
 struct endpoint {
   struct object object;
   uint64_t bits; /* pending notifications */
-  struct thread *receivers, *receivers_tail;
-  struct queue queue; /* what was sent and nobody received yet */
-  uint32_t cursor;    /* of the sweep that voids tokens when it is destroyed */
+  struct list receivers;
+  struct list queue; /* what was sent and nobody received yet */
+  uint32_t cursor;   /* of the sweep that voids tokens when it is destroyed */
 };
 
 struct irq {
@@ -111,14 +108,13 @@ enum wait_state {
 };
 enum wait_slot { SLOT_CALL, SLOT_FAULT };
 struct wait {
+  struct link link;          /* on the endpoint's queue; of a HELD one too, when a copy is ready */
   uint64_t sequence;         /* of the token */
   struct task *server;       /* HELD: the task that may answer */
   struct endpoint *endpoint; /* where it was sent */
-  struct wait *next, *prev;
   uint64_t badge;
   uint8_t state, slot;
   uint8_t message; /* Q_MSG_* it is delivered as */
-  uint8_t queued;  /* on the endpoint's queue; a HELD one too, when a copy is ready */
   uint8_t error;   /* of COPY_FAILED */
   uint8_t copying; /* its server was told PENDING and has not been told the end */
 };
@@ -158,9 +154,8 @@ struct thread {
   struct task *task; /* NULL: it is gone, and this a zombie */
   uint64_t sequence; /* of its latest token; never goes back */
   struct wait wait[2];
-  struct thread *next, *prev; /* ready queue or receivers */
-  uint64_t slice;             /* not running: ticks left of the slice it had; 0: it gets a new one */
-  struct endpoint *receiving;
+  struct link link;  /* ready queue or receivers */
+  uint64_t slice;    /* not running: ticks left of the slice it had; 0: it gets a new one */
   uint64_t deadline; /* SLEEP: timebase ticks; place in the heap of sleepers: */
   struct thread *left, *right, *parent;
   uint64_t fault_address;
@@ -168,7 +163,6 @@ struct thread {
   uint64_t fault_reason;
   struct object object;
   uint8_t state, priority, rank; /* rank: of the leftist heap */
-  bool queued;                   /* in a ready queue */
 };
 _Static_assert(sizeof(struct thread) <= 1024, "four slots a page");
 _Static_assert(offsetof(struct thread, x) == THREAD_REGS && offsetof(struct thread, f) == THREAD_FP &&
@@ -214,8 +208,8 @@ _Static_assert(sizeof(struct task) <= 1024, "four slots a page");
 struct pager {
   struct object object;
   uint16_t number;
-  bool devices;                 /* may map what is not RAM */
-  uint32_t blocks, blocks_tail; /* donated ones with free pages, block number + 1 */
+  bool devices;       /* may map what is not RAM */
+  struct list blocks; /* donated ones with free pages */
   uint64_t owned, donated, donated_free;
   uint64_t promised;           /* of the free ones: what is left of the quotas of its tasks */
   struct task *tasks, *server; /* server: the task that has the window */
@@ -243,7 +237,7 @@ struct hart {
   uint32_t bit;            /* its own in a mask of harts */
   uint64_t id;             /* SBI's */
   int64_t plic_context;
-  struct thread *ready[Q_PRIORITIES], *ready_tail[Q_PRIORITIES];
+  struct list ready[Q_PRIORITIES];
   struct thread idle;
 };
 _Static_assert(offsetof(struct hart, stack) == HART_STACK && offsetof(struct hart, resched) == HART_RESCHED &&

@@ -34,18 +34,10 @@
 #define csr_set(csr, bits) __asm__ volatile("csrs " #csr ", %0" ::"rK"((uint64_t)(bits)) : "memory")
 #define csr_clear(csr, bits) __asm__ volatile("csrc " #csr ", %0" ::"rK"((uint64_t)(bits)) : "memory")
 
-static inline void fence_page(uint64_t va, uint64_t asid) {
-  __asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"(asid) : "memory");
-}
-static inline void fence_asid(uint64_t asid) {
-  __asm__ volatile("sfence.vma zero, %0" ::"r"(asid) : "memory");
-}
-static inline void fence_all(void) {
-  __asm__ volatile("sfence.vma" ::: "memory");
-}
-static inline void fence_code(void) {
-  __asm__ volatile("fence.i" ::: "memory");
-}
+#define fence_page(va, asid) __asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"(asid) : "memory")
+#define fence_asid(asid) __asm__ volatile("sfence.vma zero, %0" ::"r"(asid) : "memory")
+#define fence_all() __asm__ volatile("sfence.vma" ::: "memory")
+#define fence_code() __asm__ volatile("fence.i" ::: "memory")
 
 #define SBI_PUTCHAR 1 /* legacy; the debug console extension came with SBI 2.0 */
 #define SBI_TIME 0x54494d45
@@ -53,13 +45,9 @@ static inline void fence_code(void) {
 #define SBI_RFENCE_SFENCE_ASID 2
 #define SBI_SRST 0x53525354
 
-struct sbi_result {
-  int64_t error;
-  uint64_t value;
-};
-
-static inline struct sbi_result sbi_call(uint64_t extension, uint64_t function, uint64_t x0, uint64_t x1, uint64_t x2,
-                                         uint64_t x3, uint64_t x4) {
+/* What the kernel asks for cannot fail, or there is nothing to be done about it. */
+static inline void sbi_call(uint64_t extension, uint64_t function, uint64_t x0, uint64_t x1, uint64_t x2, uint64_t x3,
+                            uint64_t x4) {
   register uint64_t a0 __asm__("a0") = x0;
   register uint64_t a1 __asm__("a1") = x1;
   register uint64_t a2 __asm__("a2") = x2;
@@ -68,7 +56,6 @@ static inline struct sbi_result sbi_call(uint64_t extension, uint64_t function, 
   register uint64_t a6 __asm__("a6") = function;
   register uint64_t a7 __asm__("a7") = extension;
   __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a4), "r"(a6), "r"(a7) : "memory");
-  return (struct sbi_result){(int64_t)a0, a1};
 }
 #endif
 #endif

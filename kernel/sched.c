@@ -23,13 +23,9 @@ static void count_rivals(struct hart *hart) {
 static void ready_at(struct thread *thread, bool front) {
   struct hart *hart = this_hart();
   unsigned p = thread->priority;
-  ASSERT(!thread->queued);
+  ASSERT(!thread->link.list);
   thread->state = THREAD_READY;
-  thread->queued = true;
-  thread->next = front ? hart->ready[p] : NULL;
-  thread->prev = front ? NULL : hart->ready_tail[p];
-  *(thread->next ? &thread->next->prev : &hart->ready_tail[p]) = thread;
-  *(thread->prev ? &thread->prev->next : &hart->ready[p]) = thread;
+  list_add(&hart->ready[p], &thread->link, front);
   hart->ready_mask |= 1u << p;
   if (thread == current)
     return; /* schedule() is next, and reckons anew */
@@ -51,12 +47,10 @@ void thread_continue(struct thread *thread) {
 void thread_unready(struct thread *thread) {
   struct hart *hart = this_hart();
   unsigned p = thread->priority;
-  if (!thread->queued)
+  if (!thread->link.list)
     return;
-  *(thread->next ? &thread->next->prev : &hart->ready_tail[p]) = thread->prev;
-  *(thread->prev ? &thread->prev->next : &hart->ready[p]) = thread->next;
-  thread->queued = false;
-  if (!hart->ready[p])
+  list_remove(&thread->link);
+  if (!hart->ready[p].head)
     hart->ready_mask &= ~(1u << p);
   count_rivals(hart);
 }
@@ -71,27 +65,33 @@ static unsigned rank(const struct thread *thread) {
   return thread ? thread->rank : 0;
 }
 
+/* Gives the node's higher child the left and the node its rank; false: that it had already. */
+static bool repair(struct thread *node) {
+  struct thread *left = node->left;
+  if (rank(left) < rank(node->right)) {
+    node->left = node->right;
+    node->right = left;
+  }
+  uint8_t before = node->rank;
+  node->rank = (uint8_t)(rank(node->right) + 1);
+  return node->rank != before;
+}
+
 /* Merging walks the two right spines, each at most as long as the logarithm of its heap. */
 static struct thread *merge(struct thread *a, struct thread *b) {
   if (!a || !b)
     return a ? a : b;
-  if (b->deadline < a->deadline) {
-    struct thread *t = a;
-    a = b, b = t;
-  }
+  if (b->deadline < a->deadline)
+    return merge(b, a);
   a->right = merge(a->right, b);
   a->right->parent = a;
-  if (rank(a->left) < rank(a->right)) {
-    struct thread *t = a->left;
-    a->left = a->right, a->right = t;
-  }
-  a->rank = (uint8_t)(rank(a->right) + 1);
+  repair(a);
   return a;
 }
 
 void sleep_until(struct thread *thread, uint64_t deadline) {
   struct hart *hart = this_hart();
-  ASSERT(!thread->queued);
+  ASSERT(!thread->link.list);
   thread->state = THREAD_SLEEP;
   thread->deadline = deadline;
   thread->left = thread->right = thread->parent = NULL;
@@ -103,18 +103,6 @@ void sleep_until(struct thread *thread, uint64_t deadline) {
 
 /* Ranks above the removed place may now be too high, which costs balance and never order: the spine that merging walks
  * is still short, since every rank up to the root is repaired until one stands unchanged. */
-static void repair(struct thread *thread) {
-  for (; thread; thread = thread->parent) {
-    if (rank(thread->left) < rank(thread->right)) {
-      struct thread *t = thread->left;
-      thread->left = thread->right, thread->right = t;
-    }
-    if (thread->rank == rank(thread->right) + 1)
-      return;
-    thread->rank = (uint8_t)(rank(thread->right) + 1);
-  }
-}
-
 void sleep_cancel(struct thread *thread) {
   ASSERT(thread->state == THREAD_SLEEP && this_hart()->sleepers);
   struct thread *rest = merge(thread->left, thread->right), *parent = thread->parent;
@@ -122,17 +110,11 @@ void sleep_cancel(struct thread *thread) {
   *place = rest;
   if (rest)
     rest->parent = parent;
-  repair(parent);
+  while (parent && repair(parent))
+    parent = parent->parent;
 }
 
 /* ---- Timer ------------------------------------------------------------------------------------------------------- */
-static void timer_set(uint64_t time) {
-  if (kernel.sstc)
-    csr_write(0x14d, time); /* stimecmp */
-  else
-    sbi_call(SBI_TIME, 0, time, 0, 0, 0, 0);
-}
-
 /* Sets the timer to the next thing to do: the end of the slice if another thread is ready, a sleeper, the deadline. The
  * end of a slice that is over already is news only to one whose equals wait. */
 void timer_arm(struct hart *hart) {
@@ -144,7 +126,10 @@ void timer_arm(struct hart *hart) {
   if (next == hart->timer)
     return;
   hart->timer = next;
-  timer_set(next);
+  if (kernel.sstc)
+    csr_write(0x14d, next); /* stimecmp */
+  else
+    sbi_call(SBI_TIME, 0, next, 0, 0, 0, 0);
 }
 
 void timer_interrupt(void) {
@@ -194,12 +179,13 @@ _Noreturn void schedule(void) {
   unsigned p = Q_PRIORITIES - 1;
   while (!(hart->ready_mask >> p & 1))
     p--;
-  struct thread *thread = hart->ready[p];
+  struct thread *thread = list_first(&hart->ready[p], struct thread, link);
   ASSERT(thread->state == THREAD_READY && thread->priority == p);
   hart->resched = 0;
   hart->slice_class = (uint8_t)p;
   thread_unready(thread);
   hart->slice_end = csr_read(time) + (thread->slice ? thread->slice : kernel.timebase / SLICE_PER_SECOND);
+  thread->slice = 0; /* it is running now: what will be left of it nobody knows yet */
   timer_arm(hart);
   if (thread != current) {
     kernel.info.switches++;

@@ -154,7 +154,7 @@ static struct ret thread_op_start(struct thread *thread, word pc, word sp, word 
 static struct ret thread_op_priority(struct thread *thread, word priority) {
   if (priority > current->priority)
     return fail(Q_E_ARG);
-  bool queued = thread->queued;
+  bool queued = thread->link.list;
   thread_unready(thread);
   thread->priority = (uint8_t)priority;
   if (queued)

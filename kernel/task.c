@@ -69,7 +69,7 @@ static void slot_clear(struct thread *thread) {
     current = &hart->idle;
     hart->resched |= RESCHED_HIGHER; /* no way out leads back to it */
   }
-  ASSERT(!thread->queued);
+  ASSERT(!thread->link.list);
   memset(thread, 0, sizeof *thread);
   if (task)
     task->threads--;
@@ -101,7 +101,7 @@ static void thread_halt(struct thread *thread) {
   wait_cancel(&thread->wait[SLOT_FAULT]);
   kernel.sequence_epoch = MAX(kernel.sequence_epoch, thread->sequence);
   kernel.info.threads--;
-  if (call->copying || (call->state == WAIT_HELD && call->queued))
+  if (call->copying || (call->state == WAIT_HELD && call->link.list))
     copy_orphaned(thread);
   else
     wait_cancel(call);

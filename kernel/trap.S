@@ -34,20 +34,8 @@
   .endr
 .endm
 
-.macro user /* leaves for the pc in t0 */
-  csrw sepc, t0
-  unlock
-  csrw sscratch, tp
-.endm
-
-.macro unlock
-  la t6, kernel_lock
-  fence rw, w
-  sw zero, (t6)
-.endm
-
-.macro check_exit /* builds with check_invariants: measures, and asserts the ledger */
-#ifdef CHECK_INVARIANTS
+.macro leave skip /* for user mode, at the thread's pc or so many bytes behind */
+#ifdef CHECK_INVARIANTS /* measures, and asserts the ledger */
   addi sp, sp, -64
   .irp n, 0,1,2,3,4,5,6,7
   sd a\n, 8*\n(sp)
@@ -56,8 +44,15 @@
   .irp n, 0,1,2,3,4,5,6,7
   ld a\n, 8*\n(sp)
   .endr
-  addi sp, sp, 64
 #endif
+  ld t0, THREAD_REGS(tp)
+  .if \skip
+  addi t0, t0, \skip
+  .endif
+  csrw sepc, t0
+  fence rw, w
+  sw zero, kernel_lock, t6
+  csrw sscratch, tp
 .endm
 
 .option arch, +d /* only fp_save and fp_load name the registers; the user owns them */
@@ -99,10 +94,7 @@ syscall_return:
   ld t0, THREAD_HART(tp)
   lbu t0, HART_RESCHED(t0)
   bnez t0, 4f
-  check_exit
-  ld t0, THREAD_REGS(tp)
-  addi t0, t0, 4
-  user
+  leave 4
   ld ra, X(1)(tp)
   ld sp, X(2)(tp)
   ld gp, X(3)(tp)
@@ -121,10 +113,7 @@ syscall_return:
 
 .globl deliver
 deliver:
-  check_exit
-  ld t0, THREAD_REGS(tp)
-  addi t0, t0, 4
-  user
+  leave 4
   saved ld
   scrub 5,6,7,28,29,30,31
   ld tp, X(4)(tp)
@@ -132,9 +121,7 @@ deliver:
 
 .globl resume
 resume:
-  check_exit
-  ld t0, THREAD_REGS(tp)
-  user
+  leave 0
   saved ld
   arguments ld
   temporaries ld

@@ -32,6 +32,7 @@ _Noreturn void __assert_func(const char *file, int line, const char *function, c
     q_machine_off(boot->machine, 1);
 }
 
+#define MISSING_SERVER "a server is missing"
 static _Noreturn void give_up(const char *why) {
   say("cannot start: %s", why);
   for (;;)
@@ -96,10 +97,7 @@ static bool run(char *words) {
       *p = 0;
   int64_t id = process_spawn(&(struct spawn){.text = words, .bytes = bytes});
   if (id < 0)
-    say("cannot run '%s': %s", words,
-        id == -2   ? "not in the boot image"
-        : id == -8 ? "not an executable"
-                   : "no memory");
+    say("cannot run '%s': %s", words, spawn_error(id));
   return id > 0;
 }
 
@@ -109,8 +107,10 @@ static unsigned read_option(char *word, bool first) {
   if (!strncmp(word, "run=", 4))
     return first ? 0 : run(word + 4);
   if (!strncmp(word, "serve=", 6)) {
-    if (first && !server_add(word + 6))
-      say("warning: too many servers, or too long a name: '%s'", word + 6);
+    if (first && !server_add(word + 6)) {
+      say("cannot start the server '%s': no name, too long a one, or too many servers", word + 6);
+      give_up(MISSING_SERVER);
+    }
     return 0;
   }
   if (!strncmp(word, "policy=", 7)) {
@@ -217,8 +217,9 @@ _Noreturn void pager_main(const struct q_boot *info) {
   take_over();
   read_options(true);
   say("Quire pager, policy %s, %lu MiB free", policy->name, (unsigned long)(frames.available >> 8));
-  bool served = servers_start();
-  if (!read_options(false) && !served)
+  if (!servers_start())
+    give_up(MISSING_SERVER);
+  if (!read_options(false) && !servers_count())
     give_up("no program runs; name one with the boot option run=PROGRAM or serve=PROGRAM");
   struct q_received m = {0};
   struct q_reply r = {0};

@@ -141,6 +141,10 @@ int64_t process_spawn(const struct spawn *spawn) {
   return error;
 }
 
+const char *spawn_error(int64_t error) {
+  return error == -ENOENT ? "not in the boot image" : error == -ENOEXEC ? "not an executable" : "no memory";
+}
+
 /* ---- Ending ----------------------------------------------------------------------------------------------------------------- */
 static const char *cause_text(uint64_t cause) {
   static const char *const text[] = {

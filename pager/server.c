@@ -40,7 +40,7 @@ static bool start(struct server *server) {
   int64_t id = process_spawn(&(struct spawn){.text = server->words, .bytes = server->bytes, .server = server});
   server->id = id > 0 ? (uint64_t)id : 0;
   if (id < 0)
-    say("cannot start the server '%s': %s", server->words, id == -ENOENT ? "not in the boot image" : "no memory");
+    say("cannot start the server '%s': %s", server->words, spawn_error(id));
   return id > 0;
 }
 
@@ -51,7 +51,11 @@ bool servers_start(void) {
   for (unsigned i = 0; i < count; i++)
     if (!start(&servers[i]))
       return false;
-  return count > 0;
+  return true;
+}
+
+unsigned servers_count(void) {
+  return count;
 }
 
 int64_t server_handles(struct space *space, struct server *server) {

@@ -28,6 +28,7 @@ struct spawn {
   struct server *server; /* NULL: an ordinary program */
 };
 int64_t process_spawn(const struct spawn *spawn); /* id or -errno */
+const char *spawn_error(int64_t error);           /* of a program of the boot options */
 void process_end(struct space *space,
                  const struct p_death *death); /* prints what is worth printing, tells its parent */
 void fault_refused(struct space *space, const struct q_received *m, unsigned reason);
@@ -39,7 +40,8 @@ int64_t give(struct space *space, q_handle handle, uint64_t rights, uint64_t bad
 
 /* server.c: the programs that serve= names */
 bool server_add(const char *words);
-bool servers_start(void);
+unsigned servers_count(void);
+bool servers_start(void);                                           /* all of them; else it has said why not */
 int64_t server_handles(struct space *space, struct server *server); /* those of P_HANDLE_OWN and on */
 void server_ended(struct server *server, const struct p_death *death);
 void close_down(uint64_t status); /* the machine is off once the first server has exited; at once if there is none */

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """boot.py KERNEL IMAGE: boots that must be refused with a message, or come to their end by themselves; none may hang or
 panic. Prints TAP."""
+import re
 import struct
 import subprocess
 import sys
@@ -13,6 +14,19 @@ import judge
 REFUSAL = r"quire: cannot boot: .+"
 PAGER_REFUSAL = r"quire: off, status 1"
 GOOD_END = r"quire: off, status 0"
+MISSING = "pager: cannot start the server 'nothing': not in the boot image"
+SERVERS = [  # what, boot options, a line that must be printed
+    ("a server that is not there", "serve=nothing", MISSING),
+    ("a server that is not there, above another", "serve=uart serve=nothing", MISSING),
+    ("a server that is not there, and a program to run", "serve=nothing run=victim:exit:0", MISSING),
+    ("a server that is no program", "serve=garbage", "pager: cannot start the server 'garbage': not an executable"),
+    ("a server without a name", "serve= run=victim:exit:0", "pager: cannot start: a server is missing"),
+    ("a posix server without a program", "serve=uart serve=posix", "posix: name the first program: serve=posix:PROGRAM"),
+    ("a posix server with a program that is not there", "serve=uart serve=posix:nothing",
+     "posix: cannot start 'nothing': No such file or directory"),
+    ("a server that dies for ever", "serve=crasher:start serve=t_server",
+     r"pager: crasher \(\d+\) ended: breakpoint.*"),
+]
 
 
 def cpio(name, data):
@@ -53,7 +67,7 @@ def trees(blob):
 
 
 def cases(folder, image):
-    """(what, QEMU's initrd or None, extra arguments, expectation)."""
+    """(what, QEMU's initrd or None, extra arguments, expectation of the last line, and of one before it)."""
     yield "no initrd", None, [], REFUSAL
     for number, (what, data) in enumerate(initrds(image)):
         path = folder / f"initrd{number}"
@@ -67,15 +81,19 @@ def cases(folder, image):
     yield "no program to run in 16 MiB", sys.argv[2], ["-m", "16M"], PAGER_REFUSAL
     yield "a frame table that fills whole blocks", sys.argv[2], ["-m", "4G"], PAGER_REFUSAL
     yield "a program whose child outlives it", sys.argv[2], ["-append", "run=mortal:leave deadline=20"], GOOD_END
+    for what, options, message in SERVERS:
+        yield what, sys.argv[2], ["-append", options + " deadline=20"], PAGER_REFUSAL, message
 
 
-def attempt(kernel, initrd, extra, expected):
+def attempt(kernel, initrd, extra, expected, message=""):
     """None if the boot ended as it should, else why not."""
     arguments = ["--kernel", kernel, "--deadline", "20", "--timeout", "60"]
     arguments += (["--initrd", initrd] if initrd else []) + ["--extra"] + extra
     try:
         output = judge.boot(judge.parser().parse_args(arguments))
         judge.refused(output, expected)
+        if not any(re.fullmatch(message, line) for line in ["", *judge.console(output)]):
+            return f"{message!r} was not printed"
     except judge.Bad as why:
         return str(why)
     return None
@@ -87,8 +105,8 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         attempts = list(cases(Path(name), Path(sys.argv[2]).read_bytes()))
         print(f"1..{len(attempts)}")
-        for number, (what, initrd, extra, expected) in enumerate(attempts, 1):
-            why = attempt(sys.argv[1], initrd, extra, expected)
+        for number, (what, *rest) in enumerate(attempts, 1):
+            why = attempt(sys.argv[1], *rest)
             failed += why is not None
             print(f"{'not ok' if why else 'ok'} {number} - {what}" + (f"\n# {why}" if why else ""))
     return int(failed > 0)

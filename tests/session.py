@@ -144,6 +144,13 @@ def status(s):
     s.off(3)
 
 
+@scene("exit without a number leaves with the last status")
+def last_status(s):
+    need("kill: x" in s.run("kill x"), "a built-in that fails")
+    s.type("exit\n")
+    s.off(1)
+
+
 @scene("type-ahead is kept, erased characters are not")
 def typing(s):
     s.type("echo one\necho two\necho three\n")
@@ -174,9 +181,10 @@ def end_of_input(s):
 def interrupt(s):
     for line in ["spin", "sleep 1000000", "cat", "grow 60000 1000000", "faults"]:
         s.interrupt(line, line.split()[0] + r" \(\d+\): killed\n")
-    s.type("half a line\x03")
-    s.expect(r"\^C\n")
-    s.expect(PROMPT)
+    for _ in range(50): # at once after the prompt, when the shell may not read yet
+        s.type("half a line\x03")
+        s.expect(r"\^C\n")
+        s.expect(PROMPT)
     need("\nwhole\n" in s.run("echo whole"), "the line after an interrupt")
     need(not re.search(r"spin|sleep|cat|grow|faults", s.run("ps").split("NAME")[1]), "they are gone")
     s.type("exit\n")
@@ -199,13 +207,16 @@ def background(s):
     listed = s.run("ps")
     need(re.search(rf"\n +{one} .*ready +spin", listed), "a spinning program is ready")
     need(re.search(rf"\n +{two} .*sleep +sleep", listed), "a sleeping program sleeps")
+    need(f"[{one}] spin\n[{two}] sleep\n" in s.run("jobs"), "jobs")
     three = re.search(r"\[(\d+)\] cat", s.run("cat &"))[1]
     need("cannot read" in s.transcript + s.run("echo x") + s.run("echo y"), "a background program may not read")
     need("no such process" in s.run("kill 99999"), "killing nobody")
     need("not a process id" in s.run("kill x"), "killing what is no number")
     need("the shell itself" in s.run("kill " + re.search(r"\n +(\d+) .* sh\n", listed)[1]), "killing the shell")
     output = s.run(f"kill {one}") + s.run(f"kill {two}") + s.run("echo")
-    need(f"({one}): killed" in output and f"({two}): killed" in output, f"ends are reported: {output!r}")
+    need(f"spin ({one}): killed" in output and f"sleep ({two}): killed" in output, f"ends are reported: {output!r}")
+    need(f"cat ({three}): exit status 1" in s.transcript, "under the program's name")
+    need("[" not in s.run("jobs"), "no jobs are left")
     need(not re.search(rf"\n +({one}|{two}|{three}) ", s.run("ps")), "nobody is left")
     s.type("exit 0\n")
     s.off()
@@ -214,7 +225,7 @@ def background(s):
 @scene("fg brings a job to the foreground, where Ctrl-C ends it")
 def to_foreground(s):
     pid = re.search(r"\[(\d+)\] spin", s.run("spin &"))[1]
-    s.interrupt(f"fg {pid}", r"killed\n")
+    s.interrupt(f"fg {pid}", rf"spin \({pid}\): killed\n")
     need("no such job" in s.run("fg 4242"), "a job that is not there")
     s.type("exit 0\n")
     s.off()
@@ -236,6 +247,7 @@ def garbage(s):
     s.expect(r"no NUL")
     s.expect(PROMPT)
     need("too many words" in s.run("echo " + "w " * 100), "too many words")
+    need(" 0 lost, 0 overruns, 1982 typed beyond a line" in s.run("free"), "what was cut off is counted, and nothing else")
     s.type("\n\n\n  \n&\n")
     s.expect(r"nothing stands before &")
     s.expect(PROMPT)
@@ -254,12 +266,66 @@ def flood(s):
     s.off()
 
 
+@scene("a huge write delays neither Ctrl-C nor another's request")
+def huge_write(s):
+    s.type("hog flood 64 &\n")
+    s.expect(r"x{79}\nx{79}\n")
+    s.type("echo he\"re\"\n")
+    s.expect(r"here\n")
+    s.type("kill $(none)\n")
+    s.expect(r"not a process id")
+    pid = re.search(r"\[(\d+)\] hog", s.transcript)[1]
+    s.type(f"kill {pid}\n")
+    s.expect(rf"\({pid}\): killed\n")
+    s.expect(PROMPT)
+    s.type("hog flood 64\n")
+    s.expect(r"x{79}\nx{79}\n")
+    s.type("\x03")
+    s.expect(r"hog \(\d+\): killed\n")
+    need(len(s.transcript) < 8 << 20, "long before the end of the write")
+    s.expect(PROMPT)
+    s.type("exit 0\n")
+    s.off()
+
+
+@scene("threads that wait by the hundred leave room for the others' requests")
+def many_requests(s):
+    s.run("hog chain 40 &", r"hog: all wait\n")
+    need("\nalive\n" in s.run("echo alive"), "the shell reads on")
+    need("hog" in s.run("ps"), "and programs run")
+    s.type("exit 0\n")
+    s.off()
+
+
+@scene("a shell in the background ends, and the first one takes the console back")
+def console_given_away(s):
+    s.type("sh &\n")
+    s.expect(r"\[(\d+)\] sh\n")
+    s.type("echo al\"iv\"e\n")
+    s.expect(r"alive\n")
+    s.run("echo", r"sh \(\d+\): exit status \d+\n")
+    s.expect(PROMPT)
+    s.type("hog away\n")
+    s.type("echo al\"iv\"e\n")
+    s.expect(r"alive\n")
+    need(s.transcript.count("$ ") < 20, "no flood of prompts")
+    s.type("exit 0\n")
+    s.off()
+
+
 @scene("arguments and environment arrive")
 def environment(s):
     need("\nA=1\nB=two words\n" in s.run("A=1 B='two words' env"), "variables before a command")
     need("A=" not in s.run("env"), "for that command only")
     s.run("C=3")
     need("\nC=3\n" in s.run("env"), "a variable of the shell")
+    output = s.run("D=1 C=4 D=2 env")
+    need("\nC=4\nD=2\n" in output and "\nC=3" not in output and "\nD=1" not in output, "the command's own hide the shell's")
+    need("\nC=3\n" in s.run("env"), "and not for ever")
+    s.run("E=" + "e" * 900)
+    s.run("F=" + "f" * 900)
+    s.run("G=" + "g" * 900)
+    need("cannot start env" in s.run("env"), "more than a program can be given")
     s.type("exit 0\n")
     s.off()
 

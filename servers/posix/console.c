@@ -8,7 +8,7 @@
 
 #include "tty.h"
 
-#define CHUNK 1024
+#define CHUNK POSIX_WHOLE
 
 static struct tty tty;
 
@@ -21,12 +21,20 @@ static bool ask_driver(struct q_call *c) {
   return !error;
 }
 
-/* Without a driver, output goes to the log. */
+/* Without a driver, output goes to the log, whose reader puts in the carriage returns. */
+static void give_log(const char *bytes, size_t n) {
+  for (const char *end = bytes + n; bytes < end; bytes++) {
+    const char *cr = memchr(bytes, '\r', (size_t)(end - bytes)), *stop = cr ? cr : end;
+    q_machine_write(P_HANDLE_MACHINE, bytes, (size_t)(stop - bytes));
+    bytes = stop;
+  }
+}
+
 static size_t give_driver(const char *bytes, size_t n) {
   struct q_call c = {.label = UART_write, .read = bytes, .read_bytes = n};
   if (ask_driver(&c))
     return c.label ? 0 : c.word[0];
-  q_machine_write(P_HANDLE_MACHINE, bytes, n);
+  give_log(bytes, n);
   return n;
 }
 
@@ -61,8 +69,6 @@ void console_event(void) {
     typed(bytes, c.word[0]);
     requests_run(AGAIN_INPUT);
   }
-  console_push();
-  requests_run(AGAIN_ROOM);
 }
 
 int do_read(struct request *q, struct q_reply *r) {
@@ -86,22 +92,38 @@ int do_read(struct request *q, struct q_reply *r) {
   return 0;
 }
 
+/* How much of a longer text goes out at once: whole lines if it has any, so that others' come between lines only. */
+static size_t whole_lines(const char *text, size_t bytes) {
+  size_t n = bytes;
+  while (n && text[n - 1] != '\n')
+    n--;
+  return n ? n : bytes;
+}
+
+static bool room_wanted;
+
+bool console_owes(void) {
+  bool owes = room_wanted && tty_room(&tty) >= 2 * CHUNK;
+  room_wanted = room_wanted && !owes;
+  return owes;
+}
+
+/* A chunk goes out as one piece, and no more of them at once than there is room for: others are heard before it goes on. */
 int do_write(struct request *q, struct q_reply *r) {
   static char text[CHUNK];
   if (q->m.word[0] != 1 && q->m.word[0] != 2)
     return EBADF;
+  interrupted(q->caller); /* Ctrl-C before a prompt is not meant for the read after it; one just after it is */
   while (q->progress < q->m.read_bytes) {
     uint64_t left = q->m.read_bytes - q->progress, n = left < sizeof text ? left : sizeof text;
+    if (tty_room(&tty) < 2 * n) {
+      room_wanted = true;
+      return AGAIN_ROOM;
+    }
     int error = load(q, q->progress, text, n);
     if (error)
       return error;
-    size_t taken = tty_write(&tty, text, n);
-    q->progress += taken;
-    if (taken)
-      continue;
-    console_push();
-    if (!tty_room(&tty))
-      return AGAIN_ROOM; /* the driver will say when */
+    q->progress += tty_write(&tty, text, n < left ? whole_lines(text, n) : n);
   }
   r->word[0] = q->progress;
   return 0;

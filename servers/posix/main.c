@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The posix server: processes and the console for ordinary programs. One thread, which never waits for a client: a request
- * that cannot be finished is kept until what it waits for has happened. */
+/* The posix server: processes and the console for ordinary programs. One thread does all of it and never waits for a
+ * client: a request that cannot be finished is kept until what it waits for has happened. */
 #include "server.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 
 static struct request requests[REQUESTS]; /* in no order; the ticket tells who came first */
 static uint64_t tickets[REQUESTS], next_ticket;
+static unsigned further; /* kept ones beyond the first of their process, for which there always is room */
 
 typedef int handler(struct request *q, struct q_reply *r);
 static handler *const handlers[] = {
@@ -45,8 +46,20 @@ static struct request *kept(q_token token) {
 }
 
 static void drop(struct request *q) {
-  q->caller->requests--;
+  further -= --q->caller->requests > 0;
   q->again = 0;
+}
+
+/* Whoever asked is no more, though its process may be: a thread can be destroyed by another. Of that nobody tells. */
+static bool gone(const struct request *q) {
+  uint64_t done;
+  return q_copy(q->m.token, Q_COPY_FROM, 0, NULL, 0, &done) == -Q_E_TOKEN;
+}
+
+static void drop_gone(const struct process *caller) {
+  for (unsigned i = 0; i < REQUESTS; i++)
+    if (requests[i].again && requests[i].caller == caller && gone(&requests[i]))
+      drop(&requests[i]);
 }
 
 void requests_drop(const struct process *caller) {
@@ -92,7 +105,7 @@ void requests_run(int again) {
   uint64_t end = next_ticket;
   for (struct request *q; (q = oldest(again, end));) {
     tickets[q - requests] = next_ticket++;
-    int result = run(q);
+    int result = gone(q) ? 0 : run(q); /* a child or a line is not for the dead */
     if (!result)
       drop(q);
     else
@@ -100,17 +113,23 @@ void requests_run(int again) {
   }
 }
 
+static bool may_keep(const struct process *caller) {
+  return !caller->requests || (caller->requests < POSIX_REQUESTS_EACH && further < REQUESTS - POSIX_PROCESSES);
+}
+
 static void keep(struct request *q, int again) {
   struct request *slot = requests;
-  while (slot < requests + REQUESTS && slot->again)
-    slot++;
-  if (slot == requests + REQUESTS || q->caller->requests == POSIX_REQUESTS_EACH) {
+  if (!may_keep(q->caller))
+    drop_gone(q->caller);
+  if (!may_keep(q->caller)) {
     q_reply(&(struct q_reply){.label = EAGAIN, .token = q->m.token});
     return;
   }
+  while (slot->again)
+    slot++;
   *slot = *q;
   slot->again = again;
-  slot->caller->requests++;
+  further += slot->caller->requests++ > 0;
   tickets[slot - requests] = next_ticket++;
 }
 
@@ -147,6 +166,36 @@ static void notified(uint64_t bits) {
     console_event();
 }
 
+/* ---- Turns: a long write goes on in the time of a second thread, which is one among the programs'. So it shuts out neither
+ * the calls that wait here nor those who wait for the processor, however fast the device is. ------------------------------ */
+static q_token
+    turn; /* the second thread's call: answered when somebody can go on writing, who does when it calls again */
+
+static void pace(void) {
+  while (!q_call(P_HANDLE_OWN, &(struct q_call){0}))
+    ;
+}
+
+/* It needs no more than a little stack: neither the C library nor a thread-local variable. */
+static bool start_pacer(void) {
+  static char stack[512] __attribute__((aligned(16)));
+  q_handle thread;
+  return !q_thread_create(P_HANDLE_TASK, Q_PRIORITY_PROGRAM, &thread) &&
+         !q_thread_start(thread, (uint64_t)pace, (uint64_t)(stack + sizeof stack), 0);
+}
+
+static void take_turn(q_token token) {
+  turn = token;
+  requests_run(AGAIN_ROOM);
+}
+
+static void end_turn(void) {
+  if (!turn || !console_owes())
+    return;
+  q_reply(&(struct q_reply){.token = turn});
+  turn = 0;
+}
+
 static bool watch_children(void) {
   q_handle signal;
   return !q_handle_dup(P_HANDLE_OWN, Q_RIGHT_NOTIFY | Q_RIGHT_DUP, BIT_CHILD, &signal) &&
@@ -158,17 +207,20 @@ int main(int argc, char **argv) {
     printf("posix: name the first program: serve=posix:PROGRAM\n");
     return 1;
   }
-  if (!watch_children() || !processes_start(argv + 1))
+  if (!start_pacer() || !watch_children() || !processes_start(argv + 1))
     return 1;
   for (;;) {
     struct q_received m;
     q_recv(P_HANDLE_OWN, &m);
     if (m.kind == Q_MSG_NOTIFY)
       notified(m.word[0]);
+    else if (m.kind == Q_MSG_CALL && !m.badge)
+      take_turn(m.token);
     else if (m.kind == Q_MSG_CALL)
       called(&m);
     else if (m.kind == Q_MSG_COPY_READY || m.kind == Q_MSG_COPY_FAILED)
       copy_settled(&m);
     console_push();
+    end_turn();
   }
 }

@@ -128,10 +128,13 @@ static void orphan_children(uint64_t parent) {
   }
 }
 
+/* The console goes to a job that somebody leads, or it would never come back: the parent's may have lost its leader. */
 static void job_leader_ended(const struct process *process) {
+  if (foreground != process->pid)
+    return;
   const struct process *parent = process_named(process->parent);
-  if (foreground == process->pid)
-    foreground = parent ? parent->job : first;
+  const struct process *leader = parent ? process_named(parent->job) : NULL;
+  foreground = leader && !leader->ended ? leader->pid : first;
 }
 
 static void process_ended(struct process *process, const struct p_death *death) {
@@ -148,12 +151,15 @@ static void process_ended(struct process *process, const struct p_death *death) 
 
 void processes_reap(void) {
   struct p_death death;
+  uint64_t had_console = foreground;
   for (int64_t pid; (pid = p_reap_child(0, &death)) > 0;) {
     struct process *process = process_named((uint64_t)pid);
     if (process)
       process_ended(process, &death);
   }
   requests_run(AGAIN_CHILD);
+  if (foreground != had_console)
+    requests_run(AGAIN_INPUT); /* readers of that job hear EIO */
 }
 
 static struct process *ended_child(uint64_t parent, uint64_t pid, int *error) {
@@ -177,7 +183,7 @@ int do_wait(struct request *q, struct q_reply *r) {
   if (!child && error == AGAIN_CHILD && q->m.word[1] & POSIX_WAIT_NOHANG)
     return 0;
   if (!child)
-    return interrupted(q->caller) ? EINTR : error;
+    return error == AGAIN_CHILD && interrupted(q->caller) ? EINTR : error;
   error = q->m.write_bytes ? store(q, &child->death, sizeof child->death) : 0;
   if (error)
     return error;
@@ -214,8 +220,6 @@ void job_interrupt(void) {
   }
   requests_run(AGAIN_INPUT);
   requests_run(AGAIN_CHILD);
-  for (unsigned i = 1; i < SLOTS; i++) /* who waited for nothing was not interrupted */
-    processes[i].interrupted = false;
 }
 
 /* ---- Asking ----------------------------------------------------------------------------------------------------------- */
@@ -234,7 +238,7 @@ int do_foreground(struct request *q, struct q_reply *r) {
   const struct process *leader = process_named(q->m.word[0]);
   if (!leader || leader->ended || leader->job != leader->pid)
     return ESRCH;
-  if (!in_foreground(q->caller))
+  if (!in_foreground(q->caller) && q->caller->pid != first)
     return EPERM;
   foreground = leader->job;
   requests_run(AGAIN_INPUT); /* its readers may read now, and others no more */

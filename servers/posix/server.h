@@ -15,7 +15,7 @@ struct process {
   uint64_t parent, job;
   bool ended;        /* and nobody has waited for it */
   unsigned requests; /* kept ones */
-  bool interrupted;  /* Ctrl-C came: what it waits in ends with EINTR */
+  bool interrupted;  /* Ctrl-C came: what it waits in, or the next that it would wait in, ends with EINTR */
   struct p_death death;
 };
 
@@ -51,6 +51,7 @@ bool interrupted(struct process *process); /* and not any more */
 
 /* ---- console.c ---- */
 void console_event(void); /* the driver has input or room */
+bool console_owes(void);  /* there is room again that somebody waits for; says so once */
 void console_push(void);  /* gives the driver what it takes */
 void console_drain(void); /* all of it */
 

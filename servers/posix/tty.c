@@ -7,21 +7,32 @@
 #define TTY_END 256
 
 /* ---- What is written ---------------------------------------------------------------------------------------------- */
-static size_t room(const struct tty *tty) {
+size_t tty_room(const struct tty *tty) {
   return TTY_OUT - (size_t)(tty->written - tty->sent);
 }
 
-bool tty_room(const struct tty *tty) {
-  return room(tty) >= 2; /* a newline takes two */
+#define TAB 8
+#define CONTINUES(c) (((c)&0xc0) == 0x80) /* a byte of UTF-8 after the first of a character */
+
+/* Where the cursor is, as far as one can tell from here; so that a tab can be taken back. */
+static unsigned column_after(unsigned column, unsigned c) {
+  if (c == '\n' || c == '\r')
+    return 0;
+  if (c == '\b')
+    return column - (column > 0);
+  if (c == '\t')
+    return (column / TAB + 1) * TAB;
+  return column + (c >= ' ' && !CONTINUES(c));
 }
 
 static void put(struct tty *tty, char c) {
   tty->out[tty->written++ % TTY_OUT] = c;
+  tty->column = column_after(tty->column, (unsigned char)c);
 }
 
 size_t tty_write(struct tty *tty, const char *text, size_t bytes) {
   size_t n = 0;
-  for (; n < bytes && tty_room(tty); n++) {
+  for (; n < bytes && tty_room(tty) >= 2; n++) {
     if (text[n] == '\n')
       put(tty, '\r');
     put(tty, text[n]);
@@ -57,19 +68,36 @@ static uint16_t last(const struct tty *tty) {
   return tty->in[(tty->typed - 1) % TTY_IN];
 }
 
+/* Columns that the last character takes: a tab goes on to the next multiple of 8, from where the others end. */
+static unsigned width(const struct tty *tty) {
+  unsigned column = tty->start, before = column;
+  for (uint64_t i = tty->lines; i < tty->typed; i++) {
+    unsigned c = tty->in[i % TTY_IN];
+    if (!CONTINUES(c))
+      before = column;
+    column = c < ' ' && c != '\t' ? column + 2 : column_after(column, c);
+  }
+  return column - before;
+}
+
 /* Takes back one character: of UTF-8, its first byte and those that continue it. */
 static void erase(struct tty *tty) {
   uint16_t c;
+  for (unsigned columns = width(tty); columns; columns--)
+    echo(tty, last(tty) == '\t' ? "\b" : "\b \b");
   do
     c = last(tty), tty->typed--;
-  while ((c & 0xc0) == 0x80 && tty->typed > tty->lines);
-  echo(tty, c < ' ' && c != '\t' ? "\b \b\b \b" : "\b \b");
+  while (CONTINUES(c) && tty->typed > tty->lines);
+}
+
+static bool blank(uint16_t c) {
+  return c == ' ' || c == '\t';
 }
 
 static void erase_word(struct tty *tty) {
-  while (tty->typed > tty->lines && last(tty) == ' ')
+  while (tty->typed > tty->lines && blank(last(tty)))
     erase(tty);
-  while (tty->typed > tty->lines && last(tty) != ' ')
+  while (tty->typed > tty->lines && !blank(last(tty)))
     erase(tty);
 }
 
@@ -81,6 +109,8 @@ static enum tty_event add(struct tty *tty, uint16_t c, bool ends) {
     echo(tty, "\a");
     return TTY_NOTHING;
   }
+  if (tty->typed == tty->lines)
+    tty->start = tty->column;
   tty->in[tty->typed++ % TTY_IN] = c;
   echo_typed(tty, c);
   if (!ends)
@@ -96,15 +126,11 @@ static enum tty_event interrupt(struct tty *tty) {
 }
 
 enum tty_event tty_typed(struct tty *tty, unsigned char c) {
-  bool line = tty->typed > tty->lines;
   switch (c) {
   case CONTROL('C'):
     return interrupt(tty);
-  case CONTROL('D'): /* what is typed so far is to be read now; if that is nothing, it is the end of input */
-    if (!line)
-      return add(tty, TTY_END, true);
-    tty->lines = tty->typed;
-    return TTY_LINE;
+  case CONTROL('D'): /* what is typed so far is a line; if that is nothing, it is the end of input */
+    return add(tty, TTY_END, true);
   case CONTROL('U'):
     while (tty->typed > tty->lines)
       erase(tty);
@@ -114,7 +140,7 @@ enum tty_event tty_typed(struct tty *tty, unsigned char c) {
     return TTY_NOTHING;
   case DELETE:
   case '\b':
-    if (line)
+    if (tty->typed > tty->lines)
       erase(tty);
     return TTY_NOTHING;
   case '\r':
@@ -139,6 +165,10 @@ bool tty_peek(const struct tty *tty, char *to, size_t bytes, size_t *got) {
   return tty->read < tty->lines;
 }
 
+/* The end that Ctrl-D makes of a line that is not empty goes with the line's last byte. */
 void tty_consume(struct tty *tty, size_t got) {
-  tty->read += got ? got : tty->in[tty->read % TTY_IN] == TTY_END;
+  tty->read += got;
+  bool whole = got && tty->in[(tty->read - 1) % TTY_IN] == '\n';
+  if (!whole && tty->read < tty->lines && tty->in[tty->read % TTY_IN] == TTY_END)
+    tty->read++;
 }

@@ -12,11 +12,12 @@
 #define TTY_OUT 16384
 
 struct tty {
-  uint16_t in[TTY_IN];         /* bytes, or TTY_END: the end of input, typed as Ctrl-D */
+  uint16_t in[TTY_IN];         /* bytes, or TTY_END: typed as Ctrl-D, it ends a line, or the input */
   uint64_t read, lines, typed; /* positions only grow: read up to, whole lines up to, the line being typed up to */
   char out[TTY_OUT];
   uint64_t sent, written;
-  uint64_t dropped; /* bytes typed for which there was no room */
+  unsigned column, start; /* of the cursor; where the line being typed began */
+  uint64_t dropped;       /* bytes typed for which there was no room */
 };
 
 enum tty_event { TTY_NOTHING, TTY_LINE, TTY_INTERRUPT };
@@ -27,7 +28,7 @@ enum tty_event tty_typed(struct tty *tty, unsigned char c);
  * *got 0: the end of input, which is taken away too. */
 bool tty_peek(const struct tty *tty, char *to, size_t bytes, size_t *got);
 void tty_consume(struct tty *tty, size_t got);
-bool tty_room(const struct tty *tty);                              /* for anything */
+size_t tty_room(const struct tty *tty);                            /* bytes; a newline takes two */
 size_t tty_write(struct tty *tty, const char *text, size_t bytes); /* bytes for which there was room */
 /* The oldest bytes for the device, in one piece; tty_sent() takes them away. */
 size_t tty_pending(const struct tty *tty, const char **bytes);

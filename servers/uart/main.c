@@ -15,7 +15,9 @@ enum { DATA, INTERRUPTS, FIFO, LINE_CONTROL, MODEM, STATUS }; /* registers, a by
 #define MODEM_DTR_RTS_OUT2 11
 #define STATUS_DATA 1
 #define STATUS_OVERRUN 2
-#define STATUS_ROOM 0x20
+#define STATUS_ROOM 0x20 /* the FIFO is empty */
+#define STATUS_IDLE 0x40 /* and so is the shift register */
+#define FIFO_WORKS 0xc0  /* as the FIFO register reads then */
 
 #define BIT_IRQ 1
 #define BIT_LOG 2
@@ -29,6 +31,7 @@ static struct ring in = {in_bytes, sizeof in_bytes, 0, 0}, out = {out_bytes, siz
 static volatile uint8_t *registers;
 static q_handle irq, log_irq;
 static uint64_t lost, overruns;
+static unsigned burst;   /* bytes that the device takes when it has room */
 static bool starved;     /* the server above was told that there is no room */
 static bool log_waiting; /* something may be in the log */
 
@@ -41,11 +44,17 @@ static void ring_put(struct ring *ring, char c) {
 }
 
 /* ---- The device --------------------------------------------------------------------------------------------------- */
+/* Reading the register clears what it says of an overrun. */
+static uint8_t status(void) {
+  uint8_t now = registers[STATUS];
+  overruns += (now & STATUS_OVERRUN) != 0;
+  return now;
+}
+
 static void receive(void) {
   uint64_t before = in.written;
-  for (uint8_t status; (status = registers[STATUS]) & STATUS_DATA;) {
+  while (status() & STATUS_DATA) {
     char c = (char)registers[DATA];
-    overruns += (status & STATUS_OVERRUN) != 0;
     if (ring_room(&in))
       ring_put(&in, c);
     else
@@ -55,10 +64,12 @@ static void receive(void) {
     q_notify(P_HANDLE_ABOVE, P_BIT_BELOW);
 }
 
-/* Sends what the device takes now; it interrupts when it takes more. */
+/* Sends what the device takes now, within bounds; it interrupts when it takes more. */
 static void send(void) {
-  while (out.read != out.written && registers[STATUS] & STATUS_ROOM)
-    registers[DATA] = (uint8_t)out.bytes[out.read++ % out.size];
+  uint64_t waiting = out.written - out.read, end = out.read + (waiting < UART_TURN ? waiting : UART_TURN);
+  while (out.read != end && status() & STATUS_ROOM)
+    for (unsigned i = 0; i < burst && out.read != end; i++)
+      registers[DATA] = (uint8_t)out.bytes[out.read++ % out.size];
   registers[INTERRUPTS] = INTERRUPT_RECEIVE | (out.read != out.written ? INTERRUPT_SEND : 0);
 }
 
@@ -70,6 +81,7 @@ static bool start_device(void) {
   registers[INTERRUPTS] = 0;
   registers[LINE_CONTROL] = LINE_8N1;
   registers[FIFO] = FIFO_ENABLE_AND_CLEAR;
+  burst = (registers[FIFO] & FIFO_WORKS) == FIFO_WORKS ? 16 : 1;
   registers[MODEM] = MODEM_DTR_RTS_OUT2;
   q_handle signal;
   if (q_handle_dup(P_HANDLE_OWN, Q_RIGHT_NOTIFY, BIT_IRQ | BIT_LOG, &signal) < 0 ||
@@ -99,13 +111,20 @@ static void put(char c) {
   last = c;
 }
 
-/* The log waits until all that was written before is sent, and its lines get the carriage return that they lack. */
+/* The log waits for the end of a line, or until all that was written before is sent. It leaves half of the room to the
+ * server above, and its own lines get the carriage return that they lack. */
+static bool log_may_go(void) {
+  bool between = last == '\n' || last_source == LOG;
+  return out.read == out.written || (between && ring_room(&out) >= UART_OUTPUT / 2 + 2 * LOG_CHUNK + 2);
+}
+
 static void send_log(void) {
   static char text[LOG_CHUNK];
   uint64_t got;
-  while (log_waiting && out.read == out.written) {
+  while (log_waiting && log_may_go()) {
     if (q_machine_log(P_HANDLE_MACHINE, text, sizeof text, &got) < 0 || !got) {
       log_waiting = false;
+      q_irq_ack(log_irq);
       return;
     }
     begin(LOG);
@@ -141,7 +160,6 @@ static int do_write(const struct q_received *m, struct q_reply *r) {
   for (uint64_t i = 0; i < n; i++)
     put(text[i]);
   starved = starved || n < m->read_bytes;
-  send();
   r->word[0] = n;
   return 0;
 }
@@ -184,7 +202,7 @@ static void answer(const struct q_received *m, struct q_reply *r) {
 
 static _Noreturn void close_down(void) {
   log_waiting = true;
-  while (log_waiting || out.read != out.written) {
+  while (log_waiting || out.read != out.written || !(status() & STATUS_IDLE)) {
     send();
     send_log();
   }
@@ -194,12 +212,11 @@ static _Noreturn void close_down(void) {
 static void notified(uint64_t bits) {
   if (bits & BIT_IRQ) {
     receive();
+    send();
     q_irq_ack(irq);
   }
-  if (bits & BIT_LOG) {
+  if (bits & BIT_LOG)
     log_waiting = true;
-    q_irq_ack(log_irq);
-  }
   if (bits & P_BIT_CLOSE)
     close_down();
 }
@@ -209,7 +226,8 @@ int main(void) {
   struct q_reply r = {0};
   if (!start_device())
     return 1;
-  q_irq_ack(log_irq);
+  log_waiting = true;
+  q_notify(P_HANDLE_ABOVE, P_BIT_BELOW); /* the driver before this one may have owed it */
   for (;;) {
     q_reply_recv(P_HANDLE_OWN, &r, &m);
     r = (struct q_reply){0};

@@ -25,6 +25,7 @@ TESTS = {
                    ["-fsanitize=fuzzer"], ["fuzz.py"], ["12000"]),
     "fdt": ("fdt_test.c", ["kernel/devicetree.c"], ["-lfdt"], ["fdt_test.py"], []),
     "fdt fuzz": ("fdt_fuzz.c", ["kernel/devicetree.c"], ["-fsanitize=fuzzer", "-lfdt"], ["fuzz.py"], ["50000"]),
+    "tty fuzz": ("tty_fuzz.c", ["servers/posix/tty.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["3000"]),
     "cpio fuzz": ("cpio_fuzz.c", ["kernel/cpio.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["50000"]),
 }
 
@@ -90,6 +91,20 @@ MUTATIONS = {
         ("an initrd that ends before it starts", "m->initrd > m->initrd_end ?", "!m->initrd_end && m->initrd ?"),
         ("a bus does not translate", "range->base += to - from;", "range->base += from - to;"),
         ("a disabled hart", '"cpu") && enabled(node) &&', '"cpu") &&'),
+    ],
+    "servers/posix/tty.c": [
+        ("the mark of a line is an end of input", "if (!whole &&", "if (!whole && !got &&"),
+        ("a newline's line takes the end of input with it", "bool whole = got && tty->in[(tty->read - 1) % TTY_IN] == '\\n';", "bool whole = false;"),
+        ("two lines are one read", "if (c == TTY_END)\n      break;", ""),
+        ("the place for the end of a line is taken", "TTY_IN : TTY_IN - 1)", "TTY_IN : TTY_IN)"),
+        ("a line of one byte too many", ">= POSIX_LINE - 1;", ">= POSIX_LINE;"),
+        ("a character's first byte stays", "while (CONTINUES(c) &&", "while (!c &&"),
+        ("erasing leaves the line", "while (CONTINUES(c) && tty->typed > tty->lines);", "while (CONTINUES(c));"),
+        ("a control character is one column", "? column + 2 :", "? column + 1 :"),
+        ("a tab from where the line begins", "unsigned column = tty->start,", "unsigned column = 0,"),
+        ("a newline of which half has room", "tty_room(tty) >= 2; n++", "tty_room(tty) >= 1; n++"),
+        ("an interrupt keeps whole lines", "tty->read = tty->lines = tty->typed;", "tty->lines = tty->typed = tty->lines;"),
+        ("erasing a word stops at its blanks", "while (tty->typed > tty->lines && blank(last(tty)))\n    erase(tty);\n", ""),
     ],
     "kernel/cpio.c": [
         ("a file past the end", "data_bytes > left - data ||", "data_bytes > left ||"),

@@ -120,7 +120,9 @@ enum q_operation {
  *        Q_MSG_NOTIFY        a2 bits (cleared by this receive)
  *        Q_MSG_COPY_READY    as the CALL with this token once more: a `copy` that was PENDING can go on
  *        Q_MSG_COPY_FAILED   the same; t3 is the error (E_PEER, E_NOFRAME; E_DEAD: the token is void, forget it)
- *   Errors of the reply: E_TOKEN, E_ARG, and those of `map` for Q_REPLY_MAP. Of the receive: E_HANDLE, E_TYPE,
+ *        The two come to whoever receives next on the endpoint of the call, with the token from then on his.
+ *   Errors of the reply: E_TOKEN, E_ARG, those of `map` for Q_REPLY_MAP, and of a handle that is passed: E_FULL,
+ *   E_NOMEM (of the caller's table). Of the receive: E_HANDLE, E_TYPE,
  *   E_RIGHTS, E_DEAD (the endpoint was destroyed).
  *
  * Answers to Q_MSG_FAULT, in a1:
@@ -133,7 +135,7 @@ enum q_operation {
  *
  * copy(a0 token, a1 Q_COPY_FROM or Q_COPY_TO, a2 offset in the caller's buffer, a3 own address, a4 bytes, a5 0)
  *   FROM reads the readable buffer of the caller whose token this is, TO writes its writable one.
- *   -> a0 0 or error, a1 bytes done. E_PENDING: a page of the other party is not there; its pager was asked, and
+ *   -> a0 0 or error, a1 bytes done (0 with E_TOKEN, which may come after some were). E_PENDING: a page of the other party is not there; its pager was asked, and
  *   COPY_READY or COPY_FAILED will be delivered on the endpoint where the call was received. E_ARG: outside the
  *   buffer. E_PEER: its pager refused. E_FAULT: own memory refused. E_TOKEN. Never blocks on the other party.
  *
@@ -161,7 +163,7 @@ enum q_operation {
  * task_supervise(a0 task, a2 endpoint, a3 badge) Right: MANAGE; SEND on the endpoint. Its exceptions go there.
  *
  * thread_create(a0 task, a2 priority 0..7)       Right: THREAD. Not above the caller's own priority.
- *   -> a0 0, a1 thread handle.
+ *   -> a0 0, a1 thread handle. Errors: E_ARG (priority), E_DEAD (the task was stopped), E_NOMEM, E_FULL.
  * thread_start(a0 thread, a2 pc, a3 sp, a4 argument in a0)   Right: MANAGE. Once. Errors: E_BUSY (started before).
  * thread_priority(a0 thread, a2 priority)        Right: MANAGE.
  *
@@ -169,19 +171,24 @@ enum q_operation {
  *   (rights RECV). It owns no frames yet. Errors: E_NOMEM, E_FULL.
  * pager_window(a0 pager, a2 task)                Rights: MAP; MANAGE on the task. Shows that task all frames the pager
  *   owns, now and later, at Q_WINDOW + physical address. One task at a time (a dead one gives it up); the task must be
- *   paged by another pager object or be the first one. E_BUSY. E_EXISTS: it has a page of its own there.
+ *   paged by another pager object or be the first one. Errors: E_BUSY, E_EXISTS (it has a page of its own there),
+ *   E_NOMEM (page table).
  * pager_donate(a0 pager, a2 block address)       Right: MAP. Gives the 2 MiB block to the kernel for objects. E_OWNER
  *   (not all owned), E_BUSY (a frame is mapped).
  * pager_reclaim(a0 pager)                        Right: MAP. -> a0 0, a1 address of a block that came back scrubbed.
  *   E_BUSY: no donated block is empty, or its pages are set aside for tasks.
  * pager_grant(a0 from, a2 to, a3 block address)  Right: MAP on from; CREATE on to. Moves a whole 2 MiB block of
  *   frames, which unmaps it from every task that `from` pages. Taking back is the grant the other way.
+ *   Errors: E_OWNER (not all of it is from's), E_EXISTS and E_NOMEM (window). They change nothing, but for what is
+ *   unmapped by then. If the caller ends half-way, the block can't be mapped until it is granted again, if to `from`.
  *
  * handle_dup(a0 handle, a2 rights, a3 badge)     -> a0 0, a1 new handle with the rights both have. Needs DUP. The badge
  *   is taken if the original's is 0, else it stays. Errors: E_FULL, E_NOMEM (table).
  * handle_close(a0 handle)
  * handle_destroy(a0 handle)                      Right: MANAGE. Ends the object itself (task, thread, endpoint, IRQ,
  *   pager); every handle to it is void. Callers waiting there get E_DEAD. A task is stopped first.
+ *   Errors: E_RIGHTS, E_TYPE (the machine), E_BUSY (the caller's own task, a pager object's endpoint, a pager object
+ *   that still has frames, donations, tasks or a window).
  *
  * handle_info(a0 handle)                         What the object is at. Errors: E_TYPE (it is none of these).
  *   pager  -> a0 0, a1 frames owned, a2 kernel pages donated, a3 of those free.
@@ -313,10 +320,10 @@ struct q_info {
   uint64_t tasks, threads, endpoints, irqs, pagers, handles, tables; /* live objects of each kind */
   uint64_t mapped;                                                   /* sum of all map counts */
   uint64_t irq_off_max; /* longest kernel stretch in instructions; 0 where the build does not measure it */
-  uint64_t faults, spurious, syscalls, switches; /* since boot; syscalls only where irq_off_max is measured */
-  uint64_t checks;                               /* whole-state checks that ran (check_invariants builds) */
-  uint64_t entry_instret;                        /* the counter at the kernel's entry */
-  uint64_t boot_instructions;                    /* from there to the first user instruction */
+  uint64_t faults, spurious, switches; /* since boot */
+  uint64_t checks;                     /* whole-state checks that ran (check_invariants builds) */
+  uint64_t entry_instret;              /* the counter at the kernel's entry */
+  uint64_t boot_instructions;          /* from there to the first user instruction */
   char version[16];
 };
 #endif

@@ -52,7 +52,7 @@ enum p_request {
 #define X(n, name) P_##name = n,
   P_REQUESTS(X)
 #undef X
-  P_REQUESTS_END
+      P_REQUESTS_END
 };
 
 /* sbrk(a2 signed bytes, a3 flags)       -> a2 the old break. Only the size changes; with P_SBRK_POPULATE the new pages
@@ -131,7 +131,6 @@ struct p_stats { /* frames and pages of 4 KiB */
   uint64_t shared;    /* pages of the image's cache mapped */
   uint64_t faults[3]; /* answered with a page, by Q_FAULT_* */
   uint64_t copies;    /* of these, by a kernel copy */
-  uint64_t retries;   /* already there */
   uint64_t refused;
   uint64_t threads, state,
       waits_for; /* Q_STATE_* of its first thread; whom that waits for: an id, 0 the pager, ~0 nobody

@@ -24,9 +24,11 @@ enum posix_request {
 #undef X
 };
 
-/* A process id is the pager's, so P_stats takes it. A process is of the job of its parent, or of a job of its own. One job is in the foreground: it reads the console, and
- * Ctrl-C ends all of it; but the processes of the first job, the shell's, only have their reads and waits interrupted
- * (EINTR). When the first process of the foreground job ends, the job of its parent is in the foreground again.
+/* A process id is the pager's, so P_stats takes it. A process is of the job of its parent, or of a job of its own. One
+ * job is in the foreground: it reads the console, and Ctrl-C ends all of it; but of the processes of the first job, the
+ * shell's, only a read or wait ends (EINTR): the one it waits in, or the next, if it has written nothing since. When the
+ * first process of the foreground job ends, the job of its parent is in the foreground again; and the first process of all
+ * may always take the console back.
  *
  * spawn(a2 bytes in use of the readable buffer, a3 flags, a4 strings of these that are the environment; readable buffer:
  *      name NUL argument NUL ... variable NUL ...)
@@ -41,16 +43,20 @@ enum posix_request {
  * identity(a2 process id, 0: own)  -> a2 process id, a3 its parent's, a4 its job. ESRCH.
  * read(a2 descriptor; writable buffer)   -> a2 bytes, at most a line; 0 is the end of input (Ctrl-D). Waits for a line.
  *      EBADF, EIO (the caller is in the background), EINTR.
- * write(a2 descriptor; readable buffer)  -> a2 bytes, all of them. Waits for room. EBADF, EFAULT.
- * foreground(a2 job)           Puts the job in the foreground. ESRCH, EPERM (the caller's is not there).
+ * write(a2 descriptor; readable buffer)  -> a2 bytes, all of them. Waits for room. EBADF, EFAULT. Lines of up to
+ *      POSIX_WHOLE bytes go out whole, whoever else writes.
+ * foreground(a2 job)           Puts the job in the foreground. ESRCH, EPERM (the caller's is not there, and it is not the
+ *      first process).
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
  * console(writable buffer: struct posix_console)
+ * Any of them: EAGAIN if too many threads wait already; a process always may have one that does.
  */
 #define POSIX_SPAWN_JOB 1
 #define POSIX_SPAWN_FOREGROUND 2
 #define POSIX_WAIT_NOHANG 1
 #define POSIX_PROCESSES 250    /* at a time, ended ones that nobody waited for among them */
-#define POSIX_REQUESTS_EACH 16 /* of one process, waiting at a time (EAGAIN): so many of its threads may wait */
+#define POSIX_REQUESTS_EACH 16 /* of one process, waiting at a time: so many of its threads may wait (EAGAIN) */
+#define POSIX_WHOLE 1024       /* bytes of a line being written that no other's can come into */
 #define POSIX_LINE 1024        /* bytes of a line being typed; a longer one is cut off with a bell */
 
 struct posix_process {

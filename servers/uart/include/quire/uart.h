@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The contract between the UART driver and the server above it. The driver answers every request at once; when there is
- * input, or room again after a short write, it notifies P_BIT_BELOW at the endpoint of the server above. */
+ * input, or room again after a short write, and when it begins (what another said before it died is void), it notifies
+ * P_BIT_BELOW at the endpoint of the server above. */
 #ifndef QUIRE_UART_H
 #define QUIRE_UART_H
 
@@ -25,4 +26,5 @@ enum uart_request {
  */
 #define UART_INPUT 4096  /* received and not read yet */
 #define UART_OUTPUT 8192 /* written and not sent yet */
+#define UART_TURN 256    /* sent at once, if the device takes so much; then others are heard */
 #endif

@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The posix server, from its first process: serve=uart serve=posix:t_posix. The children are worker.c's. Each test ends with
+ * every process, frame and object back. serve=posix:t_posix:SEED:CALLS makes only the hostile requests of that seed. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hash.h"
+#include "tap.h"
+
+#define PAGE 4096ul
+#define SETTLE 200000 /* ticks: 20 ms. Whoever can run has run */
+#define WORKER(...) ARGV("worker", __VA_ARGS__)
+
+static void settle(void) {
+  q_sleep_until(q_time() + SETTLE);
+}
+
+static uint64_t start(const char *const argv[]) {
+  int64_t pid = px_spawn(argv, NULL, 0);
+  CHECK(pid > 0);
+  return (uint64_t)pid;
+}
+
+static void ends_with(uint64_t pid, int64_t status) {
+  struct p_death death = {0};
+  CHECK_EQ(px_wait(pid, 0, &death), pid);
+  CHECK_EQ(death.id, pid);
+  CHECK_EQ(death.reason, P_REASON_EXIT);
+  CHECK_EQ(death.status, status);
+}
+
+static void kill_it(uint64_t pid) {
+  struct p_death death = {0};
+  CHECK_EQ(px_kill(pid, 9), 0);
+  CHECK_EQ(px_wait(pid, 0, &death), pid);
+  CHECK_EQ(death.reason, P_REASON_KILLED);
+  CHECK_EQ(px_kill(pid, 0), -ESRCH);
+}
+
+/* A request as it is; the answer's label. */
+static int64_t ask(struct q_call c) {
+  CHECK_EQ(q_call(p_server, &c), 0);
+  return (int64_t)c.label;
+}
+
+static uint64_t own_pid(void) {
+  return (uint64_t)getpid();
+}
+
+/* Calls `each` for every process. A list is by process id, which says nothing of age. */
+static unsigned for_processes(void (*each)(const struct posix_process *process)) {
+  struct posix_process list[32];
+  unsigned count = 0;
+  uint64_t first = 0;
+  for (int64_t got; (got = px_list(first, list, 32)) > 0; first = list[got - 1].pid + 1)
+    for (int64_t i = 0; i < got; i++, count++)
+      if (each)
+        each(&list[i]);
+  return count;
+}
+
+static unsigned processes(void) {
+  return for_processes(NULL);
+}
+
+static uint64_t wanted_parent, wanted_job, found_pid, found_count;
+
+static void look(const struct posix_process *process) {
+  if (process->ended || (wanted_parent && process->parent != wanted_parent) ||
+      (wanted_job && process->job != wanted_job))
+    return;
+  found_pid = process->pid;
+  found_count++;
+}
+
+/* How many live, of that parent and that job (0: any); found_pid is the last. */
+static uint64_t living(uint64_t parent, uint64_t job) {
+  wanted_parent = parent, wanted_job = job, found_count = 0;
+  for_processes(look);
+  return found_count;
+}
+
+static void kill_other(const struct posix_process *process) {
+  if (process->pid != own_pid())
+    px_kill(process->pid, 9);
+}
+
+static void end_all_but_me(void) {
+  while (for_processes(kill_other) > 1)
+    while (px_wait(0, POSIX_WAIT_NOHANG, NULL) > 0)
+      ;
+}
+
+static char *fresh(unsigned pages) { /* memory that is not there yet; give_back() it */
+  return (char *)p_sbrk_bytes((int64_t)(pages * PAGE), 0);
+}
+
+static void give_back(unsigned pages) {
+  CHECK(p_sbrk_bytes(-(int64_t)(pages * PAGE), 0) > 0);
+}
+
+/* ---- Starting ---------------------------------------------------------------------------------------------------------- */
+static void strings_arrive(void) {
+  static char *const environments[][4] = {
+      {NULL}, {"A=1", NULL}, {"A=1", "B=", "EMPTY", NULL}, {"", "=", "\xc3\xa9=\x01\x7f\xff", NULL}};
+  static char *const arguments[][6] = {{"worker", "hash", NULL},
+                                       {"worker", "hash", "", "", "", NULL},
+                                       {"worker", "hash", "a b", "\t\n", "-", NULL},
+                                       {"worker", "hash", "\x01\x80\xff", "=", "A=1", NULL}};
+  for (unsigned i = 0; i < 16; i++) {
+    char *const *argv = arguments[i / 4], *const *envp = environments[i % 4];
+    int64_t pid = px_spawn((const char *const *)argv, (const char *const *)envp, 0);
+    ends_with((uint64_t)pid, hash_strings(hash_strings(HASH_START, argv), envp) & 0x7fffffff);
+  }
+}
+
+/* "worker\0exit\0" and an argument that fills up the rest. */
+static int64_t spawn_of(const char *text, uint64_t bytes, uint64_t buffer, uint64_t flags, uint64_t environment) {
+  struct q_call c = {.label = POSIX_spawn, .word = {bytes, flags, environment}, .read = text, .read_bytes = buffer};
+  CHECK_EQ(q_call(p_server, &c), 0);
+  return c.label ? -(int64_t)c.label : (int64_t)c.word[0];
+}
+
+static void as_long_as_can_be(void) {
+  static char text[P_SPAWN_MAX + 1] = "worker\0exit";
+  memset(text + 12, '0', P_SPAWN_MAX - 13);
+  text[P_SPAWN_MAX - 2] = '5';
+  ends_with((uint64_t)spawn_of(text, P_SPAWN_MAX, P_SPAWN_MAX, 0, 0), 5);
+  CHECK_EQ(spawn_of(text, P_SPAWN_MAX + 1, P_SPAWN_MAX + 1, 0, 0), -E2BIG);
+  CHECK_EQ(spawn_of(text, ~0ul, P_SPAWN_MAX + 1, 0, 0), -E2BIG);
+  text[P_SPAWN_MAX - 1] = 'x';
+  CHECK_EQ(spawn_of(text, P_SPAWN_MAX, P_SPAWN_MAX, 0, 0), -EINVAL);
+  memset(text + 12, 0, P_SPAWN_MAX - 12);
+  CHECK_EQ(spawn_of(text, P_SPAWN_MAX, P_SPAWN_MAX, 0, 0), -E2BIG); /* too many strings */
+}
+
+static void refused_spawns(void) {
+  static const char text[] = "worker\0exit\0004";
+  uint64_t brk = (uint64_t)p_sbrk_bytes(0, 0);
+  unsigned before = processes();
+  CHECK_EQ(px_spawn(ARGV("nothing-of-this-name"), NULL, 0), -ENOENT);
+  CHECK_EQ(px_spawn(ARGV("pager"), NULL, 0), -ENOENT);
+  CHECK_EQ(px_spawn(ARGV(""), NULL, 0), -ENOENT);
+  CHECK_EQ(px_spawn(ARGV("garbage"), NULL, 0), -ENOEXEC);
+  CHECK_EQ(spawn_of(text, 0, sizeof text, 0, 0), -EINVAL);
+  CHECK_EQ(spawn_of(text, sizeof text, sizeof text - 1, 0, 0), -EINVAL);
+  CHECK_EQ(spawn_of(text, sizeof text - 1, sizeof text, 0, 0), -EINVAL); /* no NUL */
+  CHECK_EQ(spawn_of(text, sizeof text, sizeof text, 4, 0), -EINVAL);
+  CHECK_EQ(spawn_of(text, sizeof text, sizeof text, ~0ul, 0), -EINVAL);
+  CHECK_EQ(spawn_of(text, sizeof text, sizeof text, 0, 3), -EINVAL); /* not even a name */
+  CHECK_EQ(spawn_of(text, sizeof text, sizeof text, 0, ~0ul), -EINVAL);
+  CHECK_EQ(spawn_of(NULL, 14, 14, 0, 0), -EFAULT);
+  CHECK_EQ(spawn_of((const char *)Q_USER_TOP, 14, 14, 0, 0), -EFAULT);
+  CHECK_EQ(spawn_of((const char *)~0ul, 14, 14, 0, 0), -EFAULT);
+  CHECK_EQ(spawn_of((const char *)brk, 14, 14, 0, 0), -EFAULT);
+  CHECK_EQ(processes(), before);
+  char *page = fresh(2);
+  CHECK_EQ(spawn_of(page + PAGE - 4, 14, 14, 0, 0), -ENOENT); /* absent pages: a program named "" */
+  memcpy(page + 2 * PAGE - 10, text, 10);
+  CHECK_EQ(spawn_of(page + 2 * PAGE - 10, 14, 14, 0, 0), -EFAULT); /* the end lies beyond the break */
+  memcpy(page + PAGE - 10, text, sizeof text);
+  ends_with((uint64_t)spawn_of(page + PAGE - 10, sizeof text, sizeof text, 0, 0), 4);
+  give_back(2);
+  CHECK_EQ(processes(), before);
+}
+
+/* ---- Waiting ----------------------------------------------------------------------------------------------------------- */
+static void statuses(void) {
+  char number[16];
+  for (int status = 0; status < 256; status++)
+    ends_with(start(WORKER("exit", itoa(status, number, 10))), status);
+  static const int odd[] = {-1, -128, 256, 65536, INT_MAX, INT_MIN};
+  for (unsigned i = 0; i < sizeof odd / sizeof *odd; i++)
+    ends_with(start(WORKER("exit", itoa(odd[i], number, 10))), odd[i]);
+  struct q_call c = {.label = POSIX_wait, .word = {start(WORKER("exit", "-3"))}};
+  CHECK_EQ(q_call(p_server, &c), 0);
+  CHECK_EQ(c.word[1], -3);
+  CHECK_EQ(c.word[2], P_REASON_EXIT);
+}
+
+static void other_ends(void) {
+  struct p_death death;
+  uint64_t pid = start(WORKER("fault"));
+  CHECK_EQ(px_wait(pid, 0, &death), pid);
+  CHECK_EQ(death.reason, P_REASON_NULL);
+  CHECK_EQ(death.address, 16);
+  CHECK_EQ(death.kind, Q_FAULT_WRITE);
+  pid = start(WORKER("illegal"));
+  CHECK_EQ(px_wait(pid, 0, &death), pid);
+  CHECK_EQ(death.reason, P_REASON_EXCEPTION);
+  CHECK_EQ(death.status, 2);
+  kill_it(start(WORKER("sleep")));
+}
+
+static void whom_to_wait_for(void) {
+  CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
+  CHECK_EQ(px_wait(0, POSIX_WAIT_NOHANG, NULL), -ECHILD);
+  CHECK_EQ(px_wait(0, 2, NULL), -EINVAL);
+  CHECK_EQ(px_wait(0, ~0u, NULL), -EINVAL);
+  uint64_t parent = start(WORKER("wait"));
+  settle();
+  CHECK_EQ(living(parent, 0), 1);
+  uint64_t child = found_pid;
+  CHECK_EQ(px_wait(child, 0, NULL), -ECHILD);
+  CHECK_EQ(px_wait(own_pid(), 0, NULL), -ECHILD);
+  CHECK_EQ(px_wait(~0ul, 0, NULL), -ECHILD);
+  CHECK_EQ(px_wait(parent, POSIX_WAIT_NOHANG, NULL), 0);
+  CHECK_EQ(px_wait(0, POSIX_WAIT_NOHANG, NULL), 0);
+  uint64_t other = start(WORKER("nap", "100000", "3"));
+  ends_with(other, 3); /* though an older one lives */
+  CHECK_EQ(px_kill(child, 9), 0);
+  struct p_death death;
+  CHECK_EQ(px_wait(0, 0, &death), parent);
+  CHECK_EQ(death.status, child);
+  CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
+}
+
+static int64_t wait_into(uint64_t pid, void *record, uint64_t bytes) {
+  return ask((struct q_call){.label = POSIX_wait, .word = {pid}, .write = record, .write_bytes = bytes});
+}
+
+/* Refused again and again, before and after it has ended; then it is waited for all the same. */
+static void bad_records(void) {
+  char *page = fresh(2);
+  struct p_death *record = (struct p_death *)(page + PAGE - 8); /* on two pages that are not there */
+  for (unsigned late = 0; late < 2; late++) {
+    uint64_t pid = start(WORKER("nap", late ? "0" : "100000", "6"));
+    if (late)
+      settle();
+    CHECK_EQ(wait_into(pid, NULL, sizeof *record), EFAULT);
+    CHECK_EQ(wait_into(pid, (void *)(uintptr_t)settle, sizeof *record), EFAULT);
+    CHECK_EQ(wait_into(pid, (void *)"read-only", sizeof *record), EFAULT);
+    CHECK_EQ(wait_into(pid, page + 2 * PAGE - 8, sizeof *record), EFAULT);
+    CHECK_EQ(wait_into(pid, (void *)0xffffffff80000000, sizeof *record), EFAULT);
+    CHECK_EQ(wait_into(pid, page, sizeof *record - 1), EINVAL);
+    CHECK_EQ(px_wait(pid, 0, record), pid);
+    CHECK_EQ(record->status, 6);
+    give_back(2);
+    CHECK_EQ((uint64_t)fresh(2), page);
+  }
+  give_back(2);
+}
+
+static void wait_for_orphans(unsigned count, int64_t status) {
+  struct p_death death;
+  for (unsigned i = 0; i < count; i++) {
+    CHECK(px_wait(0, 0, &death) > 0);
+    CHECK_EQ(death.status, status);
+  }
+}
+
+static void orphans(void) {
+  ends_with(start(WORKER("leave", "5")), 8);
+  CHECK_EQ(processes(), 6); /* the one that had ended is nobody's concern */
+  CHECK_EQ(living(own_pid(), 0), 5);
+  wait_for_orphans(5, 7);
+  CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
+  start(WORKER("leave", "3")); /* while this one waits: it hears of those that it did not have */
+  wait_for_orphans(1, 8);
+  wait_for_orphans(3, 7);
+  CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
+}
+
+static void too_many(void) {
+  static uint64_t pid[POSIX_PROCESSES];
+  struct p_death death;
+  unsigned count = 0;
+  int64_t got;
+  while ((got = px_spawn(WORKER("exit", "1"), NULL, 0)) > 0)
+    pid[count++] = (uint64_t)got;
+  CHECK_EQ(got, -EAGAIN);
+  CHECK_EQ(count, POSIX_PROCESSES - 1);
+  settle(); /* all have ended */
+  CHECK_EQ(px_spawn(WORKER("exit", "1"), NULL, 0), -EAGAIN);
+  CHECK_EQ(processes(), POSIX_PROCESSES);
+  CHECK_EQ(px_wait(pid[100], 0, &death), pid[100]);
+  pid[100] = start(WORKER("exit", "1"));
+  CHECK_EQ(px_spawn(WORKER("exit", "1"), NULL, 0), -EAGAIN);
+  while (count--)
+    ends_with(pid[count], 1);
+  CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
+}
+
+/* ---- Killing ------------------------------------------------------------------------------------------------------------ */
+static void whom_to_kill(void) {
+  uint64_t pid = start(WORKER("sleep"));
+  CHECK_EQ(px_kill(pid, 0), 0);
+  CHECK_EQ(px_kill(pid, 32), -EINVAL);
+  CHECK_EQ(px_kill(pid, -1), -EINVAL);
+  CHECK_EQ(px_kill(pid, INT_MIN), -EINVAL);
+  CHECK_EQ(px_kill(own_pid(), 9), -EPERM);
+  CHECK_EQ(px_kill(0, 9), -ESRCH);
+  CHECK_EQ(px_kill(1, 9), -ESRCH); /* the driver, and the server itself */
+  CHECK_EQ(px_kill(2, 9), -ESRCH);
+  CHECK_EQ(px_kill(~0ul, 9), -ESRCH);
+  CHECK_EQ(px_wait(pid, POSIX_WAIT_NOHANG, NULL), 0);
+  CHECK_EQ(px_kill(pid, 9), 0);
+  settle();
+  CHECK_EQ(px_kill(pid, 9), 0); /* it is still there to be waited for */
+  CHECK_EQ(px_wait(pid, 0, NULL), pid);
+  CHECK_EQ(px_kill(pid, 9), -ESRCH);
+}
+
+static void every_state(void) {
+  static const char *const roles[] = {"spin", "sleep", "wait", "pager"};
+  for (unsigned i = 0; i < sizeof roles / sizeof *roles; i++)
+    for (unsigned round = 0; round < 6; round++) {
+      uint64_t pid = start(WORKER(roles[i]));
+      q_sleep_until(q_time() + round * 40001);
+      kill_it(pid);
+      end_all_but_me(); /* the child of the one that waits */
+    }
+}
+
+static void unwelcome_readers(void) {
+  uint64_t pid[2];
+  for (unsigned i = 0; i < 2; i++)
+    pid[i] = (uint64_t)px_spawn(WORKER("read"), NULL, POSIX_SPAWN_JOB);
+  for (unsigned i = 0; i < 2; i++)
+    ends_with(pid[i], 100 + EIO);
+  uint64_t reader = start(WORKER("read")); /* in the foreground; killed while it waits for a line */
+  settle();
+  struct posix_process entry;
+  CHECK_EQ(px_list(reader, &entry, 1), 1);
+  CHECK_EQ(entry.waits, POSIX_read);
+  kill_it(reader);
+}
+
+/* ---- Asking ------------------------------------------------------------------------------------------------------------ */
+static int64_t list_into(uint64_t first, void *to, uint64_t bytes, uint64_t *entries) {
+  struct q_call c = {.label = POSIX_list, .word = {first}, .write = to, .write_bytes = bytes};
+  CHECK_EQ(q_call(p_server, &c), 0);
+  *entries = c.word[0];
+  return (int64_t)c.label;
+}
+
+static void lists(void) {
+  static struct posix_process list[64];
+  uint64_t pid[40], n, base;
+  for (unsigned i = 0; i < 40; i++)
+    pid[i] = start(WORKER("sleep"));
+  CHECK_EQ(processes(), 41);
+  n = (uint64_t)px_list(0, list, 64);
+  CHECK(n > 1 && n <= 41);
+  base = list[0].pid;
+  for (unsigned size = 1; size < 8; size += 3) { /* in small pieces: each once, in order */
+    unsigned seen = 0;
+    uint64_t first = 0;
+    for (int64_t got; (got = px_list(first, list, size)) > 0; seen += (unsigned)got) {
+      CHECK(list[0].pid >= first && got <= size);
+      for (int64_t i = 1; i < got; i++)
+        CHECK(list[i].pid > list[i - 1].pid);
+      first = list[got - 1].pid + 1;
+    }
+    CHECK_EQ(seen, 41);
+  }
+  CHECK_EQ(list_into(0, list, sizeof *list - 1, &n), 0);
+  CHECK_EQ(n, 0);
+  CHECK_EQ(list_into(~0ul, list, sizeof list, &n), 0);
+  CHECK_EQ(n, 0);
+  CHECK_EQ(list_into(0, NULL, 0, &n), 0);
+  CHECK_EQ(list_into(0, NULL, sizeof *list, &n), EFAULT);
+  CHECK_EQ(list_into(0, (void *)~0ul, sizeof *list, &n), EFAULT);
+  CHECK_EQ(list_into(0, (void *)(uintptr_t)settle, sizeof *list, &n), EFAULT);
+  char *page = fresh(2);
+  CHECK_EQ(list_into(base, page + PAGE - 8, sizeof *list, &n), 0);
+  CHECK_EQ(n, 1);
+  CHECK_EQ(((struct posix_process *)(page + PAGE - 8))->pid, base);
+  give_back(2);
+  for (unsigned i = 0; i < 40; i++)
+    kill_it(pid[i]);
+}
+
+static void identities(void) {
+  struct posix_process own, other;
+  CHECK(px_identity(0, &own) > 0);
+  CHECK_EQ(getpid(), own.pid);
+  CHECK_EQ(own.parent, 0);
+  CHECK_EQ(own.job, own.pid);
+  uint64_t pid = start(WORKER("sleep")), job = (uint64_t)px_spawn(WORKER("sleep"), NULL, POSIX_SPAWN_JOB);
+  CHECK_EQ(px_identity(pid, &other), pid);
+  CHECK_EQ(other.parent, own.pid);
+  CHECK_EQ(other.job, own.pid);
+  CHECK_EQ(px_identity(job, &other), job);
+  CHECK_EQ(other.job, job);
+  CHECK_EQ(px_identity(~0ul, &other), -ESRCH);
+  CHECK_EQ(px_identity(1, &other), -ESRCH);
+  kill_it(pid);
+  kill_it(job);
+  CHECK_EQ(px_identity(pid, &other), -ESRCH);
+}
+
+static void who_has_the_console(void) {
+  struct posix_process own;
+  uint64_t member = start(WORKER("sleep")), job = (uint64_t)px_spawn(WORKER("sleep"), NULL, POSIX_SPAWN_JOB);
+  CHECK_EQ(px_foreground(member), -ESRCH); /* leads no job */
+  CHECK_EQ(px_foreground(0), -ESRCH);
+  CHECK_EQ(px_foreground(~0ul), -ESRCH);
+  CHECK_EQ(px_foreground(own_pid()), 0);
+  CHECK_EQ(px_foreground(job), 0);
+  char byte;
+  errno = 0;
+  CHECK_EQ(read(0, &byte, 1), -1); /* the one who gave it away is in the background */
+  CHECK_EQ(errno, EIO);
+  CHECK_EQ(px_foreground(own_pid()), 0); /* only the first process may take it back */
+  CHECK_EQ(px_foreground(job), 0);
+  CHECK_EQ(px_spawn(WORKER("exit", "0"), NULL, POSIX_SPAWN_JOB | POSIX_SPAWN_FOREGROUND), -EPERM);
+  kill_it(job); /* and with its end it is back */
+  CHECK_EQ(read(0, &byte, 0), 0);
+  job = (uint64_t)px_spawn(WORKER("read"), NULL, POSIX_SPAWN_FOREGROUND);
+  errno = 0;
+  CHECK_EQ(read(0, &byte, 1), -1);
+  CHECK_EQ(errno, EIO);
+  settle();
+  CHECK_EQ(px_identity(job, &own), job);
+  CHECK_EQ(own.job, job);
+  kill_it(job);
+  CHECK_EQ(read(0, &byte, 0), 0);
+  kill_it(member);
+}
+
+/* The leader of the foreground job ends; a child of that job lives on, and starts a job in the foreground before. When that
+ * ends, nobody leads the job of its parent: the console is the first process's again. */
+static void a_job_without_a_leader(void) {
+  char byte;
+  uint64_t leader = (uint64_t)px_spawn(WORKER("middle"), NULL, POSIX_SPAWN_JOB | POSIX_SPAWN_FOREGROUND);
+  settle(); /* the job of its child has the foreground now */
+  ends_with(leader, 0);
+  CHECK_EQ(living(0, leader), 1);
+  uint64_t late = found_pid;
+  CHECK_EQ(living(late, 0), 1);
+  CHECK_EQ(read(0, &byte, 0), -1);
+  for (unsigned i = 0; i < 10 && living(late, 0); i++)
+    settle();
+  CHECK_EQ(living(late, 0), 0);
+  CHECK_EQ(read(0, &byte, 0), 0);
+  kill_it(late);
+  CHECK_EQ(read(0, &byte, 0), 0);
+}
+
+/* ---- The console ---------------------------------------------------------------------------------------------------------- */
+static int64_t write_of(uint64_t descriptor, const void *text, uint64_t bytes, uint64_t *done) {
+  struct q_call c = {.label = POSIX_write, .word = {descriptor}, .read = text, .read_bytes = bytes};
+  CHECK_EQ(q_call(p_server, &c), 0);
+  *done = c.word[0];
+  return (int64_t)c.label;
+}
+
+static uint64_t sent(void) { /* once the driver has come to rest */
+  struct posix_console counts = {0};
+  uint64_t before = ~0ul;
+  for (unsigned i = 0; i < 50 && before != counts.sent; i++) {
+    before = counts.sent;
+    settle();
+    CHECK_EQ(px_console(&counts), 0);
+  }
+  return counts.sent;
+}
+
+static void odd_writes(void) {
+  uint64_t done, brk = (uint64_t)p_sbrk_bytes(0, 0), before = sent();
+  CHECK_EQ(write_of(1, NULL, 0, &done), 0);
+  CHECK_EQ(done, 0);
+  static const uint64_t descriptors[] = {0, 3, 4, 1ul << 32 | 1, ~0ul};
+  for (unsigned i = 0; i < sizeof descriptors / sizeof *descriptors; i++)
+    CHECK_EQ(write_of(descriptors[i], "# x\n", 4, &done), EBADF);
+  CHECK_EQ(write_of(1, NULL, 1, &done), EFAULT);
+  CHECK_EQ(write_of(2, (void *)brk, 1, &done), EFAULT);
+  CHECK_EQ(write_of(2, (void *)Q_USER_TOP, 1ul << 62, &done), EFAULT);
+  CHECK_EQ(write_of(1, (void *)~0ul, 1, &done), EFAULT);
+  CHECK_EQ(write_of(1, NULL, ~0ul, &done), EFAULT);
+  char byte;
+  CHECK_EQ(ask((struct q_call){.label = POSIX_read, .word = {1}, .write = &byte, .write_bytes = 1}), EBADF);
+  CHECK_EQ(ask((struct q_call){.label = POSIX_read, .word = {~0ul}, .write = &byte, .write_bytes = 1}), EBADF);
+  CHECK_EQ(ask((struct q_call){.label = POSIX_console, .write = &byte, .write_bytes = 1}), EINVAL);
+  CHECK_EQ(ask((struct q_call){.label = POSIX_console, .write = NULL, .write_bytes = 40}), EFAULT);
+  CHECK_EQ(sent(), before);
+}
+
+/* Comment lines over many pages of a file that nobody has touched yet: each page comes in the middle of the copy. */
+static const char huge[32 * PAGE] = {
+#define ROW "# ...........................................................\n"
+#define ROWS8 ROW ROW ROW ROW ROW ROW ROW ROW
+#define ROWS64 ROWS8 ROWS8 ROWS8 ROWS8 ROWS8 ROWS8 ROWS8 ROWS8
+    ROWS64 ROWS64 ROWS64 ROWS64 ROWS64 ROWS64 ROWS64 ROWS64};
+
+static void a_huge_write(void) {
+  uint64_t done, before = sent(), bytes = 512 * (sizeof ROW - 1);
+  CHECK_EQ(write_of(1, huge, bytes, &done), 0);
+  CHECK_EQ(done, bytes);
+  CHECK_EQ(sent() - before, bytes + 512); /* a carriage return each */
+  char *text = fresh(3);
+  memcpy(text + 3 * PAGE - 4, "# x\n", 4);
+  before = sent();
+  CHECK_EQ(write_of(1, text + 3 * PAGE - 4, 5, &done), EFAULT); /* it ends beyond the break */
+  CHECK_EQ(sent(), before);
+  give_back(3);
+}
+
+/* ---- Many requests of one process ----------------------------------------------------------------------------------------- */
+static void many_threads(void) {
+  ends_with(start(WORKER("threads")), 0);
+}
+
+static void threads_that_are_gone(void) {
+  ends_with(start(WORKER("gone")), 0);
+}
+
+/* Forty programs fill the server with requests; others still can wait. */
+static void crowds(void) {
+  enum { CROWDS = 40 };
+  uint64_t pid[CROWDS];
+  for (unsigned i = 0; i < CROWDS; i++)
+    pid[i] = start(WORKER("crowd"));
+  settle();
+  ends_with(start(WORKER("nap", "100000", "3")), 3);
+  for (unsigned i = 0; i < CROWDS; i++)
+    CHECK_EQ(px_kill(pid[i], 9), 0);
+  for (unsigned i = 0; i < CROWDS; i++)
+    CHECK_EQ(px_wait(pid[i], 0, NULL), pid[i]);
+  end_all_but_me(); /* their children */
+}
+
+/* ---- Storms ---------------------------------------------------------------------------------------------------------------- */
+static void storm(void) {
+  start(WORKER("storm"));
+  for (unsigned i = 0; i < 100 && processes() < POSIX_PROCESSES; i++)
+    settle();
+  CHECK_EQ(processes(), POSIX_PROCESSES);
+  CHECK_EQ(px_spawn(WORKER("exit", "0"), NULL, 0), -EAGAIN);
+  end_all_but_me();
+  CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
+}
+
+static void brief_storm(void) { /* whose parents end before their children: all become this one's */
+  unsigned reaped = 0;
+  struct p_death death;
+  start(WORKER("burst"));
+  for (; reaped < 1000 && px_wait(0, 0, &death) > 0; reaped++)
+    CHECK_EQ(death.status, 5);
+  CHECK(reaped > 250);
+  end_all_but_me();
+}
+
+/* ---- Hostile ------------------------------------------------------------------------------------------------------------- */
+static uint64_t seed = 1, seeds = 12, calls = 1500;
+
+static void hostile(void) {
+  char number[2][24];
+  for (uint64_t i = 0; i < seeds; i++) {
+    struct p_death death = {0};
+    snprintf(number[0], sizeof *number, "%lu", (unsigned long)(seed + i));
+    snprintf(number[1], sizeof *number, "%lu", (unsigned long)calls);
+    uint64_t neighbour = start(WORKER("neighbour", "20"));
+    uint64_t pid = start(WORKER("hostile", number[0], number[1]));
+    while (px_wait(pid, 0, &death) != (int64_t)pid)
+      ;
+    if (death.reason != P_REASON_EXIT || death.status)
+      printf("# seed %s: reason %lu status %ld pc %lx address %lx\n", number[0], (unsigned long)death.reason,
+             (long)death.status, (unsigned long)death.pc, (unsigned long)death.address);
+    CHECK_EQ(death.reason, P_REASON_EXIT);
+    CHECK_EQ(death.status, 0);
+    ends_with(neighbour, 0);
+    end_all_but_me();
+  }
+  printf("# seeds %lu to %lu, %lu calls each\n", (unsigned long)seed, (unsigned long)(seed + seeds - 1),
+         (unsigned long)(602 + calls));
+  CHECK_EQ(p_trace_ring(P_TRACE_STOP, 0, NULL, 0, NULL), 0); /* one of them may have asked for it */
+}
+
+static void not_the_pagers_business(void) {
+  char number[24];
+  uint64_t other = start(WORKER("sleep"));
+  snprintf(number, sizeof number, "%lu", (unsigned long)other);
+  ends_with(start(WORKER("forbidden", number)), 0);
+  kill_it(other);
+}
+
+static const struct test tests[] = {
+    {"arguments and environment arrive byte by byte", strings_arrive},
+    {"arguments as long as can be, and longer", as_long_as_can_be},
+    {"spawns that are refused leave nothing", refused_spawns},
+    {"every status arrives", statuses},
+    {"ends by a fault, an exception, a kill", other_ends},
+    {"waiting for any, for one, for nobody", whom_to_wait_for},
+    {"a death record that cannot be written loses no child", bad_records},
+    {"orphans are the first process's", orphans},
+    {"as many processes as can be, ended ones among them", too_many},
+    {"killing nobody, the first process, with no signal", whom_to_kill},
+    {"killed in every state", every_state},
+    {"readers in the background, and one killed while it reads", unwelcome_readers},
+    {"lists in pieces, into bad buffers", lists},
+    {"identities", identities},
+    {"the foreground is given only by who has it", who_has_the_console},
+    {"a foreground job whose parent's job has no leader", a_job_without_a_leader},
+    {"writes of nothing, of what is not there, to what is not there", odd_writes},
+    {"a huge write", a_huge_write},
+    {"more threads that wait than may", many_threads},
+    {"threads destroyed while they wait", threads_that_are_gone},
+    {"programs with many requests leave room for others", crowds},
+    {"a storm of spawns to the limit", storm},
+    {"a storm of spawns that ends by itself", brief_storm},
+    {"a client may not ask the pager to spawn, watch, reap or kill", not_the_pagers_business},
+    {"hostile requests to the server and the pager", hostile},
+};
+static const struct test replay[] = {{"hostile requests to the server and the pager", hostile}};
+
+int main(int argc, char **argv) {
+  free(malloc(4096)); /* the heap is there before anything is counted */
+  if (argc < 3)
+    return TAP_RUN("posix", tests);
+  seed = strtoul(argv[1], NULL, 0);
+  calls = strtoul(argv[2], NULL, 0);
+  seeds = 1;
+  return TAP_RUN("posix", replay);
+}
