@@ -49,11 +49,9 @@ static void check_task(struct task *task) {
   for (unsigned page = 0; page < task->handle_page_count; page++)
     for (unsigned i = 1; i < 128; i++)
       check_handle((struct handle *)task->handle_pages[page] + i);
-  for (struct page_header *page = (void *)task; page; page = page == (void *)task ? task->pages : page->next) {
-    enum frame_kind kind = frame_of(va_to_pa(page))->kind;
-    for (unsigned i = 1; i < 4 && (kind == FRAME_TASK || kind == FRAME_THREADS); i++)
-      threads += ((struct thread *)((char *)page + i * 1024))->object.type == OBJECT_THREAD;
-  }
+  for (struct page_header *page = &task->header; page; page = page->next)
+    for (unsigned slot = 1; slot < 4; slot++)
+      threads += page_thread(page, slot) != NULL;
   ASSERT(threads == task->threads);
 }
 

@@ -97,9 +97,10 @@ struct handle *handle_check(q_handle value, enum object_type type, unsigned righ
 int handle_add(struct task *task, struct object *object, unsigned rights, uint64_t badge, q_handle *value);
 void handle_bind(struct handle *handle, struct object *object, unsigned rights, uint64_t badge); /* embedded ones */
 void handle_void(struct handle *handle); /* off its object's list; the slot is not freed */
-void handle_close(struct task *task, struct handle *handle);
-bool object_void_handles(struct object *object); /* all but object_keep; false: call again */
-extern struct handle *object_keep;
+void handle_close(struct handle *handle);
+void handles_free(struct task *task, struct handle *first, unsigned count, unsigned number);
+bool object_void_handles(struct object *object); /* false: call again */
+extern struct handle *object_last;               /* voided after all others: whoever destroys the object needs it */
 /* What is left of the work that one entry may do to end things, in instructions or so. A system call that ends something
  * sets it; every step takes its part beforehand, and false says that the rest is for the next round. */
 extern unsigned work_left;
@@ -110,8 +111,7 @@ static inline bool work(unsigned cost) {
   work_left -= enough ? cost : 0;
   return enough;
 }
-void handle_forget(struct task *task, struct handle *handle); /* the last one, whose object is gone */
-bool in_objects_page(const struct object *object);            /* an endpoint or IRQ of a task, not a pager object's */
+bool in_objects_page(const struct object *object); /* an endpoint or IRQ of a task, not a pager object's */
 void *slot_alloc(struct task *task, enum frame_kind kind);
 bool endpoint_empty(struct endpoint *endpoint); /* of callers, receivers, tokens and handles; false: call again */
 bool endpoint_destroy(struct endpoint *endpoint);
@@ -182,12 +182,17 @@ void receiver_unqueue(struct thread *thread);
 /* ---- task.c ---- */
 struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota);
 struct thread *thread_create(struct task *task, unsigned priority);
-bool thread_end(struct thread *thread);    /* false, as from the next two: call again */
+bool thread_end(struct thread *thread);    /* false, as from task_stop and object_destroy: call again */
 void thread_forget(struct thread *thread); /* one that has ended: whoever copied from it knows */
 bool task_stop(struct task *task);
-bool task_destroy(struct task *task);
 struct pager *pager_create(struct pager *parent, int *error);
-int pager_destroy(struct pager *pager, bool *done);
+bool object_busy(const struct object *object); /* it can't be destroyed as things are */
+bool object_destroy(struct object *object);
+void object_undo(struct object *object); /* destroys one that was just created */
+static inline struct thread *page_thread(struct page_header *page, unsigned slot) { /* 1 to 3; NULL: none there */
+  struct thread *thread = (struct thread *)((char *)page + slot * 1024);
+  return page->kind == FRAME_THREADS && thread->object.type == OBJECT_THREAD ? thread : NULL;
+}
 
 /* ---- plic.c ---- */
 void plic_init(void);
@@ -207,6 +212,6 @@ static inline struct ret ok(uint64_t a1) {
 static inline struct ret fail(int error) {
   return (struct ret){-error, 0};
 }
-/* Leaves the thread at its ecall with changed argument registers, so that interrupts get their turn. */
+/* The thread goes on as its registers say: a call that did not finish runs again, after interrupts have had their turn. */
 _Noreturn void restart(void);
 #endif

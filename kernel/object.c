@@ -63,14 +63,23 @@ struct handle *handle_check(q_handle value, enum object_type type, unsigned righ
   return *error ? NULL : handle;
 }
 
+/* Makes slots of the table free: those behind the first, which is no handle. Its number is `number`. */
+void handles_free(struct task *task, struct handle *first, unsigned count, unsigned number) {
+  for (unsigned i = count - 1; i; i--) {
+    first[i].slot = (uint16_t)(number + i);
+    first[i].next = task->free_handle;
+    task->free_handle = first[i].slot;
+  }
+}
+
 /* A page for objects of the task, as long as its quota lasts. */
 static struct page_header *page_add(struct task *task, enum frame_kind kind) {
   if (!task->quota)
     return NULL;
   struct page_header *page = page_alloc(task->pager, kind);
   task->quota--;
-  *page = (struct page_header){task, task->pages};
-  task->pages = page;
+  *page = (struct page_header){task, task->header.next, kind};
+  task->header.next = page;
   return page;
 }
 
@@ -80,12 +89,8 @@ static int handle_page_add(struct task *task) {
   struct page_header *page = page_add(task, FRAME_HANDLES);
   if (!page)
     return Q_E_NOMEM;
-  unsigned number = task->handle_page_count++;
-  task->handle_pages[number] = page;
-  for (unsigned i = 127; i; i--) {
-    ((struct handle *)page)[i].next = task->free_handle;
-    task->free_handle = (uint16_t)EXTRA_HANDLE(number, i);
-  }
+  handles_free(task, (struct handle *)page, 128, INLINE_HANDLES + 128u * task->handle_page_count);
+  task->handle_pages[task->handle_page_count++] = page;
   return 0;
 }
 
@@ -101,65 +106,44 @@ int handle_add(struct task *task, struct object *object, unsigned rights, uint64
   return 0;
 }
 
-static unsigned handle_number(struct task *task, const struct handle *handle) {
-  if (handle >= task->handles && handle < task->handles + INLINE_HANDLES)
-    return (unsigned)(handle - task->handles);
-  const struct page_header *page = (void *)((uint64_t)handle & ~(Q_PAGE_SIZE - 1ul));
-  for (unsigned i = 0; i < task->handle_page_count; i++)
-    if (task->handle_pages[i] == page)
-      return (unsigned)EXTRA_HANDLE(i, (unsigned)(handle - (const struct handle *)page));
-  return 0; /* embedded in an object: no slot of a table */
+struct task *object_task(const void *object) {
+  return ((struct page_header *)((uint64_t)object & ~(Q_PAGE_SIZE - 1ul)))->task;
 }
 
-static void slot_release(struct task *task, struct handle *handle) {
-  unsigned slot = handle_number(task, handle);
+static void slot_release(struct handle *handle) {
+  struct task *task = object_task(handle);
   handle_void(handle);
-  if (!slot)
+  if (!handle->slot)
     return;
   handle->generation++;
   handle->next = task->free_handle;
-  task->free_handle = (uint16_t)slot;
+  task->free_handle = handle->slot;
 }
 
-void handle_close(struct task *task, struct handle *handle) {
+void handle_close(struct handle *handle) {
   struct object *object = handle->object;
-  unsigned type = handle->type;
-  slot_release(task, handle);
+  slot_release(handle);
   if (object->handles || object->dying)
     return;
   /* Nobody can name it any more. A thread or a task lives on without a name. */
-  if (type == OBJECT_IRQ)
+  if (object->type == OBJECT_IRQ)
     irq_destroy((struct irq *)object); /* at once, without a handle to it */
-  else if (type == OBJECT_ENDPOINT && in_objects_page(object))
+  else if (object->type == OBJECT_ENDPOINT && in_objects_page(object))
     endpoint_abandon((struct endpoint *)object);
 }
 
-struct task *object_task(const void *object) {
-  struct page_header *page = (void *)((uint64_t)object & ~(Q_PAGE_SIZE - 1ul));
-  return frame_of(va_to_pa(object))->kind == FRAME_TASK ? (struct task *)page : page->task;
-}
-
-struct handle *object_keep;
+struct handle *object_last;
 unsigned work_left;
 
 bool object_void_handles(struct object *object) {
-  for (;;) {
-    struct handle *handle = handle_at(object->handles);
-    if (handle && handle == object_keep)
+  for (struct handle *handle; (handle = handle_at(object->handles));) {
+    if (handle == object_last && handle->next)
       handle = handle_at(handle->next);
-    if (!handle)
-      return true;
     if (!work(100))
       return false;
-    slot_release(object_task(handle), handle);
+    slot_release(handle);
   }
-}
-
-void handle_forget(struct task *task, struct handle *handle) {
-  static struct object gone;
-  handle->object = &gone;
-  handle->next = handle->prev = 0;
-  slot_release(task, handle);
+  return true;
 }
 
 bool in_objects_page(const struct object *object) {
@@ -168,22 +152,14 @@ bool in_objects_page(const struct object *object) {
 }
 
 /* ---- Slots for threads (1 KiB) and small objects (128 bytes) --------------------------------------------------------- */
-static void *slot_in(char *page, unsigned size, unsigned type_offset) {
-  for (char *slot = page + size; slot < page + Q_PAGE_SIZE; slot += size)
-    if (((struct object *)(slot + type_offset))->type == OBJECT_NONE)
-      return slot;
-  return NULL;
-}
-
 void *slot_alloc(struct task *task, enum frame_kind kind) {
   bool thread = kind == FRAME_THREADS;
   unsigned size = thread ? 1024 : 128, offset = thread ? offsetof(struct thread, object) : 0;
-  void *slot = thread ? slot_in((char *)task, size, offset) : NULL;
-  for (struct page_header *page = task->pages; page && !slot; page = page->next)
-    if (frame_of(va_to_pa(page))->kind == kind)
-      slot = slot_in((char *)page, size, offset);
-  if (slot)
-    return slot;
-  struct page_header *page = page_add(task, kind);
+  struct page_header *page = &task->header;
+  for (; page; page = page->next)
+    for (char *slot = (char *)page + size; page->kind == kind && slot < (char *)page + Q_PAGE_SIZE; slot += size)
+      if (((struct object *)(slot + offset))->type == OBJECT_NONE)
+        return slot;
+  page = page_add(task, kind);
   return page ? (char *)page + size : NULL;
 }

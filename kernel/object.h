@@ -28,7 +28,8 @@ enum object_type {
   OBJECT_ENDPOINT,
   OBJECT_PAGER,
   OBJECT_IRQ,
-  OBJECT_MACHINE
+  OBJECT_MACHINE,
+  OBJECT_ANY /* of an operation: it takes a handle to whatever object */
 };
 
 /* A right to an object. A free one has type OBJECT_NONE and stands on its task's free list through `next`. */
@@ -36,6 +37,7 @@ struct handle {
   struct object *object;
   uint64_t badge;
   uint8_t type, rights;
+  uint16_t slot;       /* its number in a task's table; 0: it is embedded in an object */
   uint32_t next, prev; /* the object's list, as handle_ref() numbers; 0 ends it */
   uint32_t generation; /* of the slot, so that a stale handle is told from its successor */
 } __attribute__((aligned(32)));
@@ -128,11 +130,8 @@ enum thread_state {
 /* x[] is also the message: what a blocked caller sent lies in its own argument registers until it is answered. */
 enum {
   REG_PC,
-  REG_RA,
-  REG_SP,
-  REG_GP,
-  REG_TP,
-  REG_T0,
+  REG_SP = 2,
+  REG_T0 = 5,
   REG_T1,
   REG_T2,
   REG_A0 = 10,
@@ -143,11 +142,9 @@ enum {
   REG_A5,
   REG_A6,
   REG_A7,
-  REG_S2,
   REG_T3 = 28,
   REG_T4,
-  REG_T5,
-  REG_T6
+  REG_T6 = 31
 };
 struct thread {
   uint64_t x[32];
@@ -172,14 +169,16 @@ _Static_assert(offsetof(struct thread, x) == THREAD_REGS && offsetof(struct thre
                    offsetof(struct thread, hart) == THREAD_HART,
                "trap.S");
 
-struct page_header { /* of THREADS, OBJECTS and HANDLES pages */
+struct page_header { /* of TASK, THREADS, OBJECTS and HANDLES pages */
   struct task *task;
-  struct page_header *next; /* of the same task */
+  struct page_header *next; /* of the same task: its TASK page comes first */
+  enum frame_kind kind;     /* of what the slots hold: a TASK page is one of THREADS too */
 };
 
 #define INLINE_HANDLES 20
 #define HANDLE_PAGES 8
 struct task {
+  struct page_header header;
   uint64_t satp; /* with the ASID of asid_generation */
   uint64_t asid_generation;
   uint64_t leaf_tag; /* va >> 21 of the last leaf table used, which spares two of three steps of a walk; ~0: none */
@@ -189,7 +188,6 @@ struct task {
   pte_t *root;
   struct pager *window;     /* whose frames it sees */
   struct task *next, *prev; /* of its pager */
-  struct page_header *pages;
   struct page_header *handle_pages[HANDLE_PAGES];
   struct handle supervisor;
   uva_t teardown; /* how far destroying it has come */
@@ -251,6 +249,4 @@ struct ret {
   int64_t a0;
   uint64_t a1;
 };
-
-#define EXTRA_HANDLE(page, index) (INLINE_HANDLES + ((page) << 7) + (index))
 #endif

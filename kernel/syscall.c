@@ -5,7 +5,6 @@
 #include "vm.h"
 
 typedef uint64_t word;
-#define task_of(handle) container_of((handle)->object, struct task, object)
 struct ret sys_reply_recv(word a0, word label, word w0, word w1, word w2, word w3, word token);
 struct ret sys_call(word a0, word label, word w0, word w1, word w2, word w3);
 struct ret sys_copy(word token, word direction, word offset, uva_t own, word bytes, word done);
@@ -13,7 +12,7 @@ struct ret sys_notify(word a0, word bits);
 struct object machine = {.type = OBJECT_MACHINE};
 
 /* ---- Leaving a call ---------------------------------------------------------------------------------------------- */
-static _Noreturn void go_on(void) {
+_Noreturn void restart(void) {
   struct hart *hart = this_hart();
   if (current == &hart->idle) /* the thread that was current has ended */
     schedule();
@@ -22,31 +21,22 @@ static _Noreturn void go_on(void) {
   preempt();
 }
 
-/* The thread is still at its ecall; a pending interrupt comes first, since user mode takes it before any instruction. */
-_Noreturn void restart(void) {
-  go_on();
-}
-
 static _Noreturn void finish(int64_t a0, word a1, word a2, word a3) {
   thread_result(current, a0, a1);
   current->x[REG_A2] = a2;
   current->x[REG_A3] = a3;
-  go_on();
+  restart();
 }
 
-_Noreturn void syscall_preempted(int64_t a0, word a1);
+/* The next three are called by trap.S. */
 _Noreturn void syscall_preempted(int64_t a0, word a1) {
-  if (current == &this_hart()->idle)
-    schedule();
   finish(a0, a1, 0, 0);
 }
 
-struct ret syscall_unknown(void);
 struct ret syscall_unknown(void) {
   return fail(Q_E_CALL);
 }
 
-_Noreturn void trap_other(word cause, word value);
 _Noreturn void trap_other(word cause, word value) {
   if (cause == SCAUSE_TIMER) {
     timer_interrupt();
@@ -61,64 +51,26 @@ _Noreturn void trap_other(word cause, word value) {
   } else if (cause != SCAUSE_ILLEGAL || !fp_switch()) {
     exception_self(cause, value, 0);
   }
-  go_on();
+  restart();
 }
 
-/* ---- Memory ------------------------------------------------------------------------------------------------------ */
-struct space {
-  struct pager *pager;
-  struct task *task;
-};
-
-static int space_find(q_handle pager, q_handle task, struct space *out) {
-  int error;
-  struct handle *p = handle_check(pager, OBJECT_PAGER, Q_RIGHT_MAP, &error);
-  struct handle *t = p ? handle_check(task, OBJECT_TASK, 0, &error) : NULL;
-  if (!t)
-    return error;
-  *out = (struct space){(struct pager *)p->object, task_of(t)};
-  return out->task->pager == out->pager ? 0 : Q_E_OWNER;
-}
-
-static int range_check(uva_t va, word pages, struct range *range) {
-  if (va % Q_PAGE_SIZE || va > Q_USER_TOP || pages > (Q_USER_TOP - va) >> Q_PAGE_SHIFT)
-    return Q_E_ARG;
-  *range = (struct range){va, va + pages * Q_PAGE_SIZE, 0};
-  return 0;
-}
-
-static struct ret sys_null(void) {
-  return ok(0);
-}
-
-static struct ret sys_map(word a0, word a1, uva_t va, word frame_prot, word pages, word expected) {
-  struct space space;
+/* ---- Memory: on a task that the pager pages, and on pages of the user's half --------------------------------------- */
+static struct ret memory_map(struct task *task, uva_t va, word frame_prot, word pages, word expected) {
   struct mapping mapping = {va, frame_prot, pages, expected, ~0ul};
-  int error = space_find(a0, a1, &space);
-  return fail(error ? error : vm_map(space.pager, space.task, &mapping));
+  return fail(vm_map(task->pager, task, &mapping));
 }
 
-static struct ret sys_unmap(word a0, word a1, uva_t va, word pages, uva_t array, word entries) {
-  struct space space;
-  struct range range;
-  int error = space_find(a0, a1, &space);
-  if (!error)
-    error = range_check(va, pages, &range);
-  if (!error)
-    error = vm_unmap(space.task, &range, array, entries);
+static struct ret memory_unmap(struct task *task, uva_t va, word pages, uva_t array, word entries) {
+  struct range range = {va, va + pages * Q_PAGE_SIZE, 0};
+  int error = vm_unmap(task, &range, array, entries);
   if (error)
     return fail(error);
   finish(0, range.written, range.va, (range.end - range.va) >> Q_PAGE_SHIFT);
 }
 
-static struct ret sys_protect(word a0, word a1, uva_t va, word pages, word prot) {
-  struct space space;
-  struct range range;
-  int error = space_find(a0, a1, &space);
-  if (!error)
-    error = prot > Q_PROT_MASK ? Q_E_ARG : range_check(va, pages, &range);
-  if (!error)
-    error = vm_protect(space.task, &range, (unsigned)prot);
+static struct ret memory_protect(struct task *task, uva_t va, word pages, word prot) {
+  struct range range = {va, va + pages * Q_PAGE_SIZE, 0};
+  int error = prot > Q_PROT_MASK ? Q_E_ARG : vm_protect(task, &range, (unsigned)prot);
   if (error || range.va == range.end)
     return fail(error);
   current->x[REG_A2] = range.va;
@@ -126,111 +78,70 @@ static struct ret sys_protect(word a0, word a1, uva_t va, word pages, word prot)
   restart();
 }
 
-static struct ret sys_harvest(word a0, word a1, uva_t va, word pages, word clear) {
-  struct space space;
-  struct range range;
+static struct ret memory_harvest(struct task *task, uva_t va, word pages, word clear) {
   struct harvest harvest;
-  int error = space_find(a0, a1, &space);
-  if (!error)
-    error = pages > 64 || clear > 3 ? Q_E_ARG : range_check(va, pages, &range);
-  if (error)
-    return fail(error);
-  vm_harvest(space.task, va, pages, clear, &harvest);
+  if (pages > 64 || clear > 3)
+    return fail(Q_E_ARG);
+  vm_harvest(task, va, pages, clear, &harvest);
   finish(0, harvest.accessed, harvest.dirty, harvest.present);
+}
+
+/* ---- New objects and handles ------------------------------------------------------------------------------------- */
+static struct ret handle_new(struct task *task, struct object *object, unsigned rights, word badge) {
+  q_handle value = 0;
+  int error = handle_add(task, object, rights, badge, &value);
+  return error ? fail(error) : ok(value);
+}
+
+/* The caller's handle to an object that it has created. If there is no room for it, the object goes again. */
+static struct ret hand_over(struct object *object) {
+  struct ret handle = handle_new(current->task, object, Q_RIGHT_ALL, 0);
+  if (handle.a0)
+    object_undo(object);
+  return handle;
 }
 
 /* ---- Tasks ------------------------------------------------------------------------------------------------------- */
 #define QUOTA_MAX 64 /* bounds the searches for a free slot */
 
-static struct ret task_op_create(word a0, word a1, word badge, word quota) {
-  (void)a1;
-  int error;
-  struct handle *pager = handle_check(a0, OBJECT_PAGER, Q_RIGHT_CREATE, &error);
-  if (!pager || quota > QUOTA_MAX)
-    return fail(pager ? Q_E_ARG : error);
-  q_handle value;
-  struct task *task = task_create((struct pager *)pager->object, badge, quota);
-  if (!task)
-    return fail(Q_E_NOMEM);
-  error = handle_add(current->task, &task->object, Q_RIGHT_ALL, 0, &value);
-  if (!error)
-    return ok(value);
-  do /* it is empty: one round or two */
-    work_left = WORK;
-  while (!task_destroy(task));
-  return fail(error);
+static struct ret task_op_create(struct pager *pager, word badge, word quota) {
+  if (quota > QUOTA_MAX)
+    return fail(Q_E_ARG);
+  struct task *task = task_create(pager, badge, quota);
+  return task ? hand_over(&task->object) : fail(Q_E_NOMEM);
 }
 
-static struct ret task_op_stop(word a0) {
-  int error;
-  struct handle *task = handle_check(a0, OBJECT_TASK, Q_RIGHT_MANAGE, &error);
-  if (!task)
-    return fail(error);
-  work_left = WORK;
-  if (!task_stop(task_of(task)))
+static struct ret task_op_stop(struct task *task) {
+  if (!task_stop(task))
     restart();
   return ok(0);
 }
 
-static int handle_copy(struct handle *from, struct task *to, word rights, word badge, q_handle *value) {
+static struct ret task_op_give(struct task *to, const struct handle *from, word rights, word badge) {
   if (!(from->rights & Q_RIGHT_DUP) || from->object->dying)
-    return Q_E_RIGHTS;
-  return handle_add(to, from->object, (unsigned)(from->rights & rights), from->badge ? from->badge : badge, value);
+    return fail(Q_E_RIGHTS);
+  return handle_new(to, from->object, (unsigned)(from->rights & rights), from->badge ? from->badge : badge);
 }
 
-static struct ret task_op_give(word a0, word a1, q_handle given, word rights, word badge) {
-  (void)a1;
-  int error;
-  struct handle *task = handle_check(a0, OBJECT_TASK, Q_RIGHT_MANAGE, &error);
-  struct handle *from = handle_find(current->task, given);
-  if (!task || !from)
-    return fail(task ? Q_E_HANDLE : error);
-  q_handle value = 0;
-  error = handle_copy(from, task_of(task), rights, badge, &value);
-  return error ? fail(error) : ok(value);
-}
-
-static struct ret task_op_supervise(word a0, word a1, q_handle endpoint, word badge) {
-  (void)a1;
-  int error;
-  struct handle *task = handle_check(a0, OBJECT_TASK, Q_RIGHT_MANAGE, &error);
-  struct handle *to = task ? handle_check(endpoint, OBJECT_ENDPOINT, Q_RIGHT_SEND, &error) : NULL;
-  if (!to)
-    return fail(error);
-  struct handle *supervisor = &(task_of(task))->supervisor;
-  handle_void(supervisor);
-  handle_bind(supervisor, to->object, Q_RIGHT_SEND, to->badge ? to->badge : badge);
+static struct ret task_op_supervise(struct task *task, const struct handle *to, word badge) {
+  handle_void(&task->supervisor);
+  handle_bind(&task->supervisor, to->object, Q_RIGHT_SEND, to->badge ? to->badge : badge);
   return ok(0);
 }
 
 /* ---- Threads ----------------------------------------------------------------------------------------------------- */
-static struct ret thread_op_create(word a0, word a1, word priority) {
-  (void)a1;
-  int error;
-  struct handle *handle = handle_check(a0, OBJECT_TASK, Q_RIGHT_THREAD, &error);
-  if (!handle || priority > current->priority)
-    return fail(handle ? Q_E_ARG : error);
-  struct task *task = task_of(handle);
+static struct ret thread_op_create(struct task *task, word priority) {
+  if (priority > current->priority)
+    return fail(Q_E_ARG);
   if (task->stopped)
     return fail(Q_E_DEAD);
   struct thread *thread = thread_create(task, (unsigned)priority);
-  if (!thread)
-    return fail(Q_E_NOMEM);
-  q_handle value;
-  error = handle_add(current->task, &thread->object, Q_RIGHT_ALL, 0, &value);
-  if (!error)
-    return ok(value);
-  thread_end(thread);
-  return fail(error);
+  return thread ? hand_over(&thread->object) : fail(Q_E_NOMEM);
 }
 
-static struct ret thread_op_start(word a0, word a1, word pc, word sp, word argument) {
-  (void)a1;
-  int error;
-  struct handle *handle = handle_check(a0, OBJECT_THREAD, Q_RIGHT_MANAGE, &error);
-  if (!handle || pc & 1)
-    return fail(handle ? Q_E_ARG : error);
-  struct thread *thread = container_of(handle->object, struct thread, object);
+static struct ret thread_op_start(struct thread *thread, word pc, word sp, word argument) {
+  if (pc & 1)
+    return fail(Q_E_ARG);
   if (thread->state != THREAD_NEW)
     return fail(Q_E_BUSY);
   thread->x[REG_PC] = pc;
@@ -240,13 +151,9 @@ static struct ret thread_op_start(word a0, word a1, word pc, word sp, word argum
   return ok(0);
 }
 
-static struct ret thread_op_priority(word a0, word a1, word priority) {
-  (void)a1;
-  int error;
-  struct handle *handle = handle_check(a0, OBJECT_THREAD, Q_RIGHT_MANAGE, &error);
-  if (!handle || priority > current->priority)
-    return fail(handle ? Q_E_ARG : error);
-  struct thread *thread = container_of(handle->object, struct thread, object);
+static struct ret thread_op_priority(struct thread *thread, word priority) {
+  if (priority > current->priority)
+    return fail(Q_E_ARG);
   bool queued = thread->link.list;
   thread_unready(thread);
   thread->priority = (uint8_t)priority;
@@ -259,139 +166,74 @@ static struct ret thread_op_priority(word a0, word a1, word priority) {
 }
 
 /* ---- Pager objects ----------------------------------------------------------------------------------------------- */
-static struct pager *pager_find(q_handle value, unsigned rights, int *error) {
-  struct handle *handle = handle_check(value, OBJECT_PAGER, rights, error);
-  return handle ? (struct pager *)handle->object : NULL;
+static struct ret pager_op_create(struct pager *parent) {
+  int error;
+  struct pager *pager = pager_create(parent, &error);
+  struct ret handle = pager ? hand_over(&pager->object) : fail(error);
+  if (handle.a0)
+    return handle;
+  struct ret endpoint = handle_new(current->task, &pager->endpoint.object, Q_RIGHT_ALL, 0);
+  if (!endpoint.a0)
+    finish(0, handle.a1, endpoint.a1, 0);
+  object_undo(&pager->object);
+  return endpoint;
 }
 
-static struct ret pager_op_create(word a0) {
-  int error;
-  struct pager *parent = pager_find(a0, Q_RIGHT_CREATE, &error);
-  struct pager *pager = parent ? pager_create(parent, &error) : NULL;
-  if (!pager)
-    return fail(error);
-  q_handle value, endpoint;
-  bool done;
-  error = handle_add(current->task, &pager->object, Q_RIGHT_ALL, 0, &value);
-  if (!error)
-    error = handle_add(current->task, &pager->endpoint.object, Q_RIGHT_ALL, 0, &endpoint);
-  if (error) {
-    work_left = WORK;
-    pager_destroy(pager, &done);
-    return fail(error);
-  }
-  finish(0, value, endpoint, 0);
-}
-
-static struct ret pager_op_window(word a0, word a1, q_handle value) {
-  (void)a1;
-  int error;
-  struct pager *pager = pager_find(a0, Q_RIGHT_MAP, &error);
-  struct handle *handle = pager ? handle_check(value, OBJECT_TASK, Q_RIGHT_MANAGE, &error) : NULL;
-  if (!handle)
-    return fail(error);
-  struct task *task = task_of(handle);
+static struct ret pager_op_window(struct pager *pager, const struct handle *handle) {
+  struct task *task = container_of(handle->object, struct task, object);
   if ((pager->server && pager->server != task) || (task->window && task->window != pager) || task->pager == pager)
     return fail(Q_E_BUSY);
   bool done = false;
-  error = vm_window(pager, task, &done);
+  int error = vm_window(pager, task, &done);
   if (!error && !done)
     restart();
   return fail(error);
 }
 
-static struct ret pager_op_donate(word a0, word a1, pa_t block) {
-  (void)a1;
-  int error;
-  struct pager *pager = pager_find(a0, Q_RIGHT_MAP, &error);
-  return fail(pager ? block_donate(pager, block) : error);
+static struct ret pager_op_donate(struct pager *pager, pa_t block) {
+  return fail(block_donate(pager, block));
 }
 
-static struct ret pager_op_reclaim(word a0) {
-  int error;
+static struct ret pager_op_reclaim(struct pager *pager) {
   pa_t block = 0;
-  struct pager *pager = pager_find(a0, Q_RIGHT_MAP, &error);
-  if (pager)
-    error = block_reclaim(pager, &block);
+  int error = block_reclaim(pager, &block);
   return error ? fail(error) : ok(block);
 }
 
-static struct ret pager_op_grant(word a0, word a1, q_handle to, pa_t block) {
-  (void)a1;
-  int error;
-  struct pager *from = pager_find(a0, Q_RIGHT_MAP, &error);
-  if (!from)
-    return fail(error);
+static struct ret pager_op_grant(struct pager *from, q_handle to, pa_t block) {
   if (!block_owned(from, block))
     return fail(Q_E_OWNER);
-  struct pager *receiver = pager_find(to, Q_RIGHT_CREATE, &error);
+  int error;
+  const struct handle *receiver = handle_check(to, OBJECT_PAGER, Q_RIGHT_CREATE, &error);
   if (!receiver) { /* it may have gone between two rounds */
     block_keep(from, block);
     return fail(error);
   }
   if (!block_revoke(from, block))
     restart();
-  return fail(block_move(from, receiver, block));
+  return fail(block_move(from, (struct pager *)receiver->object, block));
 }
 
 /* ---- Handles and small objects ------------------------------------------------------------------------------------ */
-static struct ret handle_op_dup(word a0, word a1, word rights, word badge) {
-  (void)a1;
-  struct handle *from = handle_find(current->task, a0);
-  q_handle value = 0;
-  int error = from ? handle_copy(from, current->task, rights, badge, &value) : Q_E_HANDLE;
-  return error ? fail(error) : ok(value);
+static struct ret handle_op_dup(const struct handle *from, word rights, word badge) {
+  return task_op_give(current->task, from, rights, badge);
 }
 
-static struct ret handle_op_close(word a0) {
-  struct handle *handle = handle_find(current->task, a0);
-  if (!handle)
-    return fail(Q_E_HANDLE);
-  handle_close(current->task, handle);
+static struct ret handle_op_close(struct handle *handle) {
+  handle_close(handle);
   return ok(0);
 }
 
-static int destroy(struct object *object, bool *done) {
-  *done = true;
-  switch (object->type) {
-  case OBJECT_TASK:
-    if (object == &current->task->object)
-      return Q_E_BUSY; /* it may stop itself; its pager clears up */
-    *done = task_destroy(container_of(object, struct task, object));
-    return 0;
-  case OBJECT_THREAD:
-    *done = thread_end(container_of(object, struct thread, object));
-    return 0;
-  case OBJECT_ENDPOINT:
-    if (!in_objects_page(object))
-      return Q_E_BUSY; /* a pager object's own: goes with it */
-    *done = endpoint_destroy((struct endpoint *)object);
-    return 0;
-  case OBJECT_IRQ:
-    *done = irq_destroy((struct irq *)object);
-    return 0;
-  case OBJECT_PAGER:
-    return pager_destroy((struct pager *)object, done);
-  default:
-    return Q_E_TYPE;
-  }
-}
-
-static struct ret handle_op_destroy(word a0) {
-  struct task *task = current->task;
-  struct handle *handle = handle_find(task, a0);
-  bool done;
-  if (!handle || !(handle->rights & Q_RIGHT_MANAGE) || handle->type == OBJECT_MACHINE)
-    return fail(!handle ? Q_E_HANDLE : handle->type == OBJECT_MACHINE ? Q_E_TYPE : Q_E_RIGHTS);
-  work_left = WORK;
-  object_keep = handle; /* a call that restarts needs its handle until the end */
-  int error = destroy(handle->object, &done);
-  object_keep = NULL;
-  if (error)
-    return fail(error);
+static struct ret handle_op_destroy(struct handle *handle) {
+  if (handle->type == OBJECT_MACHINE || !(handle->rights & Q_RIGHT_MANAGE))
+    return fail(handle->type == OBJECT_MACHINE ? Q_E_TYPE : Q_E_RIGHTS);
+  if (object_busy(handle->object))
+    return fail(Q_E_BUSY);
+  object_last = handle;
+  bool done = object_destroy(handle->object);
+  object_last = NULL;
   if (!done)
     restart();
-  handle_forget(task, handle);
   return ok(0);
 }
 
@@ -401,20 +243,18 @@ static word waits_for(const struct thread *thread) {
   return wait->state == WAIT_HELD ? wait->server->badge : wait->state == WAIT_SENT ? ~0ul : 0;
 }
 
-static _Noreturn void task_info(const struct task *task) {
-  static const struct thread none;
-  const struct thread *thread = &none;
-  for (unsigned i = 1; i < 4 && thread->state == THREAD_FREE; i++)
-    thread = (const struct thread *)((const char *)task + i * 1024);
-  finish(0, task->threads, thread->state, waits_for(thread));
+static _Noreturn void task_info(struct task *task) {
+  const struct thread *thread = NULL;
+  for (unsigned slot = 1; slot < 4 && !thread; slot++)
+    thread = page_thread(&task->header, slot);
+  finish(0, task->threads, thread ? thread->state : THREAD_FREE, thread ? waits_for(thread) : 0);
 }
 
-static struct ret handle_op_info(word a0) {
-  struct handle *handle = handle_find(current->task, a0);
-  if (!handle || handle->object->dying)
+static struct ret handle_op_info(const struct handle *handle) {
+  if (handle->object->dying)
     return fail(Q_E_HANDLE);
   if (handle->type == OBJECT_TASK)
-    task_info(task_of(handle));
+    task_info(container_of(handle->object, struct task, object));
   if (handle->type != OBJECT_PAGER)
     return fail(Q_E_TYPE);
   const struct pager *pager = (const struct pager *)handle->object;
@@ -422,44 +262,27 @@ static struct ret handle_op_info(word a0) {
 }
 
 static struct ret object_op_endpoint(void) {
-  struct task *task = current->task;
-  q_handle value;
-  struct endpoint *endpoint = slot_alloc(task, FRAME_OBJECTS);
+  struct endpoint *endpoint = slot_alloc(current->task, FRAME_OBJECTS);
   if (!endpoint)
     return fail(Q_E_NOMEM);
   endpoint->object.type = OBJECT_ENDPOINT;
-  int error = handle_add(task, &endpoint->object, Q_RIGHT_ALL, 0, &value);
-  if (error) {
-    endpoint->object.type = OBJECT_NONE;
-    return fail(error);
-  }
   kernel.info.endpoints++;
-  return ok(value);
+  return hand_over(&endpoint->object);
 }
 
-static struct ret object_op_irq(word a0, word a1, word source, q_handle to, word bits) {
-  (void)a1;
-  int error;
-  struct handle *handle = handle_check(a0, OBJECT_MACHINE, Q_RIGHT_IRQ, &error);
-  struct handle *endpoint = handle ? handle_check(to, OBJECT_ENDPOINT, Q_RIGHT_NOTIFY, &error) : NULL;
-  if (!endpoint)
-    return fail(error);
+static struct ret object_op_irq(struct object *machine, word source, const struct handle *endpoint, word bits) {
+  (void)machine;
   struct irq *irq = slot_alloc(current->task, FRAME_OBJECTS);
-  if (!irq)
-    return fail(Q_E_NOMEM);
-  q_handle value;
-  error = irq_bind(irq, source);
+  int error = irq ? irq_bind(irq, source) : Q_E_NOMEM;
   if (error)
     return fail(error); /* the slot must be as it was: all zero */
   irq->bits = bits & endpoint->badge;
-  error = handle_add(current->task, &irq->object, Q_RIGHT_ALL, 0, &value);
-  if (error) {
-    irq_destroy(irq);
-    return fail(error);
-  }
+  struct ret handle = hand_over(&irq->object);
+  if (handle.a0)
+    return handle;
   handle_bind(&irq->endpoint, endpoint->object, Q_RIGHT_NOTIFY, endpoint->badge);
   irq_ack(irq);
-  return ok(value);
+  return handle;
 }
 
 /* ---- Time and the machine ----------------------------------------------------------------------------------------- */
@@ -478,11 +301,8 @@ static struct ret sys_sleep(word until) {
 #define CONSOLE_CHUNK 40 /* the firmware takes some 350 instructions a character */
 #define LOG_CHUNK 1024
 
-static struct ret machine_op_write(word a0, word a1, uva_t text, word bytes) {
-  (void)a1;
-  int error;
-  if (!handle_check(a0, OBJECT_MACHINE, Q_RIGHT_DEBUG, &error))
-    return fail(error);
+static struct ret machine_op_write(struct object *machine, uva_t text, word bytes) {
+  (void)machine;
   if (!bytes)
     return ok(0);
   bool log = log_taken();
@@ -505,33 +325,24 @@ static struct ret machine_op_write(word a0, word a1, uva_t text, word bytes) {
   restart();
 }
 
-static struct ret machine_op_log(word a0, word a1, uva_t out, word bytes) {
-  (void)a1;
-  int error;
-  if (!handle_check(a0, OBJECT_MACHINE, Q_RIGHT_IRQ, &error))
-    return fail(error);
+static struct ret machine_op_log(struct object *machine, uva_t out, word bytes) {
+  (void)machine;
   char *to = vm_resolve(current->task, out, Q_FAULT_WRITE);
   if (!to)
     return fault_self(out, Q_FAULT_WRITE);
   return ok(log_read(to, MIN(MIN(bytes, LOG_CHUNK), Q_PAGE_SIZE - out % Q_PAGE_SIZE)));
 }
 
-static struct ret machine_op_off(word a0, word a1, word status) {
-  (void)a1;
-  int error;
-  if (!handle_check(a0, OBJECT_MACHINE, Q_RIGHT_POWER, &error))
-    return fail(error);
+static _Noreturn void machine_op_off(struct object *machine, word status) {
+  (void)machine;
   if (kernel.info.irq_off_max)
     print("quire: interrupts were off for at most %ld instructions\n", kernel.info.irq_off_max);
   print("quire: off, status %ld\n", status);
   machine_off(status != 0);
 }
 
-static struct ret machine_op_info(word a0, word a1, uva_t out) {
-  (void)a1;
-  int error;
-  if (!handle_check(a0, OBJECT_MACHINE, Q_RIGHT_DEBUG, &error))
-    return fail(error);
+static struct ret machine_op_info(struct object *machine, uva_t out) {
+  (void)machine;
   if (out % 8 || out % Q_PAGE_SIZE + sizeof(struct q_info) > Q_PAGE_SIZE)
     return fail(Q_E_ARG); /* one page, so that the report is of one moment */
   struct q_info *info = vm_resolve(current->task, out, Q_FAULT_WRITE);
@@ -549,25 +360,110 @@ static struct ret machine_op_info(word a0, word a1, uva_t out) {
 }
 
 /* ---- The tables: one row a call, one an operation ------------------------------------------------------------------ */
-typedef struct ret (*operation)(word a0, word a1, word a2, word a3, word a4, word a5);
+/* What stands in a0 and a2 to a5, with handles replaced: by the object, where a row names the type that a0 must be of,
+ * and by a pointer to the handle elsewhere. */
+typedef struct ret (*action)(void *first, word a2, word a3, word a4, word a5);
+#define ACTION(function) (action)(void *) function
 
-#define OPERATIONS(call, ...)                                                                                        \
-  static struct ret sys_##call(word a0, word a1, word a2, word a3, word a4, word a5) {                               \
-    static const operation table[] = {__VA_ARGS__};                                                                  \
-    return a1 < sizeof table / sizeof *table ? table[a1](a0, a1, a2, a3, a4, a5) : fail(Q_E_CALL);                   \
+static const struct operation {
+  action act;
+  uint8_t type, rights;                   /* of the handle in a0, if it takes one */
+  uint8_t place, place_type, place_right; /* of another handle, in a2 or a3 */
+} operations[Q_SYS_COUNT][5] = {
+#define ROW(call, name, ...) [Q_SYS_##call][Q_##call##_##name] = {ACTION(call##_op_##name), __VA_ARGS__}
+    ROW(task, create, OBJECT_PAGER, Q_RIGHT_CREATE),
+    ROW(task, stop, OBJECT_TASK, Q_RIGHT_MANAGE),
+    ROW(task, give, OBJECT_TASK, Q_RIGHT_MANAGE, 2, OBJECT_ANY),
+    ROW(task, supervise, OBJECT_TASK, Q_RIGHT_MANAGE, 2, OBJECT_ENDPOINT, Q_RIGHT_SEND),
+    ROW(thread, create, OBJECT_TASK, Q_RIGHT_THREAD),
+    ROW(thread, start, OBJECT_THREAD, Q_RIGHT_MANAGE),
+    ROW(thread, priority, OBJECT_THREAD, Q_RIGHT_MANAGE),
+    ROW(pager, create, OBJECT_PAGER, Q_RIGHT_CREATE),
+    ROW(pager, window, OBJECT_PAGER, Q_RIGHT_MAP, 2, OBJECT_TASK, Q_RIGHT_MANAGE),
+    ROW(pager, donate, OBJECT_PAGER, Q_RIGHT_MAP),
+    ROW(pager, reclaim, OBJECT_PAGER, Q_RIGHT_MAP),
+    ROW(pager, grant, OBJECT_PAGER, Q_RIGHT_MAP),
+    ROW(handle, dup, OBJECT_ANY),
+    ROW(handle, close, OBJECT_ANY),
+    ROW(handle, destroy, OBJECT_ANY),
+    ROW(handle, info, OBJECT_ANY),
+    ROW(object, endpoint, OBJECT_NONE),
+    ROW(object, irq, OBJECT_MACHINE, Q_RIGHT_IRQ, 3, OBJECT_ENDPOINT, Q_RIGHT_NOTIFY),
+    ROW(machine, write, OBJECT_MACHINE, Q_RIGHT_DEBUG),
+    ROW(machine, off, OBJECT_MACHINE, Q_RIGHT_POWER),
+    ROW(machine, info, OBJECT_MACHINE, Q_RIGHT_DEBUG),
+    ROW(machine, log, OBJECT_MACHINE, Q_RIGHT_IRQ),
+#undef ROW
+};
+
+/* The handle, or NULL: *error says why. */
+static struct handle *needed(q_handle value, enum object_type type, unsigned rights, int *error) {
+  if (type != OBJECT_ANY)
+    return handle_check(value, type, rights, error);
+  *error = Q_E_HANDLE;
+  return handle_find(current->task, value);
+}
+
+static void *object_of(const struct handle *handle) {
+  if (!handle)
+    return NULL;
+  if (handle->type == OBJECT_TASK)
+    return container_of(handle->object, struct task, object);
+  if (handle->type == OBJECT_THREAD)
+    return container_of(handle->object, struct thread, object);
+  return handle->object;
+}
+
+/* Handles are replaced by what they name: decoding; the operation checks its other arguments. */
+static struct ret sys_operation(word a0, word a1, word a2, word a3, word a4, word a5, word a6, word call) {
+  (void)a6;
+  if (a1 >= sizeof *operations / sizeof **operations || !operations[call][a1].act)
+    return fail(Q_E_CALL);
+  const struct operation *o = &operations[call][a1];
+  int error;
+  struct handle *handle = o->type == OBJECT_NONE ? NULL : needed(a0, o->type, o->rights, &error);
+  if (o->type != OBJECT_NONE && !handle)
+    return fail(error);
+  word *place = o->place == 2 ? &a2 : &a3;
+  if (o->place) {
+    struct handle *other = needed(*place, o->place_type, o->place_right, &error);
+    if (!other)
+      return fail(error);
+    *place = (word)other;
   }
-#define OP(function) (operation)(void *) function
-OPERATIONS(task, OP(task_op_create), OP(task_op_stop), OP(task_op_give), OP(task_op_supervise))
-OPERATIONS(thread, OP(thread_op_create), OP(thread_op_start), OP(thread_op_priority))
-OPERATIONS(pager, OP(pager_op_create), OP(pager_op_window), OP(pager_op_donate), OP(pager_op_reclaim),
-           OP(pager_op_grant))
-OPERATIONS(handle, OP(handle_op_dup), OP(handle_op_close), OP(handle_op_destroy), OP(handle_op_info))
-OPERATIONS(object, OP(object_op_endpoint), OP(object_op_irq))
-OPERATIONS(machine, OP(machine_op_write), OP(machine_op_off), OP(machine_op_info), OP(machine_op_log))
+  work_left = WORK;
+  return o->act(o->type == OBJECT_ANY ? handle : object_of(handle), a2, a3, a4, a5);
+}
 
-extern const void *const syscall_table[Q_SYS_COUNT];
+static struct ret sys_memory(word a0, word a1, word a2, word a3, word a4, word a5, word a6, word call) {
+  static const action table[] = {ACTION(memory_map), ACTION(memory_unmap), ACTION(memory_protect),
+                                 ACTION(memory_harvest)};
+  (void)a6;
+  int error;
+  const struct handle *pager = handle_check(a0, OBJECT_PAGER, Q_RIGHT_MAP, &error);
+  const struct handle *handle = pager ? handle_check(a1, OBJECT_TASK, 0, &error) : NULL;
+  if (!handle)
+    return fail(error);
+  struct task *task = container_of(handle->object, struct task, object);
+  if (&task->pager->object != pager->object)
+    return fail(Q_E_OWNER);
+  if (call != Q_SYS_map && (a2 % Q_PAGE_SIZE || a2 > Q_USER_TOP || a3 > (Q_USER_TOP - a2) >> Q_PAGE_SHIFT))
+    return fail(Q_E_ARG);
+  return table[call - Q_SYS_map](task, a2, a3, a4, a5);
+}
+
+static struct ret sys_null(void) {
+  return ok(0);
+}
+
 const void *const syscall_table[Q_SYS_COUNT] = {
-#define X(n, name) [n] = (const void *)sys_##name,
-    Q_SYSCALLS(X)
-#undef X
+    [Q_SYS_null] = sys_null,
+    [Q_SYS_call] = sys_call,
+    [Q_SYS_reply_recv] = sys_reply_recv,
+    [Q_SYS_copy] = sys_copy,
+    [Q_SYS_notify] = sys_notify,
+    [Q_SYS_map... Q_SYS_harvest] = sys_memory,
+    [Q_SYS_task... Q_SYS_object] = sys_operation,
+    [Q_SYS_sleep] = sys_sleep,
+    [Q_SYS_machine] = sys_operation,
 };

@@ -5,23 +5,19 @@
 #include "vm.h"
 
 struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota) {
-  pager->promised += quota;
-  struct task *task = page_alloc(pager, FRAME_TASK);
-  if (task)
-    task->pager = pager;
-  if (!task || vm_create(task)) {
-    if (task)
-      page_free(task);
-    pager->promised -= quota;
+  if (pager->donated_free < pager->promised + quota + 2)
     return NULL;
-  }
+  /* Decoded: there is a page for it and one for its page table. */
+  struct task *task = page_alloc(pager, FRAME_TASK);
+  task->header = (struct page_header){.task = task, .kind = FRAME_THREADS};
+  task->object.type = OBJECT_TASK;
+  task->pager = pager;
   task->badge = badge;
   task->quota = (uint16_t)quota;
-  task->object.type = OBJECT_TASK;
-  for (unsigned i = INLINE_HANDLES - 1; i; i--) { /* slot 0 is no handle */
-    task->handles[i].next = task->free_handle;
-    task->free_handle = (uint16_t)i;
-  }
+  pager->promised += quota;
+  handles_free(task, task->handles, INLINE_HANDLES, 0);
+  int error = vm_create(task);
+  ASSERT(!error);
   task->next = pager->tasks;
   if (task->next)
     task->next->prev = task;
@@ -49,17 +45,11 @@ struct thread *thread_create(struct task *task, unsigned priority) {
 /* ---- The end of a thread ----------------------------------------------------------------------------------------- */
 #define THREAD_WORK 600
 
-static struct thread *page_thread(void *page, unsigned slot) { /* 1 to 3 of a TASK or THREADS page */
-  struct thread *thread = (struct thread *)((char *)page + slot * 1024);
-  return thread->object.type == OBJECT_THREAD ? thread : NULL;
-}
-
 /* A page of a task that is gone: freed, or left to the zombies in it. */
-static void page_release(void *page) {
-  enum frame_kind kind = frame_of(va_to_pa(page))->kind;
+static void page_release(struct page_header *page) {
   bool zombies = false;
-  for (unsigned i = 1; i < 4 && (kind == FRAME_TASK || kind == FRAME_THREADS); i++) {
-    struct thread *thread = page_thread(page, i);
+  for (unsigned slot = 1; slot < 4; slot++) {
+    struct thread *thread = page_thread(page, slot);
     if (!thread)
       continue;
     ASSERT(thread->state == THREAD_ZOMBIE);
@@ -132,9 +122,9 @@ bool thread_end(struct thread *thread) {
   return true;
 }
 
-static bool page_stop(void *page) {
-  for (unsigned i = 1; i < 4; i++) {
-    struct thread *thread = page_thread(page, i);
+static bool page_stop(struct page_header *page) {
+  for (unsigned slot = 1; slot < 4; slot++) {
+    struct thread *thread = page_thread(page, slot);
     if (!thread || thread->state == THREAD_ZOMBIE || thread == current)
       continue;
     if (!work(THREAD_WORK) || !thread_end(thread))
@@ -145,10 +135,8 @@ static bool page_stop(void *page) {
 
 bool task_stop(struct task *task) {
   task->stopped = true;
-  if (!page_stop(task))
-    return false;
-  for (struct page_header *page = task->pages; page; page = page->next)
-    if (frame_of(va_to_pa(page))->kind == FRAME_THREADS && !page_stop(page))
+  for (struct page_header *page = &task->header; page; page = page->next)
+    if (!page_stop(page))
       return false;
   return current->task != task || thread_end(current); /* last, since it is who comes back for the next round */
 }
@@ -159,34 +147,29 @@ static void handles_void(struct handle *first, unsigned count) {
     handle_void(&first[i]);
 }
 
-static bool object_end(struct object *object) {
-  if (object->type == OBJECT_NONE)
-    return true;
-  return work(200) && (object->type == OBJECT_IRQ ? irq_destroy((struct irq *)object)
-                                                  : endpoint_destroy((struct endpoint *)object));
-}
-
 /* What lies in one page of a task without threads. */
 static bool page_end(struct page_header *page) {
-  enum frame_kind kind = frame_of(va_to_pa(page))->kind;
-  if (kind == FRAME_HANDLES) {
+  if (page->kind == FRAME_HANDLES) {
     if (!work(127 * 50))
       return false;
     handles_void((struct handle *)page, 128);
   }
-  for (char *slot = (char *)page + 128; kind == FRAME_OBJECTS && slot < (char *)page + Q_PAGE_SIZE; slot += 128)
-    if (!object_end((struct object *)slot))
+  for (char *slot = (char *)page + 128; page->kind == FRAME_OBJECTS && slot < (char *)page + Q_PAGE_SIZE;
+       slot += 128) {
+    struct object *object = (struct object *)slot;
+    if (object->type != OBJECT_NONE && !(work(200) && object_destroy(object)))
       return false;
+  }
   return true;
 }
 
 static bool pages_end(struct task *task) {
-  task->free_handle = task->handle_page_count = 0; /* its table is no more: no slot goes back to it */
+  task->free_handle = task->handle_page_count = 0; /* its table is no more: nobody adds to it */
   handles_void(task->handles, INLINE_HANDLES);
-  for (struct page_header *page; (page = task->pages);) {
+  for (struct page_header *page; (page = task->header.next);) {
     if (!page_end(page) || !work(PAGE_WORK))
       return false;
-    task->pages = page->next;
+    task->header.next = page->next;
     page_release(page);
   }
   return true;
@@ -207,7 +190,7 @@ static void task_unlink(struct task *task) {
 
 /* In an order that lets each step find what it needs. Handles to it go last: until then another holder can go on with
  * what one that died has begun. */
-bool task_destroy(struct task *task) {
+static bool task_destroy(struct task *task) {
   task->object.dying = 1;
   if (!task_stop(task) || !pages_end(task))
     return false;
@@ -223,7 +206,7 @@ bool task_destroy(struct task *task) {
     return false;
   task_unlink(task);
   kernel.info.tasks--;
-  page_release(task);
+  page_release(&task->header);
   return true;
 }
 
@@ -244,17 +227,45 @@ struct pager *pager_create(struct pager *parent, int *error) {
   return pager;
 }
 
-/* Only one that holds nothing can go: its frames and tasks would be nobody's. */
-int pager_destroy(struct pager *pager, bool *done) {
-  if (pager->owned || pager->donated || pager->tasks || pager->server)
-    return Q_E_BUSY;
+static bool pager_destroy(struct pager *pager) {
   pager->object.dying = 1;
-  *done = object_void_handles(&pager->object) && endpoint_empty(&pager->endpoint);
-  if (!*done)
-    return 0;
+  if (!endpoint_empty(&pager->endpoint) || !object_void_handles(&pager->object))
+    return false;
   pagers[pager->number] = NULL;
   kernel.info.pagers--;
   kernel.info.endpoints--;
   page_free(pager);
-  return 0;
+  return true;
+}
+
+/* ---- The end of any object --------------------------------------------------------------------------------------- */
+bool object_busy(const struct object *object) {
+  const struct pager *pager = (const struct pager *)object;
+  if (object->type == OBJECT_PAGER) /* its frames and tasks would be nobody's */
+    return pager->owned || pager->donated || pager->tasks || pager->server;
+  if (object->type == OBJECT_ENDPOINT)
+    return !in_objects_page(object);       /* a pager object's own: goes with it */
+  return object == &current->task->object; /* it may stop itself; its pager clears up */
+}
+
+bool object_destroy(struct object *object) {
+  switch (object->type) {
+  case OBJECT_TASK:
+    return task_destroy(container_of(object, struct task, object));
+  case OBJECT_THREAD:
+    return thread_end(container_of(object, struct thread, object));
+  case OBJECT_ENDPOINT:
+    return endpoint_destroy((struct endpoint *)object);
+  case OBJECT_IRQ:
+    return irq_destroy((struct irq *)object);
+  default:
+    ASSERT(object->type == OBJECT_PAGER);
+    return pager_destroy((struct pager *)object);
+  }
+}
+
+void object_undo(struct object *object) {
+  do /* it is new and empty: one round or two */
+    work_left = WORK;
+  while (!object_destroy(object));
 }
