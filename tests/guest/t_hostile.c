@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define POLL_TICKS 20000
-#define PATIENCE 25
+#define PATIENCE 250
 #define FUZZ_SETS 100000
 #define FUZZ_CALLS 2000
 
