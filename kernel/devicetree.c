@@ -192,7 +192,8 @@ static bool isa_has(const char *isa, const char *extension) {
 }
 
 static bool is_hart(const struct node *node) {
-  return node->depth == 2 && !strcmp(node->parent->name, "cpus") && has(node, "device_type", "cpu") && enabled(node) && find(node, "reg").at;
+  return node->depth == 2 && !strcmp(node->parent->name, "cpus") && has(node, "device_type", "cpu") &&
+         enabled(node) && find(node, "reg").at;
 }
 
 static void read_hart(const struct node *node, struct machine *m) {

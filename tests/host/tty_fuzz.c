@@ -159,7 +159,8 @@ static void look(void) {
 }
 
 static void type(unsigned char c) {
-  sure = sure && space_left() > 4 * POSIX_LINE;
+  sure = sure &&
+         space_left() > 8 * POSIX_LINE; /* taking back a line of control characters: 3 bytes for each of 2 columns */
   unsigned before = count;
   enum tty_event event = tty_typed(&tty, c);
   model_typed(c);
