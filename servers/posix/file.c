@@ -12,7 +12,7 @@
 #include "cpio.h"
 
 /* ---- Open files and descriptors --------------------------------------------------------------------------------------- */
-struct file *file_new(struct inode *inode, struct pipe *pipe, unsigned flags) {
+static struct file *file_new(struct inode *inode, struct pipe *pipe, unsigned flags) {
   struct file *file = malloc(sizeof *file);
   if (!file)
     return NULL;
@@ -30,7 +30,7 @@ static bool reads(const struct file *file) {
   return (file->flags & O_ACCMODE) != O_WRONLY;
 }
 
-void file_release(struct file *file) {
+static void file_release(struct file *file) {
   if (--file->users)
     return;
   if (file->inode)
@@ -40,7 +40,7 @@ void file_release(struct file *file) {
   free(file);
 }
 
-int descriptor_give(struct process *process, struct file *file, uint64_t least, uint64_t *descriptor) {
+static int descriptor_give(struct process *process, struct file *file, uint64_t least, uint64_t *descriptor) {
   for (uint64_t fd = least; fd < POSIX_DESCRIPTORS; fd++)
     if (!process->file[fd]) {
       process->file[fd] = file;
@@ -219,7 +219,7 @@ int program_find(struct process *process, const char *name, const char **program
   if (inode->type != INODE_FILE)
     return EACCES;
   *program = inode->program;
-  return inode->program && inode->image_bytes == inode->size && !inode->pages ? 0 : ENOEXEC;
+  return inode->program && inode->image_bytes == inode->size && !inode->chunks ? 0 : ENOEXEC;
 }
 
 /* ---- Reading and writing ---------------------------------------------------------------------------------------------- */
@@ -268,14 +268,17 @@ static int file_write(struct request *q, struct file *file, struct q_reply *r) {
       return AGAIN_TURN;
     uint64_t at = q->base + q->progress, piece = TREE_PAGE - at % TREE_PAGE, left = q->m.read_bytes - q->progress;
     piece = piece < left ? piece : left;
-    char *page = at + piece <= TREE_FILE_MAX && at + piece > at ? inode_page(inode, at) : NULL;
+    bool fits = at < TREE_FILE_MAX && piece <= TREE_FILE_MAX - at;
+    char *page = fits ? inode_page(inode, at) : NULL;
     if (!page && q->progress)
       break;
     if (!page)
-      return at + piece <= TREE_FILE_MAX ? ENOSPC : EFBIG;
+      return fits ? ENOSPC : EFBIG;
     int error = load(q, q->progress, page + at % TREE_PAGE, piece);
-    if (error)
+    if (error) { /* what came of it is not the file's */
+      inode_clear_rest(inode, at);
       return error;
+    }
     q->progress += piece;
     inode->size = inode->size > at + piece ? inode->size : at + piece;
   }
@@ -316,7 +319,7 @@ int do_seek(struct request *q, struct q_reply *r) {
   if (q->m.word[2] > SEEK_END)
     return EINVAL;
   from = q->m.word[2] == SEEK_SET ? 0 : q->m.word[2] == SEEK_CUR ? (int64_t)file->offset : (int64_t)file->inode->size;
-  if (by > (int64_t)TREE_FILE_MAX || by < -(int64_t)TREE_FILE_MAX || from + by < 0)
+  if (by > (int64_t)TREE_FILE_MAX - from || by < -from)
     return EINVAL;
   r->word[0] = file->offset = (uint64_t)(from + by);
   return 0;

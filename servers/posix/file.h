@@ -24,10 +24,6 @@ struct device {
 extern const struct device console_device;
 
 /* ---- file.c ---- */
-struct file *file_new(struct inode *inode, struct pipe *pipe, unsigned flags); /* NULL: no memory */
-void file_release(struct file *file);
-/* The lowest free descriptor from `least` on gets the file, whose use it takes over. EMFILE: none. */
-int descriptor_give(struct process *process, struct file *file, uint64_t least, uint64_t *descriptor);
 bool files_start(struct process *first); /* the tree, and the console as the first process's descriptors */
 void files_inherit(const struct process *parent, struct process *child);
 void files_close(struct process *process);

@@ -97,21 +97,36 @@ bool processes_start(char **argv) {
   return pid > 0;
 }
 
-int do_spawn(struct request *q, struct q_reply *r) {
-  static char text[P_SPAWN_MAX];
-  uint64_t bytes = q->m.word[0], flags = q->m.word[1];
-  if (bytes > sizeof text)
+/* What can be said of a spawn before its strings are read. */
+static int check_spawn(const struct request *q) {
+  uint64_t bytes = q->m.word[0], flags = q->m.word[1], job = q->m.word[3];
+  bool joins = flags & POSIX_SPAWN_JOIN;
+  const struct process *leader = joins ? process_named(job) : NULL;
+  if (bytes > P_SPAWN_MAX)
     return E2BIG;
   if (!bytes || bytes > q->m.read_bytes ||
       flags & ~(uint64_t)(POSIX_SPAWN_JOB | POSIX_SPAWN_FOREGROUND | POSIX_SPAWN_JOIN))
     return EINVAL;
-  bool has_console = in_foreground(q->caller) || (flags & POSIX_SPAWN_JOIN && foreground == q->m.word[3]);
-  if (flags & POSIX_SPAWN_FOREGROUND && !has_console)
+  if (flags & POSIX_SPAWN_FOREGROUND && !in_foreground(q->caller) && !(joins && foreground == job))
     return EPERM;
-  const struct process *leader = process_named(q->m.word[3]);
-  if (flags & POSIX_SPAWN_JOIN && (!leader || leader->parent != q->caller->pid || leader->job != leader->pid))
-    return ESRCH;
-  int error = load(q, 0, text, bytes);
+  return joins && (!leader || leader->parent != q->caller->pid || leader->job != leader->pid) ? ESRCH : 0;
+}
+
+/* A job that has lost its leader can be joined, but gets no console: nobody's end would give it back. */
+static void enter_job(struct process *child, const struct process *parent, uint64_t flags, uint64_t job) {
+  bool joins = flags & POSIX_SPAWN_JOIN;
+  child->job = joins ? job : flags ? child->pid : parent->job;
+  if (flags & POSIX_SPAWN_FOREGROUND && !(joins && process_named(job)->ended))
+    foreground = child->job;
+}
+
+int do_spawn(struct request *q, struct q_reply *r) {
+  static char text[P_SPAWN_MAX];
+  uint64_t bytes = q->m.word[0];
+  int error = check_spawn(q);
+  if (error)
+    return error;
+  error = load(q, 0, text, bytes);
   if (error)
     return error;
   const char *program;
@@ -132,9 +147,7 @@ int do_spawn(struct request *q, struct q_reply *r) {
   }
   child->pid = (uint64_t)pid;
   child->parent = q->caller->pid;
-  child->job = flags & POSIX_SPAWN_JOIN ? q->m.word[3] : flags ? child->pid : q->caller->job;
-  if (flags & POSIX_SPAWN_FOREGROUND && !(flags & POSIX_SPAWN_JOIN && leader->ended))
-    foreground = child->job;
+  enter_job(child, q->caller, q->m.word[1], q->m.word[3]);
   r->word[0] = child->pid;
   return 0;
 }

@@ -17,9 +17,17 @@ static struct inode *inode_new(enum inode_type type, unsigned mode) {
 }
 
 static void pages_free(struct inode *inode, uint64_t from) {
-  for (uint64_t i = from; i < inode->pages; i++) {
-    free(inode->page[i]);
-    inode->page[i] = NULL;
+  for (uint64_t c = from / TREE_CHUNK; c < inode->chunks; c++) {
+    char **page = inode->chunk[c];
+    bool whole = c * TREE_CHUNK >= from;
+    for (uint64_t i = whole ? 0 : from % TREE_CHUNK; page && i < TREE_CHUNK; i++) {
+      free(page[i]);
+      page[i] = NULL;
+    }
+    if (whole) {
+      free(page);
+      inode->chunk[c] = NULL;
+    }
   }
 }
 
@@ -27,7 +35,7 @@ static void inode_free_unused(struct inode *inode) {
   if (inode->links || inode->users)
     return;
   pages_free(inode, 0);
-  free(inode->page);
+  free(inode->chunk);
   free(inode);
 }
 
@@ -40,20 +48,43 @@ void inode_release(struct inode *inode) {
   inode_free_unused(inode);
 }
 
-/* The table of pages grows by doubling, and never shrinks while the file lives. */
-static int table_grow(struct inode *inode, uint64_t pages) {
-  uint64_t most = inode->pages ? inode->pages : 4;
-  while (most < pages)
+/* The place of a page, or NULL. A far page of a sparse file costs its own table and no others. */
+static char **page_find(const struct inode *inode, uint64_t index) {
+  char **chunk = index / TREE_CHUNK < inode->chunks ? inode->chunk[index / TREE_CHUNK] : NULL;
+  return chunk ? &chunk[index % TREE_CHUNK] : NULL;
+}
+
+/* Makes room for that many chunks; their table grows by doubling, and never shrinks while the file lives. */
+static bool chunks_grow(struct inode *inode, uint64_t chunks) {
+  uint64_t most = inode->chunks ? inode->chunks : 1;
+  while (most < chunks)
     most *= 2;
-  if (most == inode->pages)
-    return 0;
-  char **table = realloc(inode->page, most * sizeof *table);
+  if (most == inode->chunks)
+    return true;
+  char ***table = realloc(inode->chunk, most * sizeof *table);
   if (!table)
-    return ENOSPC;
-  memset(table + inode->pages, 0, (most - inode->pages) * sizeof *table);
-  inode->page = table;
-  inode->pages = most;
-  return 0;
+    return false;
+  memset(table + inode->chunks, 0, (most - inode->chunks) * sizeof *table);
+  inode->chunk = table;
+  inode->chunks = most;
+  return true;
+}
+
+/* The place of a page, made if it is not there; NULL: no memory. */
+static char **page_place(struct inode *inode, uint64_t index) {
+  uint64_t chunk = index / TREE_CHUNK;
+  if (!chunks_grow(inode, chunk + 1))
+    return NULL;
+  if (!inode->chunk[chunk])
+    inode->chunk[chunk] = calloc(TREE_CHUNK, sizeof(char *));
+  return page_find(inode, index);
+}
+
+void inode_clear_rest(struct inode *inode, uint64_t offset) {
+  uint64_t start = offset - offset % TREE_PAGE, good = inode->size > start ? inode->size - start : 0;
+  char **page = page_find(inode, start / TREE_PAGE);
+  if (page && *page && good < TREE_PAGE)
+    memset(*page + good, 0, TREE_PAGE - good);
 }
 
 int inode_resize(struct inode *inode, uint64_t size) {
@@ -65,11 +96,9 @@ int inode_resize(struct inode *inode, uint64_t size) {
   if (size < inode->size) {
     pages_free(inode, pages);
     inode->image_bytes = inode->image_bytes < size ? inode->image_bytes : size;
-    char *last = size % TREE_PAGE && pages <= inode->pages ? inode->page[pages - 1] : NULL;
-    if (last) /* what is cut off must read as zero if the file grows again */
-      memset(last + size % TREE_PAGE, 0, TREE_PAGE - size % TREE_PAGE);
   }
   inode->size = size;
+  inode_clear_rest(inode, size); /* what is cut off must read as zero if the file grows again */
   return 0;
 }
 
@@ -81,10 +110,10 @@ static size_t in_image(const struct inode *inode, uint64_t offset, size_t bytes)
 
 const char *inode_bytes(const struct inode *inode, uint64_t offset, size_t *bytes) {
   static const char zeros[TREE_PAGE];
-  uint64_t index = offset / TREE_PAGE;
+  char **page = page_find(inode, offset / TREE_PAGE);
   *bytes = TREE_PAGE - offset % TREE_PAGE;
-  if (index < inode->pages && inode->page[index])
-    return inode->page[index] + offset % TREE_PAGE;
+  if (page && *page)
+    return *page + offset % TREE_PAGE;
   size_t image = in_image(inode, offset, *bytes);
   if (!image)
     return zeros;
@@ -93,16 +122,15 @@ const char *inode_bytes(const struct inode *inode, uint64_t offset, size_t *byte
 }
 
 char *inode_page(struct inode *inode, uint64_t offset) {
-  uint64_t index = offset / TREE_PAGE, start = index * TREE_PAGE;
-  if (table_grow(inode, index + 1))
-    return NULL;
-  if (inode->page[index])
-    return inode->page[index];
+  uint64_t start = offset - offset % TREE_PAGE;
+  char **page = page_place(inode, start / TREE_PAGE);
+  if (!page || *page)
+    return page ? *page : NULL;
   size_t image = in_image(inode, start, TREE_PAGE);
-  char *page = inode->page[index] = calloc(1, TREE_PAGE);
-  if (page && image)
-    memcpy(page, inode->image + start, image);
-  return page;
+  *page = calloc(1, TREE_PAGE);
+  if (*page && image)
+    memcpy(*page, inode->image + start, image);
+  return *page;
 }
 
 /* ---- Names ---------------------------------------------------------------------------------------------------------- */

@@ -12,7 +12,8 @@
 #define TREE_NAME_MAX 255
 #define TREE_PATH_MAX 1024 /* with the NUL */
 #define TREE_PAGE 4096
-#define TREE_FILE_MAX (1ul << 40)
+#define TREE_FILE_MAX (1ul << 36)
+#define TREE_CHUNK 512 /* pages of a file that one table holds */
 
 enum inode_type { INODE_FILE, INODE_DIRECTORY, INODE_DEVICE };
 
@@ -23,9 +24,8 @@ struct inode {
   unsigned users; /* open files and working directories: it stays while there are any */
   unsigned mode;  /* permission bits */
   uint64_t size;
-  int64_t changed;      /* seconds since 1970 */
-  char **page;          /* FILE: NULL where nothing was written: there it reads as the image, or else as zero */
-  uint64_t pages;       /* entries of that */
+  char ***chunk;        /* FILE: tables of pages. NULL where nothing was written: it reads as the image, or as zero */
+  uint64_t chunks;      /* entries of that */
   struct entry *first;  /* DIRECTORY: in the order they were made */
   struct inode *parent; /* DIRECTORY: itself for the root, NULL once it was removed */
   const char *image;    /* FILE: what it began as, in the boot image; NULL: empty */
@@ -68,4 +68,6 @@ int inode_resize(struct inode *inode, uint64_t size);
 const char *inode_bytes(const struct inode *inode, uint64_t offset, size_t *bytes);
 /* The page that holds the offset, which lies below the size, for writing. NULL: no memory. */
 char *inode_page(struct inode *inode, uint64_t offset);
+/* What lies behind the size in the page that holds the offset is zero again: a write came no further, or the file was cut. */
+void inode_clear_rest(struct inode *inode, uint64_t offset);
 #endif

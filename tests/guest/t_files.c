@@ -69,11 +69,49 @@ static void holes_and_ends(void) {
   CHECK(back[5] == 0); /* what was cut off does not come back */
   FAILS(ftruncate(fd, -1), EINVAL);
   FAILS(pwrite(fd, "x", 1, 1l << 41), EFBIG);
+  FAILS(pwrite(fd, "x", 1, INT64_MAX), EFBIG);
   FAILS(ftruncate(fd, 1l << 41), EFBIG);
+  FAILS(lseek(fd, 1l << 41, SEEK_SET), EINVAL);
+  CHECK_EQ(lseek(fd, 1l << 36, SEEK_SET), 1l << 36);
+  FAILS(lseek(fd, 1, SEEK_CUR), EINVAL);
+  FAILS(write(fd, "x", 1), EFBIG);
   close(fd);
   CHECK_EQ(unlink("/tmp/f"), 0);
   free(NULL);
   sbrk(-3 * 4096);
+}
+
+/* One byte, far out: it costs its page and two tables, and reads back. */
+static void sparse(void) {
+  char back[2] = "zz";
+  int fd = make("/tmp/f", "a");
+  uint64_t before = free_frames();
+  CHECK_EQ(pwrite(fd, "b", 1, (1l << 36) - 1), 1);
+  CHECK(before - free_frames() < 100);
+  CHECK_EQ(pread(fd, back, 2, (1l << 36) - 2), 2);
+  CHECK(back[0] == 0 && back[1] == 'b');
+  CHECK_EQ(ftruncate(fd, 1), 0);
+  close(fd);
+  CHECK_EQ(unlink("/tmp/f"), 0);
+}
+
+/* What a write had copied when it failed is nobody's to see, though its page is there. */
+static void failed_write(void) {
+  char back[64] = "x", *page = absent(4096);
+  int fd = make("/tmp/f", "a");
+  memset(page + 4096 - 32, 's', 32);
+  FAILS(pwrite(fd, page + 4096 - 32, 64, 1), EFAULT); /* its second half lies at the break */
+  FAILS(pwrite(fd, page + 4096 - 32, 64, 100000), EFAULT);
+  CHECK_EQ(ftruncate(fd, 200000), 0);
+  CHECK_EQ(pread(fd, back, 33, 0), 33);
+  for (unsigned i = 1; i < 33; i++)
+    CHECK_EQ(back[i], 0);
+  CHECK_EQ(pread(fd, back, 32, 100000), 32);
+  for (unsigned i = 0; i < 32; i++)
+    CHECK_EQ(back[i], 0);
+  close(fd);
+  sbrk(-4096);
+  CHECK_EQ(unlink("/tmp/f"), 0);
 }
 
 static void appending(void) {
@@ -336,6 +374,8 @@ static void reading_while_changing(void) {
 static const struct test tests[] = {
     {"offsets of files, duplicates and other openings", offsets},
     {"holes, and ends that were cut off", holes_and_ends},
+    {"one byte at the end of the largest file", sparse},
+    {"a write that fails shows nothing", failed_write},
     {"appending, creating and cutting", appending},
     {"a file without a name stays while it is open", unlinked_while_open},
     {"bad pointers, paths without an end", bad_pointers},

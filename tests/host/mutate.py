@@ -90,7 +90,7 @@ MUTATIONS = {
         ("any interrupt's context is the supervisor's", "<< 32 | SUPERVISOR_EXTERNAL))", "<< 32 | (uint32_t)entry))"),
         ("an initrd that ends before it starts", "m->initrd > m->initrd_end ?", "!m->initrd_end && m->initrd ?"),
         ("a bus does not translate", "range->base += to - from;", "range->base += from - to;"),
-        ("a disabled hart", '"cpu") && enabled(node) &&', '"cpu") &&'),
+        ("a disabled hart", 'enabled(node) && find(node, "reg").at;', 'find(node, "reg").at;'),
     ],
     "servers/posix/tty.c": [
         ("the mark of a line is an end of input", "if (!whole &&", "if (!whole && !got &&"),

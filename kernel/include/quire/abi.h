@@ -168,7 +168,7 @@ enum q_operation {
  * thread_priority(a0 thread, a2 priority)        Right: MANAGE.
  *
  * pager_create(a0 parent pager)                  Right: CREATE. -> a0 0, a1 pager handle, a2 handle of its endpoint
- *   (rights RECV). It owns no frames yet. Errors: E_NOMEM, E_FULL.
+ *   (all rights). It owns no frames yet. Errors: E_NOMEM, E_FULL.
  * pager_window(a0 pager, a2 task)                Rights: MAP; MANAGE on the task. Shows that task all frames the pager
  *   owns, now and later, at Q_WINDOW + physical address. One task at a time (a dead one gives it up); the task must be
  *   paged by another pager object or be the first one. Errors: E_BUSY, E_EXISTS (it has a page of its own there),

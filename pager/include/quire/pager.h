@@ -14,7 +14,7 @@
 #define P_HANDLE_GIFT 4    /* what its parent passed with spawn, or nothing */
 
 /* A server, which the boot option serve=PROGRAM[:ARGUMENT...] starts, finds there instead: */
-#define P_HANDLE_OWN 4   /* RECV, SEND, DUP: its endpoint, which outlives it; a server that dies is started again */
+#define P_HANDLE_OWN 4   /* RECV, SEND, NOTIFY, DUP: its endpoint, which outlives it; a server that dies is started again */
 #define P_HANDLE_BELOW 5 /* SEND: the endpoint of the server named before it; no rights for the first one */
 #define P_HANDLE_ABOVE 6 /* NOTIFY, P_BIT_BELOW: the endpoint of the server named after it, if there is one */
 /* Its handle of the machine has IRQ too. All its memory is resident: it never faults. When it exits, the machine is
