@@ -115,7 +115,9 @@ enum q_operation {
  *   -> a0 Q_MSG_*, and by kind (with a0 = 0 given: a0 0 once replied):
  *        Q_MSG_CALL          a1 label, a2-a5 words, a6 token, a7 badge, t0 handle (0: none), t1 and t2 the bytes of
  *                            the caller's readable and writable buffer
- *        Q_MSG_FAULT         a1 Q_FAULT_* | Q_FAULT_COPY, a2 address, a3 pc, a4 sp, a6 token, a7 badge of the task
+ *        Q_MSG_FAULT         a1 Q_FAULT_* | Q_FAULT_COPY, a2 address, a3 pc, a4 sp, a5 the frame of the page that is
+ *                            there but does not allow it (0: none is) | Q_FAULT_SOLE if it is mapped nowhere else,
+ *                            a6 token, a7 badge of the task
  *        Q_MSG_EXCEPTION     a1 scause, a2 stval, a3 pc, a4 sp, a5 reason (see REFUSE), a6 token, a7 badge
  *        Q_MSG_NOTIFY        a2 bits (cleared by this receive)
  *        Q_MSG_COPY_READY    as the CALL with this token once more: a `copy` that was PENDING can go on
@@ -150,7 +152,10 @@ enum q_operation {
  *   Removes what is there, holes tolerated; writes into the array each frame's address, with bit 0 set if it is now
  *   mapped nowhere and bit 1 if the page was dirty. -> a0 0, a1 entries written, a2 next page address, a3 pages that
  *   remain (call again until 0). The array must be resident in the caller (E_FAULT).
- * protect(a0 pager, a1 task, a2 page address, a3 pages, a4 Q_PROT_*)    Holes tolerated. Errors as map.
+ * protect(a0 pager, a1 task, a2 page address, a3 pages, a4 Q_PROT_*, a5 0 or a task)    Holes tolerated. Errors as map.
+ *   With a5, a task of the same pager, each page that is there becomes one of that task too, at the same address and
+ *   with the same protection. What that task has already from the same frame is passed over, so after E_NOMEM (page
+ *   table) the call can be made again. E_EXISTS: it has another frame there; E_ARG: a device's page.
  * harvest(a0 pager, a1 task, a2 page address, a3 pages (1..64), a4 bits of Q_HARVEST_* to clear)
  *   -> a0 0, a1 accessed, a2 dirty, a3 present: one bit a page.
  *
@@ -223,6 +228,7 @@ enum q_operation {
 #define Q_FAULT_WRITE 1
 #define Q_FAULT_EXECUTE 2
 #define Q_FAULT_KIND 3
+#define Q_FAULT_SOLE 1 /* in a5, beside the frame */
 #define Q_FAULT_COPY 4 /* a kernel copy touched the address, not the program's own instruction */
 
 #define Q_REPLY_MAP 1

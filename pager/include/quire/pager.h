@@ -47,7 +47,14 @@
   X(8, system)                                                                                                       \
   X(9, trace)                                                                                                        \
   X(10, device)                                                                                                      \
-  X(11, initrd)
+  X(11, initrd)                                                                                                      \
+  X(12, fork)                                                                                                        \
+  X(13, exec)                                                                                                        \
+  X(14, map)                                                                                                         \
+  X(15, unmap)                                                                                                       \
+  X(16, protect)                                                                                                     \
+  X(17, object)                                                                                                      \
+  X(18, thaw)
 
 enum p_request {
 #define X(n, name) P_##name = n,
@@ -60,12 +67,15 @@ enum p_request {
  *      are mapped at once, or ENOMEM and nothing changed. Shrinking gives the frames back at once. ENOMEM: past
  *      P_BREAK_MAX. EINVAL: below the heap's start, or unknown flags.
  * exit(a2 status)                       No answer: everything the program had is given back.
- * spawn(a2 bytes in use of the readable buffer, a3 flags, a4 strings of these that are the environment; readable
- *      buffer: name NUL argument NUL ... variable NUL ...; t0 handle or 0)
+ * spawn(a2 bytes in use of the readable buffer, a3 flags, a4 strings of these that are the environment, a5 object or 0;
+ *      readable buffer: name NUL argument NUL ... variable NUL ...; t0 handle or 0)
  *                                       -> a2 process id of a new program from the boot image, a child of the caller,
  *      which finds the handle as P_HANDLE_GIFT. argv[0] is the name. ENOENT, ENOEXEC, ENOMEM, EAGAIN (too many
  *      processes), E2BIG (over P_SPAWN_MAX), EINVAL, EFAULT, EPERM. Flags: P_SPAWN_QUIET prints no diagnosis when it
- *      dies. P_SPAWN_NAMED: the first string is only the program's name in the boot image; argv[0] is the second.
+ *      dies. P_SPAWN_NAMED: the first string is only the program's name in the boot image; argv[0] is the second. With an
+ *      object (of the caller's, a server's), its bytes are the program, and the name just what it is called.
+ *      P_SPAWN_STRICT: it and its descendants have all their memory promised, whatever the boot option memory= says: what
+ *      could not be had is refused when it is asked for (ENOMEM), not when it is touched.
  *      P_SPAWN_CLIENT: it belongs to the server that the handle names, and may not itself spawn, watch, reap or
  *      kill here (EPERM); that is what it asks the server for.
  * watch(a2 bits; t0 endpoint, NOTIFY)   The bits are notified there each time a child of the caller ends. t0 0: no more.
@@ -79,6 +89,30 @@ enum p_request {
  * trace(a2 P_TRACE_*, a3 process id to record, 0: all; writable buffer: struct p_trace[])
  *                                       P_TRACE_READ -> a2 entries written, oldest first, a3 entries lost. The ring
  *      holds P_TRACE_RING of them. One program records at a time: the one that started last; it ends with it.
+ * fork(a2 process id of a child of the caller, 0: the caller; a3 pc, a4 sp; t0 handle or 0)
+ *                                       -> a2 process id of a new program, a child of the caller, with the memory that the
+ *      other has at this moment: each page is copied when one of them writes it. It has one thread, which begins at pc
+ *      with sp, in a0 what a program has there when it starts, all other registers zero; and the handles of a new
+ *      program. ENOMEM, EAGAIN (too many processes), ESRCH, EPERM (a server; or not the caller's child).
+ * exec(a2 process id of a child of the caller, 0: the caller; a3 bytes in use of the readable buffer, a4 strings of these
+ *      that are the environment, a5 object or 0; readable buffer as for spawn with P_SPAWN_NAMED; t0 handle or 0)
+ *      The program becomes another one: its memory, threads and handles go, its id and its parent stay. 0 to a caller that
+ *      asked for a child; no answer to one that is no more. Errors as spawn, and ESRCH; nothing has changed then.
+ * map(a2 address or 0, a3 bytes, a4 Q_PROT_* | P_MAP_*; for servers too, for a child, readable buffer: struct p_mapped)
+ *                                       -> a2 address of a new region. Its pages come when they are touched: of zeros,
+ *      or those of the object. P_MAP_FIXED: just there, in place of whatever mapping there was; else the address is where
+ *      it is put if that is free. P_MAP_SHARED: children made by fork share its pages, written ones too. EINVAL
+ *      (no bytes, address not of a page, unknown flags, protection that is writable and executable or not readable;
+ *      0 is allowed and means no access), ENOMEM (no such place, no memory), EEXIST (the image, heap or stack lies there).
+ * unmap(a2 page address, a3 bytes)      Regions of map only, holes tolerated: EINVAL.
+ * protect(a2 page address, a3 bytes, a4 Q_PROT_*)    Regions of map only. ENOMEM (a hole), EINVAL, EACCES (a page of it
+ *      was writable, and would be executable).
+ * object(a2 bytes of a file; readable buffer: uint64_t[], the address of each page in the caller's own memory, 0: zeros)
+ *                                       -> a2 object. Servers only. These pages are the object's from now on and may not be
+ *      written until the caller has thawed them: to write to one in between ends the caller. ENOMEM, EFAULT.
+ * object(a3 object)                     Drops it: it goes when no program has any of it. EINVAL.
+ * thaw(a2 page address)                 The page is the caller's alone again, with the content it has: to be done before it
+ *      is written or given back, whether or not the object still lives. Servers only. ENOMEM.
  * device(a2 0: the console)             -> a2 address of its registers, mapped for the caller, a3 their bytes, a4 its
  *      interrupt source. Servers only (EPERM). ENODEV.
  * initrd()                              -> a2 address of the boot image, mapped for the caller to read, a3 its bytes.
@@ -88,8 +122,11 @@ enum p_request {
 #define P_SPAWN_QUIET 1
 #define P_SPAWN_CLIENT 2
 #define P_SPAWN_NAMED 4
+#define P_SPAWN_STRICT 8
 #define P_SPAWN_MAX 2048 /* bytes of arguments and environment */
 #define P_NAME_MAX 64    /* of a program, with its NUL */
+#define P_MAP_SHARED 16 /* beside Q_PROT_*, which are below */
+#define P_MAP_FIXED 32
 #define P_SYSTEM_DROP 1
 #define P_SYSTEM_READY 2
 #define P_TRACE_START 0
@@ -116,6 +153,12 @@ enum p_reason {
 #define X(n, name, text) P_REASON_##name = n,
   P_REASONS(X)
 #undef X
+};
+
+struct p_mapped {
+  uint64_t id;     /* of the child */
+  uint64_t object; /* 0: zeros */
+  uint64_t offset; /* in the object: of a page */
 };
 
 struct p_death {

@@ -32,7 +32,10 @@
   X(22, rmdir)                                                                                                       \
   X(23, chdir)                                                                                                       \
   X(24, getcwd)                                                                                                      \
-  X(25, entry)
+  X(25, entry)                                                                                                       \
+  X(26, fork)                                                                                                        \
+  X(27, exec)                                                                                                        \
+  X(28, map)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -53,9 +56,15 @@ enum posix_request {
  *      caller leads (ESRCH). The name is a path, or that of a program in /bin; the new process has the caller's working directory and
  *      its descriptors, but for those that are closed then (FD_CLOEXEC). ENOENT, EACCES (no file), ENOEXEC (not, or not
  *      as it is now, a program of the boot image), ENOMEM, E2BIG, EINVAL, EFAULT, EAGAIN (too many processes).
+ * fork(a2 pc, a3 sp)          -> a2 process id of a child with the caller's memory (P_fork, quire/pager.h), which begins at
+ *      pc with sp, and with the caller's descriptors, working directory and job. EAGAIN, ENOMEM.
+ * exec(a2 bytes in use of the readable buffer, a3 strings of these that are the environment; readable buffer: as spawn's)
+ *                              No answer: the caller has become that program, with its descriptors, but for those that are
+ *      closed then. Errors as spawn, and nothing has changed.
  * wait(a2 process id or 0: any child, a3 flags; writable buffer: struct p_death, or none)
  *                              -> a2 process id of a child that has ended and is forgotten now, a3 its status, a4
- *      P_REASON_*. Waits for one to end; with POSIX_WAIT_NOHANG a2 is 0 instead. ECHILD: there is no such child. EINTR.
+ *      P_REASON_*, a5 the same as <sys/wait.h> has it: the signal is the one that kill named, SIGSEGV for a refused fault,
+ *      SIGKILL for want of memory, and for an exception SIGILL, SIGTRAP or SIGBUS. Waits for one to end; with POSIX_WAIT_NOHANG a2 is 0 instead. ECHILD: there is no such child. EINTR.
  * kill(a2 process id, a3 signal)   Ends it, wherever it is blocked; signal 0 only asks whether it is there. ESRCH, EPERM
  *      (the first process), EINVAL.
  * identity(a2 process id, 0: own)  -> a2 process id, a3 its parent's, a4 its job. ESRCH.
@@ -83,6 +92,10 @@ enum posix_request {
  * truncate(a2 descriptor, a3 size)
  * unlink(path)  rmdir(path)  chdir(path)  mkdir(a2 mode; path)  link(path, path)  rename(path, path)
  * getcwd(writable buffer)
+ * map(a2 address or 0, a3 bytes, a4 Q_PROT_* | P_MAP_* | descriptor << 32, a5 offset in the file, of a page)
+ *                              -> a2 address of a private mapping of the file (P_map, quire/pager.h), which has the content
+ *      that the file has now. EBADF, EACCES (not open for reading), ENODEV (no file), EINVAL (shared ones are not there,
+ *      or as P_map), ENXIO (offset past the file's end), ENOMEM. Anonymous memory is asked of the pager.
  * entry(a2 descriptor of a directory; writable buffer: struct posix_entry)   -> a2 1; 0 when there are no more
  */
 #define POSIX_HERE (~0ul)
