@@ -237,7 +237,9 @@ static int do_initrd(struct space *caller, struct q_received *m, struct q_reply 
     return ENOSYS;                                                                                                   \
   }
 NOT_YET(fork)
-NOT_YET(exec) NOT_YET(map) NOT_YET(unmap) NOT_YET(protect) NOT_YET(object) NOT_YET(thaw)
+NOT_YET(exec)
+NOT_YET(map)
+NOT_YET(unmap) NOT_YET(protect) NOT_YET(object) NOT_YET(thaw)
 
     typedef int handler(struct space *caller, struct q_received *m, struct q_reply *r);
 static handler *const handlers[] = {

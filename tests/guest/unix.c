@@ -24,6 +24,8 @@ void unix_begin(const char *name) {
   own_program = "/proc/self/exe";
 #endif
   CHECK_EQ(chdir("/tmp"), 0);
+  void *volatile first = malloc(1); /* moves the break */
+  free(first);
   sbrk((intptr_t)(-(uintptr_t)sbrk(0) & (PAGE - 1)));
 }
 
