@@ -228,6 +228,38 @@ static void ranges(void) {
   destroy_client();
 }
 
+/* ---- Many pages: what one costs ---- */
+#define MANY 4096
+
+static void map_many(unsigned prot) {
+  for (unsigned i = 0; i < MANY; i += Q_MAP_MAX)
+    CHECK_EQ(q_map(boot->pager, task, DATA_PAGE + i * 4096ul, FRAME(1 + i) | prot, Q_MAP_MAX, 0), 0);
+}
+
+/* The frames' flags but for the address that each must have. */
+static void unmap_many(q_handle from, uint64_t flags) {
+  static uint64_t removed[MANY];
+  struct q_unmapped u = {0, DATA_PAGE, MANY};
+  uint64_t start = q_instret(), total = 0;
+  for (; u.remain; total += u.written)
+    CHECK_EQ(q_unmap(boot->pager, from, u.next, u.remain, removed + total, MANY - total, &u), 0);
+  printf("# unmap of a page: %lu instructions\n", (unsigned long)(q_instret() - start) / MANY);
+  CHECK_EQ(total, MANY);
+  for (unsigned i = 0; i < MANY; i++)
+    if (removed[i] != (FRAME(1 + i) | flags))
+      CHECK_EQ(removed[i], FRAME(1 + i) | flags);
+}
+
+static void many_pages(void) {
+  make_client(7);
+  map_many(RW);
+  uint64_t start = q_instret();
+  CHECK_EQ(q_protect(boot->pager, task, DATA_PAGE, MANY, Q_PROT_READ), 0);
+  printf("# protect of a page: %lu instructions\n", (unsigned long)(q_instret() - start) / MANY);
+  unmap_many(task, 1);
+  destroy_client();
+}
+
 static void writable_or_executable(void) {
   make_client(7);
   q_handle first = task, first_thread = thread;
@@ -841,6 +873,7 @@ static const struct test tests[] = {
     {"only what is expected is replaced", replace_what_is_expected},
     {"accessed and dirty bits", accessed_and_dirty},
     {"ranges with holes", ranges},
+    {"many pages at once", many_pages},
     {"writable or executable, over all spaces", writable_or_executable},
     {"donated memory comes back scrubbed", donation},
     {"kernel memory runs out", kernel_memory_runs_out},
