@@ -130,7 +130,8 @@ static void want_much(void) {
   for (long at = 0; at < 32 * MIB; at += PAGE)
     base[at] = 1;
   gate_open(&ready);
-  pause();
+  for (;;)
+    sleep(1000);
 }
 
 /* As many as there is not memory for. Each of them either has its memory or has ended; then one that was killed. */

@@ -51,7 +51,9 @@ pid_t begin_on(body *run, uintptr_t what); /* with that as `given` */
 int status_of(pid_t pid);                  /* waits for it; as waitpid says it */
 void exits(pid_t pid, int status);         /* waits, and checks */
 void dies(pid_t pid, int signal);
-unsigned drain(void); /* waits until no child is left, orphans that came to this process among them; how many */
+/* Waits until no child is left; how many had a status. Orphans, which come to this process, need not have one for it: on
+ * Quire the first process need not wait for them. */
+unsigned drain(void);
 
 /* Bytes in a pipe: whoever passes takes one, and waits for it. */
 struct gate {
