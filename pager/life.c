@@ -8,7 +8,7 @@
 #include "space.h"
 
 struct space *spaces[P_PROCESSES];
-unsigned space_count;
+unsigned space_count, space_limit = P_PROCESSES - 1;
 static struct slab slab = {.bytes = (sizeof(struct space) + 15) & ~15ul};
 
 void space_begin(struct space *space, uint64_t badge, const struct image *image, const struct policy *policy) {
@@ -25,7 +25,7 @@ void space_begin(struct space *space, uint64_t badge, const struct image *image,
 /* Round and round, so that an id is not used again. */
 struct space *space_new(const struct image *image, const struct policy *policy) {
   static uint64_t next = 1;
-  struct space *space = space_count < P_PROCESSES - 1 ? slab_take(&slab) : NULL;
+  struct space *space = space_count < space_limit ? slab_take(&slab) : NULL;
   if (!space)
     return NULL;
   while (!(next % P_PROCESSES) || spaces[next % P_PROCESSES])

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cpio.h"
@@ -116,6 +117,11 @@ static unsigned read_option(char *word, bool first) {
   if (!strncmp(word, "policy=", 7)) {
     if (first)
       choose_policy(word + 7);
+    return 0;
+  }
+  if (!strncmp(word, "processes=", 10)) {
+    unsigned long most = strtoul(word + 10, NULL, 10);
+    space_limit = most && most < P_PROCESSES ? (unsigned)most : P_PROCESSES - 1;
     return 0;
   }
   for (unsigned i = 0; i < sizeof kernels / sizeof *kernels; i++)

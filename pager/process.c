@@ -157,7 +157,7 @@ static int find_program(const struct spawn *spawn, const struct image **image) {
 static int64_t space_for(const struct spawn *spawn, const struct image *image, struct space **space) {
   *space = space_new(image, policy);
   if (!*space)
-    return space_count == P_PROCESSES - 1 ? -EAGAIN : -ENOMEM;
+    return space_count == space_limit ? -EAGAIN : -ENOMEM;
   if (spawn->parent)
     space_adopt(spawn->parent, *space);
   (*space)->quiet = spawn->flags & P_SPAWN_QUIET;

@@ -61,8 +61,8 @@ static inline struct space *space_find(uint64_t id) {
   struct space *space = spaces[id % P_PROCESSES];
   return space && space->badge == id ? space : 0;
 }
-extern unsigned space_count;
-/* NULL: no memory, or with space_count at P_PROCESSES - 1 too many. */
+extern unsigned space_count, space_limit;
+/* NULL: no memory, or with space_count at its limit too many. */
 struct space *space_new(const struct image *image, const struct policy *policy);
 /* A space that stands on no list: what another one may become. */
 void space_begin(struct space *space, uint64_t badge, const struct image *image, const struct policy *policy);
