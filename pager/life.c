@@ -39,6 +39,7 @@ struct space *space_new(const struct image *image, const struct policy *policy) 
 void space_clear(struct space *space) {
   backend_unmap(space, 0, Q_USER_TOP >> Q_PAGE_SHIFT, space_removed);
   assert(space->stats.resident == 0 && space->stats.shared == 0);
+  promise_end(space);
   regions_drop(space);
   if (space->image->object)
     space_drop_object(space->image->object);
@@ -109,7 +110,7 @@ static void unshared(struct space *space, uint64_t frame, bool last) {
 int space_fork(struct space *parent, struct space *child) {
   assert(!child->regions && !child->stats.resident);
   child->brk = parent->brk;
-  if (!regions_copy(parent, child))
+  if (!regions_copy(parent, child) || !promise_first(child))
     return ENOMEM;
   if (share_all(parent, child)) {
     backend_unmap(child, 0, Q_USER_TOP >> Q_PAGE_SHIFT, unshared);
@@ -132,4 +133,5 @@ void space_become(struct space *space, struct space *next) {
   space->brk = next->brk;
   space->image = next->image;
   space->task = next->task;
+  space->promised = next->promised;
 }
