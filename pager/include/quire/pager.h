@@ -123,6 +123,7 @@ enum p_request {
 #define P_SPAWN_CLIENT 2
 #define P_SPAWN_NAMED 4
 #define P_SPAWN_STRICT 8
+#define P_PROCESSES 4096 /* an id is of a slot below this, and a number of times this */
 #define P_SPAWN_MAX 2048 /* bytes of arguments and environment */
 #define P_NAME_MAX 64    /* of a program, with its NUL */
 #define P_MAP_SHARED 16 /* beside Q_PROT_*, which are below */
