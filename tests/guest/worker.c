@@ -121,10 +121,10 @@ static int do_storm(char **argv) { /* two more of itself, and those the same, un
   return rest();
 }
 
-static int do_burst(char **argv) { /* the same, but it gives up and ends; zombies of whoever ended before */
-  (void)argv;
-  start(WORKER("burst"));
-  start(WORKER("burst"));
+static int do_burst(char **argv) { /* two more of itself, and those the same, so many times; it ends before they do */
+  char number[16];
+  for (unsigned i = 0; i < 2 && atoi(argv[0]); i++)
+    start(WORKER("burst", itoa(atoi(argv[0]) - 1, number, 10)));
   return 5;
 }
 
