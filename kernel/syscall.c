@@ -45,8 +45,9 @@ _Noreturn void trap_other(word cause, word value) {
   } else if (cause == SCAUSE_LOAD || cause == SCAUSE_STORE || cause == SCAUSE_FETCH) {
     unsigned kind = cause == SCAUSE_LOAD ? Q_FAULT_READ : cause == SCAUSE_STORE ? Q_FAULT_WRITE : Q_FAULT_EXECUTE;
     kernel.info.faults++;
-    if (!vm_spurious(current->task, value, kind))
-      fault_program(value, kind);
+    word there = vm_fault(current->task, value, kind);
+    if (there != VM_SPURIOUS)
+      fault_program(value, kind, there);
     kernel.info.spurious++;
   } else if (cause != SCAUSE_ILLEGAL || !fp_switch()) {
     exception_self(cause, value, 0);
@@ -55,6 +56,14 @@ _Noreturn void trap_other(word cause, word value) {
 }
 
 /* ---- Memory: on a task that the pager pages, and on pages of the user's half --------------------------------------- */
+static struct task *paged_task(q_handle value, const struct object *pager, int *error) {
+  const struct handle *handle = handle_check(value, OBJECT_TASK, 0, error);
+  struct task *task = handle ? container_of(handle->object, struct task, object) : NULL;
+  if (task && &task->pager->object != pager)
+    *error = Q_E_OWNER;
+  return *error ? NULL : task;
+}
+
 static struct ret memory_map(struct task *task, uva_t va, word frame_prot, word pages, word expected) {
   struct mapping mapping = {va, frame_prot, pages, expected, ~0ul};
   return fail(vm_map(task->pager, task, &mapping));
@@ -68,9 +77,16 @@ static struct ret memory_unmap(struct task *task, uva_t va, word pages, uva_t ar
   finish(0, range.written, range.va, (range.end - range.va) >> Q_PAGE_SHIFT);
 }
 
-static struct ret memory_protect(struct task *task, uva_t va, word pages, word prot) {
+static struct ret memory_protect(struct task *task, uva_t va, word pages, word prot, q_handle with) {
   struct range range = {va, va + pages * Q_PAGE_SIZE, 0};
-  int error = prot > Q_PROT_MASK ? Q_E_ARG : vm_protect(task, &range, (unsigned)prot);
+  struct task *to = NULL;
+  int error = prot > Q_PROT_MASK ? Q_E_ARG : 0;
+  if (with && !error)
+    to = paged_task(with, &task->pager->object, &error);
+  if (to == task)
+    error = Q_E_ARG;
+  if (!error)
+    error = vm_protect(task, to, &range, (unsigned)prot);
   if (error || range.va == range.end)
     return fail(error);
   current->x[REG_A2] = range.va;
@@ -441,12 +457,9 @@ static struct ret sys_memory(word a0, word a1, word a2, word a3, word a4, word a
   (void)a6;
   int error;
   const struct handle *pager = handle_check(a0, OBJECT_PAGER, Q_RIGHT_MAP, &error);
-  const struct handle *handle = pager ? handle_check(a1, OBJECT_TASK, 0, &error) : NULL;
-  if (!handle)
+  struct task *task = pager ? paged_task(a1, pager->object, &error) : NULL;
+  if (!task)
     return fail(error);
-  struct task *task = container_of(handle->object, struct task, object);
-  if (&task->pager->object != pager->object)
-    return fail(Q_E_OWNER);
   if (call != Q_SYS_map && (a2 % Q_PAGE_SIZE || a2 > Q_USER_TOP || a3 > (Q_USER_TOP - a2) >> Q_PAGE_SHIFT))
     return fail(Q_E_ARG);
   return table[call - Q_SYS_map](task, a2, a3, a4, a5);

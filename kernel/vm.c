@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sv39 page tables (ISA manual, volume II, 4.4): mapping, removing, looking up, ASIDs and fences. Does not know why a
- * page is mapped. Every change of an entry goes through set_pte(), which keeps the counts and fences it; builds with
- * check_invariants keep a ledger of what still has to be fenced, since QEMU would not notice. */
+ * page is mapped. A change of an entry goes through set_pte(), which keeps the counts and fences it; many pages of one
+ * table at once through remove_pages() and share_pages(), with one fence for all. Builds with check_invariants keep a
+ * ledger of what still has to be fenced, since QEMU would not notice. */
 #include "vm.h"
 
 #define LEAF (PTE_R | PTE_W | PTE_X)
@@ -24,32 +25,6 @@ static bool is_page(pte_t pte) { /* mapped by a pager, not by the window */
   return (pte & (PTE_V | PTE_U | PTE_WINDOW)) == (PTE_V | PTE_U);
 }
 
-/* ---- Fences ------------------------------------------------------------------------------------------------------ */
-#ifdef CHECK_INVARIANTS
-static struct {
-  struct task *task; /* NULL: nothing is to be fenced */
-  uva_t va;          /* ~0: anything of it */
-} unfenced;
-
-static void ledger_add(struct task *task, uva_t va) {
-  ASSERT(!unfenced.task || unfenced.task == task);
-  unfenced.va = unfenced.task && unfenced.va != va ? ~0ul : va;
-  unfenced.task = task;
-}
-
-static void ledger_fenced(struct task *task, uva_t va) {
-  if (unfenced.task == task && (va == ~0ul || va == unfenced.va))
-    unfenced.task = NULL;
-}
-
-void ledger_assert_clean(void) {
-  ASSERT(!unfenced.task);
-}
-#else
-#define ledger_add(task, va) ((void)(va))
-#define ledger_fenced(task, va) ((void)0)
-#endif
-
 static uint64_t asid_of(const struct task *task) {
   return task->satp >> SATP_ASID_SHIFT & SATP_ASID_MASK;
 }
@@ -58,6 +33,36 @@ static uint64_t asid_of(const struct task *task) {
 static bool has_asid(const struct task *task) {
   return task->asid_generation == kernel.asid_generation;
 }
+
+/* ---- Fences ------------------------------------------------------------------------------------------------------ */
+#ifdef CHECK_INVARIANTS
+static struct ledger {
+  struct task *task; /* NULL: nothing is to be fenced */
+  uva_t va;          /* ~0: anything of it */
+} unfenced[2];       /* a page is shared by two */
+
+static void ledger_add(struct task *task, uva_t va) {
+  struct ledger *l = &unfenced[unfenced[1].task == task || (unfenced[0].task && unfenced[0].task != task)];
+  if (!has_asid(task))
+    return;
+  ASSERT(!l->task || l->task == task);
+  l->va = l->task && l->va != va ? ~0ul : va;
+  l->task = task;
+}
+
+static void ledger_fenced(struct task *task, uva_t va) {
+  for (struct ledger *l = unfenced; l < unfenced + 2; l++)
+    if (l->task == task && (va == ~0ul || va == l->va))
+      l->task = NULL;
+}
+
+void ledger_assert_clean(void) {
+  ASSERT(!unfenced[0].task && !unfenced[1].task);
+}
+#else
+#define ledger_add(task, va) ((void)(va))
+#define ledger_fenced(task, va) ((void)0)
+#endif
 
 /* Makes the change of one leaf, or with va = ~0 of anything in the space, visible on all harts that ran it. */
 static inline void fence(struct task *task, uva_t va) {
@@ -72,6 +77,11 @@ static inline void fence(struct task *task, uva_t va) {
     sbi_call(SBI_RFENCE, SBI_RFENCE_SFENCE_ASID, others, 0, va == ~0ul ? 0 : va, va == ~0ul ? ~0ul : Q_PAGE_SIZE,
              asid_of(task));
   ledger_fenced(task, va);
+}
+
+/* Once for all of the pages in the range. */
+static void fence_range(struct task *task, uva_t va, uva_t end) {
+  fence(task, end - va == Q_PAGE_SIZE ? va : ~0ul);
 }
 
 static void asid_assign(struct task *task) {
@@ -102,26 +112,32 @@ void vm_kernel(void) {
 }
 
 /* ---- Tables ------------------------------------------------------------------------------------------------------ */
-/* Every change of an entry, with all that hangs on it: the counts of the table and of the frames, and the fence. With
+static inline void frame_unmapped(struct frame *frame) {
+  ASSERT_DEBUG(frame->count);
+  kernel.info.mapped--;
+  if (--frame->count == 0)
+    frame->flags &= FRAME_BUSY;
+}
+
+static uint8_t flags_of(pte_t pte) {
+  return (pte & PTE_W ? FRAME_WRITABLE : 0) | (pte & PTE_X ? FRAME_EXECUTABLE : 0);
+}
+
+/* A change of an entry, with all that hangs on it: the counts of the table and of the frames, and the fence. With
  * va = ~0 anything in the space may have been reached through the entry. */
 static inline __attribute__((always_inline)) void set_pte(struct task *task, pte_t *slot, pte_t value, uva_t va) {
   pte_t old = *slot;
   struct frame *before = is_page(old) ? frame_of(pte_pa(old)) : NULL; /* NULL: a device, too */
   struct frame *after = is_page(value) ? frame_of(pte_pa(value)) : NULL;
   table_frame(slot)->count += (uint32_t)(value & PTE_V) - (uint32_t)(old & PTE_V);
-  if (before) {
-    ASSERT_DEBUG(before->count);
-    kernel.info.mapped--;
-    if (--before->count == 0)
-      before->flags &= FRAME_BUSY;
-  }
+  if (before)
+    frame_unmapped(before);
   if (after) {
     after->count++;
-    after->flags |= (value & PTE_W ? FRAME_WRITABLE : 0) | (value & PTE_X ? FRAME_EXECUTABLE : 0);
+    after->flags |= flags_of(value);
     kernel.info.mapped++;
   }
-  if (has_asid(task))
-    ledger_add(task, va);
+  ledger_add(task, va);
   *slot = value;
   fence(task, va);
 }
@@ -199,8 +215,8 @@ static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, int *steps, boo
 }
 
 /* ---- Mapping ----------------------------------------------------------------------------------------------------- */
-static bool in_window(const struct task *task, uva_t va) {
-  return task->window && va >= Q_WINDOW + kernel.ram_base && va < Q_WINDOW + kernel.ram_end;
+static bool in_window(const struct task *task, uva_t va, uva_t end) {
+  return task->window && end > Q_WINDOW + kernel.ram_base && va < Q_WINDOW + kernel.ram_end;
 }
 
 /* The frame, if it is one that the pager may map. */
@@ -244,7 +260,7 @@ static int check_slot(struct task *task, uva_t va, uint64_t expected) {
 
 static int check_map(struct pager *pager, struct task *task, const struct mapping *m) {
   if (m->pages - 1 >= Q_MAP_MAX || (m->expected && m->pages != 1) || m->va % Q_PAGE_SIZE || m->va >= Q_USER_TOP ||
-      m->pages > (Q_USER_TOP - m->va) >> Q_PAGE_SHIFT || in_window(task, m->va))
+      m->pages > (Q_USER_TOP - m->va) >> Q_PAGE_SHIFT || in_window(task, m->va, m->va + m->pages * Q_PAGE_SIZE))
     return Q_E_ARG;
   if (task->pager != pager)
     return Q_E_OWNER;
@@ -297,83 +313,160 @@ int vm_map(struct pager *pager, struct task *task, const struct mapping *m) {
 /* ---- Looking up -------------------------------------------------------------------------------------------------- */
 static const uint8_t needed[] = {PTE_R | PTE_A, PTE_W | PTE_A | PTE_D, PTE_X | PTE_A};
 
-/* The entry if it allows the access, with the bits set that the access sets. */
-static pte_t *touch(struct task *task, uva_t va, unsigned kind) {
-  pte_t *slot = leaf_at(task, va, false), least = PTE_V | PTE_U | (needed[kind] & LEAF);
-  if (!slot || (*slot & least) != least)
-    return NULL;
-  *slot |= needed[kind]; /* only adds rights: a cached entry without them is at worst a spurious fault */
-  return slot;
-}
-
-bool vm_spurious(struct task *task, uva_t va, unsigned kind) {
-  if (!touch(task, va, kind))
+/* Whether the entry allows the access; then it gets the bits that the access sets. */
+static inline bool touch(pte_t *slot, unsigned kind) {
+  pte_t least = PTE_V | PTE_U | (needed[kind] & LEAF);
+  if ((*slot & least) != least)
     return false;
-  fence(task, va & ~(Q_PAGE_SIZE - 1ul));
+  *slot |= needed[kind]; /* only adds rights: a cached entry without them is at worst a spurious fault */
   return true;
 }
 
+uint64_t vm_fault(struct task *task, uva_t va, unsigned kind) {
+  pte_t *slot = leaf_at(task, va, false);
+  if (!slot || !*slot)
+    return 0;
+  if (touch(slot, kind)) {
+    fence(task, va & ~(Q_PAGE_SIZE - 1ul));
+    return VM_SPURIOUS;
+  }
+  const struct frame *frame = is_page(*slot) ? frame_of(pte_pa(*slot)) : NULL;
+  return frame ? pte_pa(*slot) | (frame->count == 1 ? Q_FAULT_SOLE : 0) : 0;
+}
+
 void *vm_resolve(struct task *task, uva_t va, unsigned kind) {
-  if (in_window(task, va))
+  if (in_window(task, va, va + 1))
     return user_frame(task->window, va - Q_WINDOW) && kind != Q_FAULT_EXECUTE ? pa_to_va(va - Q_WINDOW) : NULL;
-  pte_t *slot = touch(task, va, kind);
-  if (!slot || !frame_of(pte_pa(*slot)))
+  pte_t *slot = leaf_at(task, va, false);
+  if (!slot || !touch(slot, kind) || !frame_of(pte_pa(*slot)))
     return NULL; /* not there, or a device */
   return (char *)pa_to_va(pte_pa(*slot)) + va % Q_PAGE_SIZE;
 }
 
 /* ---- Ranges: bounded work; the range says what remains --------------------------------------------------------------- */
 #define STEPS (160 * LOOK) /* a LOOK is some 25 instructions, three times that in builds with checks */
-#define REMOVAL (8 * LOOK) /* what removing a page costs beside looking at it */
+#define PAGE (2 * LOOK)    /* what removing or sharing a page costs */
+#define TRIM (8 * LOOK)    /* what it costs if tables go or come, too */
 
-static pte_t remove_leaf(struct task *task, pte_t *slot, uva_t va, int *steps) {
-  pte_t old = *slot;
-  *steps -= REMOVAL;
-  set_pte(task, slot, 0, va);
-  if (table_frame(slot)->count == 0)
-    tables_trim(task, va);
-  return old;
+/* Where the part of a range ends that lies in one leaf table, and for which enough steps are left. */
+static uva_t stretch(const struct range *range, int steps) {
+  uva_t end = range->va + (uint64_t)(MAX(steps, 0) / PAGE + 1) * Q_PAGE_SIZE;
+  return MIN(MIN(range->end, end), (range->va | (Q_BLOCK_SIZE - 1)) + 1);
 }
 
-static uint64_t unmapped_entry(pte_t pte) {
-  struct frame *frame = frame_of(pte_pa(pte));
-  return pte_pa(pte) | (frame && !frame->count) | (pte & PTE_D ? 2 : 0);
+/* Removes what the next entries of the leaf table hold, at most so much. Stores what it was, if there is somewhere to.
+ * How much it was. */
+static uint64_t remove_pages(struct task *task, pte_t *slot, struct range *range, uint64_t *out, uint64_t most,
+                             int *steps) {
+  struct frame *table = table_frame(slot);
+  uva_t va = range->va, end = stretch(range, *steps), first = va;
+  uint64_t removed = 0;
+  for (; va < end && removed < most; slot++, va += Q_PAGE_SIZE) {
+    pte_t old = *slot;
+    if (!is_page(old))
+      continue;
+    *slot = 0;
+    ledger_add(task, va);
+    struct frame *frame = frame_of(pte_pa(old));
+    if (frame)
+      frame_unmapped(frame);
+    if (out)
+      out[removed] = pte_pa(old) | (frame && !frame->count) | (old & PTE_D ? 2 : 0);
+    removed++;
+  }
+  fence_range(task, first, va);
+  *steps -= TRIM + (int)((va - first) >> Q_PAGE_SHIFT) * PAGE;
+  range->va = va;
+  table->count -= (uint32_t)removed;
+  if (!table->count)
+    tables_trim(task, first);
+  return removed;
 }
 
 int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entries) {
   int steps = STEPS;
   range->written = 0;
   for (pte_t *slot; (slot = next_leaf(task, &range->va, range->end, &steps, false)) && range->written < entries;) {
-    uint64_t *out = array % 8 ? NULL : vm_resolve(current->task, array + 8 * range->written, Q_FAULT_WRITE);
+    uva_t at = array + 8 * range->written;
+    uint64_t *out = array % 8 ? NULL : vm_resolve(current->task, at, Q_FAULT_WRITE);
     if (!out)
       return range->written ? 0 : Q_E_FAULT;
-    *out = unmapped_entry(remove_leaf(task, slot, range->va, &steps));
-    range->written++;
-    range->va += Q_PAGE_SIZE;
+    uint64_t room = MIN(entries - range->written, (Q_PAGE_SIZE - at % Q_PAGE_SIZE) / 8);
+    range->written += remove_pages(task, slot, range, out, room, &steps);
   }
   return 0;
 }
 
-static int check_protect(pte_t pte, unsigned prot) {
-  struct frame *frame = frame_of(pte_pa(pte));
+/* ---- Protecting, and sharing with another space ------------------------------------------------------------------------ */
+static int check_protect(const struct frame *frame, unsigned prot, bool share) {
   if (!frame)
-    return prot & Q_PROT_EXECUTE ? Q_E_ARG : 0;
+    return share || prot & Q_PROT_EXECUTE ? Q_E_ARG : 0;
+  if (share && frame->flags & FRAME_BUSY)
+    return Q_E_OWNER;
   return frame->count > 1 && clashes(frame, prot) ? Q_E_WX : 0; /* an only mapping may change from one to the other */
 }
 
-int vm_protect(struct task *task, struct range *range, unsigned prot) {
+/* The next pages of a leaf table get the protection, and `to`, if it is given, what it lacks of them in its own. Each is
+ * checked before it is touched; an error ends it, with the range at that page. */
+static int protect_pages(struct task *task, pte_t *slot, struct task *to, pte_t *copy, struct range *range,
+                         unsigned prot) {
+  uint64_t bits = (prot & 7) << 1, added = 0;
+  uint8_t flags = flags_of(bits), opposed = flags ? flags ^ (FRAME_WRITABLE | FRAME_EXECUTABLE) : 0;
+  bool changed = false;
+  struct frame *table = table_frame(copy);
+  uva_t va = range->va;
+  int error = 0;
+  for (; va < range->end; va += Q_PAGE_SIZE, slot++, copy++) {
+    pte_t old = *slot, there = *copy, value = (old & ~(uint64_t)LEAF) | bits;
+    if (!is_page(old))
+      continue;
+    struct frame *frame = frame_of(pte_pa(old));
+    if (!frame || frame->flags & (opposed | FRAME_BUSY))
+      error = check_protect(frame, prot, to);
+    if (there && pte_pa(there) != pte_pa(old))
+      error = Q_E_EXISTS;
+    if (error)
+      break;
+    if (frame)
+      frame->flags = (frame->count == 1 ? frame->flags & FRAME_BUSY : frame->flags) | flags;
+    if (value != old) {
+      *slot = value;
+      ledger_add(task, va);
+      changed = true;
+    }
+    if (!there) {
+      *copy = (value | PTE_A) & ~(uint64_t)PTE_D;
+      frame->count++;
+      ledger_add(to, va);
+      added++;
+    }
+  }
+  kernel.info.mapped += added;
+  table->count += (uint32_t)added;
+  if (changed)
+    fence_range(task, range->va, va);
+  if (added)
+    fence_range(to, range->va, va);
+  range->va = va;
+  return error;
+}
+
+int vm_protect(struct task *task, struct task *to, struct range *range, unsigned prot) {
   int error = check_prot(prot), steps = STEPS;
-  uva_t end = MIN(range->va + Q_MAP_MAX * Q_PAGE_SIZE, range->end), va = range->va;
-  for (pte_t *slot; !error && (slot = next_leaf(task, &va, end, &steps, false)); va += Q_PAGE_SIZE)
-    error = check_protect(*slot, prot);
-  if (error)
-    return error;
-  /* Decoded for these pages: the rest of the range is the next entry's. */
-  for (pte_t *slot; (slot = next_leaf(task, &range->va, end, &steps, false)); range->va += Q_PAGE_SIZE)
-    set_pte(task, slot, (*slot & ~(uint64_t)LEAF) | (prot & 7) << 1, range->va);
+  if (to && in_window(to, range->va, range->end))
+    return Q_E_ARG;
+  for (pte_t *slot; !error && (slot = next_leaf(task, &range->va, range->end, &steps, false));) {
+    struct range next = {range->va, stretch(range, steps), 0};
+    pte_t *copy = to ? leaf_at(to, next.va, true) : slot;
+    error = copy ? protect_pages(task, slot, to, copy, &next, prot) : Q_E_NOMEM;
+    if (error && to)
+      tables_trim(to, range->va); /* which may have been made for nothing */
+    steps -= (to ? 4 : 1) * TRIM + (int)((next.va - range->va) >> Q_PAGE_SHIFT) * PAGE;
+    range->va = next.va;
+  }
   if (prot & Q_PROT_EXECUTE)
     fence_code();
-  return 0;
+  return error;
 }
 
 void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, struct harvest *out) {
@@ -403,7 +496,7 @@ void vm_revoke(struct pager *pager, pa_t block) {
   for (struct task *task; (task = pager->revoke_task); pager->revoke_task = task->next, *va = 0) {
     for (pte_t *slot; (slot = next_leaf(task, va, Q_USER_TOP, &steps, false)); *va += Q_PAGE_SIZE)
       if (pte_pa(*slot) - block < Q_BLOCK_SIZE)
-        remove_leaf(task, slot, *va, &steps);
+        remove_pages(task, slot, &(struct range){*va, *va + Q_PAGE_SIZE, 0}, NULL, 1, &steps);
     if (*va < Q_USER_TOP)
       return;
   }
@@ -468,10 +561,19 @@ int vm_create(struct task *task) {
 
 bool vm_destroy(struct task *task) {
   int steps = STEPS;
-  uva_t *va = &task->teardown;
-  for (pte_t *slot; (slot = next_leaf(task, va, Q_USER_TOP, &steps, true)); *va += Q_PAGE_SIZE)
-    remove_leaf(task, slot, *va, &steps);
-  if (*va < Q_USER_TOP || steps < STEPS / 2)
+  struct range range = {task->teardown, Q_USER_TOP, 0};
+  for (pte_t *slot; (slot = next_leaf(task, &range.va, Q_USER_TOP, &steps, true));) {
+    if (is_page(*slot)) {
+      remove_pages(task, slot, &range, NULL, ~0ul, &steps);
+      continue;
+    }
+    steps -= TRIM;
+    set_pte(task, slot, 0, range.va);
+    if (table_frame(slot)->count == 0)
+      tables_trim(task, range.va);
+  }
+  task->teardown = range.va;
+  if (range.va < Q_USER_TOP || steps < STEPS / 2)
     return false;
   if (task->window) {
     for (uva_t part = Q_WINDOW; part < Q_WINDOW + kernel.ram_end; part += 1ul << SHIFT(2))
