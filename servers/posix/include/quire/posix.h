@@ -124,7 +124,7 @@ struct posix_entry {
 #define POSIX_SPAWN_JOIN 4
 #define POSIX_SPAWN_NAMED 8
 #define POSIX_WAIT_NOHANG 1
-#define POSIX_PROCESSES 250   /* at a time, ended ones that nobody waited for among them */
+#define POSIX_PROCESSES 4000   /* at a time, ended ones that nobody waited for among them */
 #define POSIX_REQUESTS_EACH 16 /* of one process, waiting at a time: so many of its threads may wait (EAGAIN) */
 #define POSIX_WHOLE 1024       /* bytes of a line being written that no other's can come into */
 #define POSIX_LINE 1024        /* bytes of a line being typed; a longer one is cut off with a bell */
