@@ -52,8 +52,8 @@ void *mmap(void *address, size_t bytes, int prot, int flags, int fd, off_t offse
 }
 
 static int of_range(uint64_t label, void *address, size_t bytes, uint64_t bits) {
-  return or_errno(ask_of(P_HANDLE_PAGER,
-                         &(struct q_call){.label = label, .word = {(uint64_t)address, bytes, bits}})) < 0
+  return or_errno(
+             ask_of(P_HANDLE_PAGER, &(struct q_call){.label = label, .word = {(uint64_t)address, bytes, bits}})) < 0
              ? -1
              : 0;
 }

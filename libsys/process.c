@@ -42,7 +42,8 @@ pid_t vfork(void) {
 /* ---- exec -------------------------------------------------------------------------------------------------------------------- */
 /* The strings that POSIX_exec and POSIX_spawn want, with the path apart from argv[0]; a negated errno value or how many of them
  * are the environment. */
-static int64_t strings(const char *path, bool search, char *const argv[], char *const envp[], char *text, size_t *used) {
+static int64_t strings(const char *path, bool search, char *const argv[], char *const envp[], char *text,
+                       size_t *used) {
   const char *here = search || strchr(path, '/') || !*path ? "" : "./";
   const size_t most = P_SPAWN_MAX + PATH_BYTES;
   if (strlen(path) + 3 > PATH_BYTES)
@@ -104,7 +105,8 @@ EXEC_LIST(execle, false, true)
 
 /* ---- wait -------------------------------------------------------------------------------------------------------------------- */
 pid_t waitpid(pid_t pid, int *status, int options) {
-  struct q_call c = {.label = POSIX_wait, .word = {pid > 0 ? (uint64_t)pid : 0, options & WNOHANG ? POSIX_WAIT_NOHANG : 0}};
+  struct q_call c = {.label = POSIX_wait,
+                     .word = {pid > 0 ? (uint64_t)pid : 0, options & WNOHANG ? POSIX_WAIT_NOHANG : 0}};
   int64_t got = (pid <= 0 && pid != -1) || options & ~(WNOHANG | WUNTRACED) ? -EINVAL : ask_server(&c);
   if (got > 0 && status)
     *status = (int)c.word[3];
@@ -118,7 +120,7 @@ pid_t wait(int *status) {
 /* ---- posix_spawn ------------------------------------------------------------------------------------------------------------- */
 struct action {
   struct action *next;
-  int fd, from;     /* to be made; a duplicate of it, or -1 to open the path, or -2 to close */
+  int fd, from; /* to be made; a duplicate of it, or -1 to open the path, or -2 to close */
   int flags, mode;
   char path[];
 };

@@ -64,7 +64,8 @@ static bool table_grow(struct process *process, uint64_t descriptors) {
   return true;
 }
 
-static int descriptor_give(struct process *process, struct file *file, uint64_t least, bool closes, uint64_t *result) {
+static int descriptor_give(struct process *process, struct file *file, uint64_t least, bool closes,
+                           uint64_t *result) {
   uint64_t fd = least;
   while (file_of(process, fd))
     fd++;

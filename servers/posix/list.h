@@ -11,7 +11,8 @@ struct link {
   struct link *next, *previous;
 };
 
-#define LIST_HEAD(name) {&name, &name}
+#define LIST_HEAD(name)                                                                                              \
+  { &name, &name }
 #define LIST_ITEM(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 
 static inline void list_init(struct link *link) {

@@ -10,7 +10,8 @@
 #define BIT_CHILD 1
 #define FURTHER 1024 /* kept requests beyond the first of their process, for which there always is room */
 
-struct link input_queue = LIST_HEAD(input_queue), room_queue = LIST_HEAD(room_queue), turn_queue = LIST_HEAD(turn_queue);
+struct link input_queue = LIST_HEAD(input_queue), room_queue = LIST_HEAD(room_queue),
+            turn_queue = LIST_HEAD(turn_queue);
 static struct link woken = LIST_HEAD(woken);
 static unsigned further;
 

@@ -62,7 +62,7 @@ char *page_new(void) {
 
 void page_free(char *page) {
   uint64_t index = (uint64_t)(page - base) / TREE_PAGE, group = index / GROUP;
-  used[group] &= (uint8_t)~(1 << index % GROUP);
+  used[group] &= (uint8_t) ~(1 << index % GROUP);
   empty += !used[group];
   file_pages--;
   lowest = lowest < group ? lowest : group;

@@ -113,12 +113,12 @@ struct strings {
 };
 
 static int64_t start(const struct process *process, const struct strings *strings) {
-  return ask_with_badge(
-      process, &(struct q_call){.label = P_spawn,
-                                .word = {strings->bytes, P_SPAWN_CLIENT | P_SPAWN_QUIET | P_SPAWN_NAMED,
-                                         strings->environment, strings->object},
-                                .read = strings->text,
-                                .read_bytes = strings->bytes});
+  return ask_with_badge(process,
+                        &(struct q_call){.label = P_spawn,
+                                         .word = {strings->bytes, P_SPAWN_CLIENT | P_SPAWN_QUIET | P_SPAWN_NAMED,
+                                                  strings->environment, strings->object},
+                                         .read = strings->text,
+                                         .read_bytes = strings->bytes});
 }
 
 static uint64_t put(char *to, const char *string) {

@@ -70,10 +70,8 @@ int do_map(struct request *q, struct q_reply *r) {
   if (error)
     return error;
   const struct p_mapped mapped = {q->caller->pid, object, offset};
-  int64_t at = ask_pager(&(struct q_call){.label = P_map,
-                                          .word = {q->m.word[0], q->m.word[1], flags},
-                                          .read = &mapped,
-                                          .read_bytes = sizeof mapped});
+  int64_t at = ask_pager(&(struct q_call){
+      .label = P_map, .word = {q->m.word[0], q->m.word[1], flags}, .read = &mapped, .read_bytes = sizeof mapped});
   r->word[0] = (uint64_t)at;
   return at < 0 ? (int)-at : 0;
 }

@@ -20,8 +20,8 @@ struct request {
   uint64_t progress; /* bytes done */
   uint64_t base;     /* of a file's bytes: where it began */
   bool begun;
-  struct link *queue;        /* what it waits in; NULL: a copy is pending, of which the kernel tells */
-  struct link queued, kept;  /* there, and among its caller's */
+  struct link *queue;       /* what it waits in; NULL: a copy is pending, of which the kernel tells */
+  struct link queued, kept; /* there, and among its caller's */
 };
 
 struct descriptor {
@@ -32,12 +32,12 @@ struct descriptor {
 struct process {
   uint64_t badge; /* of its calls: slot and a number that tells it from those before; 0: the slot is free */
   unsigned slot;
-  uint64_t pid, job;    /* the pager's id of it; of its job's leader */
-  struct process *next; /* with the same low bits of the pid; or the next free one */
+  uint64_t pid, job;      /* the pager's id of it; of its job's leader */
+  struct process *next;   /* with the same low bits of the pid; or the next free one */
   struct process *parent; /* NULL: it is the first */
   struct link children, ended_children, sibling;
-  bool orphan; /* it was left to the first process, which need not wait for it */
-  bool ended;  /* and nobody has waited for it */
+  bool orphan;      /* it was left to the first process, which need not wait for it */
+  bool ended;       /* and nobody has waited for it */
   bool interrupted; /* Ctrl-C came: what it waits in, or the next that it would wait in, ends with EINTR */
   unsigned signal;  /* that kill named */
   struct p_death death;
@@ -55,12 +55,12 @@ struct process {
 #define NO_ANSWER (-2) /* there is nobody any more to hear it */
 
 /* ---- main.c ---- */
-extern struct link input_queue; /* requests that wait for a line */
-extern struct link room_queue;  /* for output to be sent */
-extern struct link turn_queue;  /* for others to have their turn */
+extern struct link input_queue;                     /* requests that wait for a line */
+extern struct link room_queue;                      /* for output to be sent */
+extern struct link turn_queue;                      /* for others to have their turn */
 int wait_in(struct request *q, struct link *queue); /* AGAIN */
-void requests_wake(struct link *queue); /* those that wait there run once the request at hand is done */
-void requests_run(void);                /* now: not from a handler */
+void requests_wake(struct link *queue);             /* those that wait there run once the request at hand is done */
+void requests_run(void);                            /* now: not from a handler */
 void requests_drop(struct process *caller, const struct request *but);
 bool requests_waiting(const struct process *caller, uint64_t *label); /* and the request, POSIX_* */
 /* 0, AGAIN, or an errno value. */

@@ -13,9 +13,10 @@
 #define TREE_PATH_MAX 1024 /* with the NUL */
 #define TREE_PAGE 4096
 #define TREE_FILE_MAX (1ul << 36)
-#define TREE_CHUNK 512 /* pages of a file that one table holds */
+#define TREE_CHUNK 512       /* pages of a file that one table holds */
 #define TREE_NAMES_MAX 32768 /* of all directories together; beyond, ENOSPC */
-#define TREE_FROZEN 1 /* in a file's table: the page is an object's too, and is thawed before it is written or freed */
+#define TREE_FROZEN                                                                                                  \
+  1 /* in a file's table: the page is an object's too, and is thawed before it is written or freed */
 
 /* What the tree needs of whoever uses it. A page is of TREE_PAGE bytes, on that boundary, and of zeros when it is new. */
 char *page_new(void); /* NULL: no memory */
@@ -32,9 +33,9 @@ struct inode {
   unsigned users; /* open files and working directories: it stays while there are any */
   unsigned mode;  /* permission bits */
   uint64_t size;
-  uintptr_t **chunk;    /* FILE: tables of pages. 0 where nothing was written: it reads as the image, or as zero */
-  uint64_t chunks;      /* entries of that */
-  uint64_t object;      /* FILE: what the pager calls its content, as long as that is what it was; 0: nobody has asked */
+  uintptr_t **chunk; /* FILE: tables of pages. 0 where nothing was written: it reads as the image, or as zero */
+  uint64_t chunks;   /* entries of that */
+  uint64_t object;   /* FILE: what the pager calls its content, as long as that is what it was; 0: nobody has asked */
   struct entry *first;  /* DIRECTORY: in the order they were made */
   struct inode *parent; /* DIRECTORY: itself for the root, NULL once it was removed */
   const char *image;    /* FILE: what it began as, in the boot image; NULL: empty */
