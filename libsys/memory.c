@@ -34,6 +34,8 @@ static int64_t map(void *address, size_t bytes, int prot, int flags, int fd, off
   int64_t error = check(prot);
   if (error || flags & ~known || shared == !!(flags & MAP_PRIVATE))
     return error ? error : -EINVAL;
+  if (bytes > Q_USER_TOP)
+    return -ENOMEM;
   struct q_call c = {.word = {(uint64_t)address, bytes, bits, (uint64_t)offset}};
   if (flags & MAP_ANONYMOUS) {
     c.label = P_map;

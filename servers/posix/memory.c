@@ -103,11 +103,6 @@ void *sbrk(ptrdiff_t bytes) {
   return at - bytes;
 }
 
-/* ---- The pager's objects ------------------------------------------------------------------------------------------------ */
 bool page_thaw(char *page) {
   return ask_pager(&(struct q_call){.label = P_thaw, .word = {(uint64_t)page}}) >= 0;
-}
-
-void object_drop(uint64_t object) {
-  ask_pager(&(struct q_call){.label = P_object, .word = {0, object}});
 }

@@ -7,6 +7,29 @@
 
 #include "file.h"
 
+/* Files that have one, the latest last. The pager has only so many: the oldest is given up for a new one, which is no loss but
+ * that programs made of it later have pages of their own. */
+#define OBJECTS 256
+static struct inode *holders[OBJECTS];
+static unsigned next_holder;
+
+void object_drop(uint64_t object) {
+  ask_pager(&(struct q_call){.label = P_object, .word = {0, object}});
+  for (unsigned i = 0; i < OBJECTS; i++)
+    if (holders[i] && holders[i]->object == object)
+      holders[i] = NULL;
+}
+
+static void hold(struct inode *inode, uint64_t object) {
+  struct inode **place = &holders[next_holder++ % OBJECTS], *old = *place;
+  if (old) {
+    object_drop(old->object);
+    old->object = 0;
+  }
+  *place = inode;
+  inode_freeze(inode, object);
+}
+
 /* The object that holds the file's content. */
 static int object_of(struct inode *inode, uint64_t *object) {
   uint64_t pages = (inode->size + TREE_PAGE - 1) / TREE_PAGE, *address;
@@ -24,7 +47,7 @@ static int object_of(struct inode *inode, uint64_t *object) {
   if (made < 0)
     return (int)-made;
   *object = (uint64_t)made;
-  inode_freeze(inode, *object);
+  hold(inode, *object);
   return 0;
 }
 
