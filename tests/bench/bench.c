@@ -153,10 +153,11 @@ int main(int argc, char **argv) {
     yield(argc > 2);
   if (argc > 1)
     iterations = 1;
-  if (p_server)
+  if (p_server) {
+    tap_before(true); /* as many processes as there will be, first: what they leave is used again */
     unix_warm_up();
-  if (p_server)
     return TAP_RUN("bench", posix_tests);
+  }
   at_start = q_instret();
   return TAP_RUN("bench", tests);
 }
