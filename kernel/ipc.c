@@ -305,7 +305,7 @@ static int map_answer(struct thread *thread, const uint64_t *word) {
   bool write = (thread->fault_kind & Q_FAULT_KIND) == Q_FAULT_WRITE;
   struct mapping mapping = {word[0], word[1], word[2], word[3],
                             write ? thread->fault_address & ~(Q_PAGE_SIZE - 1ul) : ~0ul};
-  return vm_map(thread->task->pager, thread->task, &mapping);
+  return vm_map(thread->task, &mapping);
 }
 
 static int exception_answer(struct thread *thread, uint64_t label, uint64_t pc, struct thread **wake) {
@@ -414,9 +414,8 @@ static int answer(q_token token, uint64_t label, const uint64_t *word, struct th
 }
 
 /* The words of the answer lie in the thread's saved registers. */
-struct ret sys_reply_recv(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
-                          q_token token) {
-  (void)w0, (void)w1, (void)w2, (void)w3;
+struct ret sys_reply_recv(uint64_t a0, uint64_t label, UNUSED uint64_t w0, UNUSED uint64_t w1, UNUSED uint64_t w2,
+                          UNUSED uint64_t w3, q_token token) {
   struct thread *wake = NULL;
   struct handle *handle = NULL;
   int error = 0;

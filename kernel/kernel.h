@@ -9,6 +9,7 @@
 
 register struct thread *current __asm__("tp"); /* the running thread, or its hart's idle one */
 
+#define UNUSED __attribute__((unused))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))

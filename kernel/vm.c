@@ -36,28 +36,26 @@ static bool has_asid(const struct task *task) {
 
 /* ---- Fences ------------------------------------------------------------------------------------------------------ */
 #ifdef CHECK_INVARIANTS
-static struct ledger {
+static struct {
   struct task *task; /* NULL: nothing is to be fenced */
   uva_t va;          /* ~0: anything of it */
-} unfenced[2];       /* a page is shared by two */
+} unfenced;
 
 static void ledger_add(struct task *task, uva_t va) {
-  struct ledger *l = &unfenced[unfenced[1].task == task || (unfenced[0].task && unfenced[0].task != task)];
   if (!has_asid(task))
     return;
-  ASSERT(!l->task || l->task == task);
-  l->va = l->task && l->va != va ? ~0ul : va;
-  l->task = task;
+  ASSERT(!unfenced.task || unfenced.task == task);
+  unfenced.va = unfenced.task && unfenced.va != va ? ~0ul : va;
+  unfenced.task = task;
 }
 
 static void ledger_fenced(struct task *task, uva_t va) {
-  for (struct ledger *l = unfenced; l < unfenced + 2; l++)
-    if (l->task == task && (va == ~0ul || va == l->va))
-      l->task = NULL;
+  if (unfenced.task == task && (va == ~0ul || va == unfenced.va))
+    unfenced.task = NULL;
 }
 
 void ledger_assert_clean(void) {
-  ASSERT(!unfenced[0].task && !unfenced[1].task);
+  ASSERT(!unfenced.task);
 }
 #else
 #define ledger_add(task, va) ((void)(va))
@@ -79,9 +77,8 @@ static inline void fence(struct task *task, uva_t va) {
   ledger_fenced(task, va);
 }
 
-/* Once for all of the pages in the range. */
-static void fence_range(struct task *task, uva_t va, uva_t end) {
-  fence(task, end - va == Q_PAGE_SIZE ? va : ~0ul);
+static void fence_pages(struct task *task, uva_t va, uint64_t pages) {
+  fence(task, pages == 1 ? va : ~0ul);
 }
 
 static void asid_assign(struct task *task) {
@@ -258,15 +255,13 @@ static int check_slot(struct task *task, uva_t va, uint64_t expected) {
   return good ? 0 : Q_E_EXISTS;
 }
 
-static int check_map(struct pager *pager, struct task *task, const struct mapping *m) {
+static int check_map(struct task *task, const struct mapping *m) {
   if (m->pages - 1 >= Q_MAP_MAX || (m->expected && m->pages != 1) || m->va % Q_PAGE_SIZE || m->va >= Q_USER_TOP ||
       m->pages > (Q_USER_TOP - m->va) >> Q_PAGE_SHIFT || in_window(task, m->va, m->va + m->pages * Q_PAGE_SIZE))
     return Q_E_ARG;
-  if (task->pager != pager)
-    return Q_E_OWNER;
   int error = check_prot(m->frame_prot & Q_PROT_MASK);
   for (uint64_t at = 0; at < m->pages * Q_PAGE_SIZE && !error; at += Q_PAGE_SIZE) {
-    error = check_frame(pager, (m->frame_prot & ~(Q_PAGE_SIZE - 1ul)) + at, m->frame_prot & Q_PROT_MASK);
+    error = check_frame(task->pager, (m->frame_prot & ~(Q_PAGE_SIZE - 1ul)) + at, m->frame_prot & Q_PROT_MASK);
     if (!error)
       error = check_slot(task, m->va + at, m->expected);
   }
@@ -279,8 +274,8 @@ static inline pte_t page_pte(uint64_t frame_prot, bool written) {
   return pte_make(frame_prot & ~(Q_PAGE_SIZE - 1ul), (frame_prot & 7) << 1 | PTE_V | PTE_U | PTE_A | dirty);
 }
 
-static __attribute__((noinline)) int map_slow(struct pager *pager, struct task *task, const struct mapping *m) {
-  int error = check_map(pager, task, m);
+static __attribute__((noinline)) int map_slow(struct task *task, const struct mapping *m) {
+  int error = check_map(task, m);
   if (error)
     return error;
   uva_t last = m->va + (m->pages - 1) * Q_PAGE_SIZE;
@@ -299,13 +294,13 @@ static __attribute__((noinline)) int map_slow(struct pager *pager, struct task *
 
 /* First what nearly every fault's answer asks for, in a form that needs no loop: one page of plain memory where a table
  * is at hand and nothing is mapped. Whatever is wrong with it, map_slow() finds out. */
-int vm_map(struct pager *pager, struct task *task, const struct mapping *m) {
+int vm_map(struct task *task, const struct mapping *m) {
   uint64_t prot = m->frame_prot & (Q_PAGE_SIZE - 1);
   pte_t *slot = &task->leaf[INDEX(m->va, 0)];
   if (m->va >> 21 != task->leaf_tag || m->va % Q_PAGE_SIZE || m->pages != 1 || m->expected ||
-      (prot & ~Q_PROT_WRITE) != Q_PROT_READ || *slot || task->window || task->pager != pager ||
-      check_frame(pager, m->frame_prot - prot, prot & Q_PROT_WRITE))
-    return map_slow(pager, task, m);
+      (prot & ~Q_PROT_WRITE) != Q_PROT_READ || *slot || task->window ||
+      check_frame(task->pager, m->frame_prot - prot, prot & Q_PROT_WRITE))
+    return map_slow(task, m);
   set_pte(task, slot, page_pte(m->frame_prot, m->va == m->written), m->va);
   return 0;
 }
@@ -348,39 +343,33 @@ void *vm_resolve(struct task *task, uva_t va, unsigned kind) {
 #define PAGE (2 * LOOK)    /* what removing or sharing a page costs */
 #define TRIM (8 * LOOK)    /* what it costs if tables go or come, too */
 
-/* Where the part of a range ends that lies in one leaf table, and for which enough steps are left. */
-static uva_t stretch(const struct range *range, int steps) {
-  uva_t end = range->va + (uint64_t)(MAX(steps, 0) / PAGE + 1) * Q_PAGE_SIZE;
-  return MIN(MIN(range->end, end), (range->va | (Q_BLOCK_SIZE - 1)) + 1);
+/* How many pages of a range to take together: entries of one leaf table, and as many as there are steps for. */
+static uint64_t stretch(uva_t va, uva_t end, int steps) {
+  uint64_t most = MIN(512 - INDEX(va, 0), (uint64_t)MAX(steps, 0) / PAGE + 1);
+  return MIN((end - va) >> Q_PAGE_SHIFT, most);
 }
 
-/* Removes what the next entries of the leaf table hold, at most so much. Stores what it was, if there is somewhere to.
- * How much it was. */
-static uint64_t remove_pages(struct task *task, pte_t *slot, struct range *range, uint64_t *out, uint64_t most,
-                             int *steps) {
+/* Removes the pages from this entry on to the first hole, but not more than that; how many. Says what they were, if there
+ * is somewhere to. */
+static uint64_t remove_pages(struct task *task, pte_t *slot, uva_t va, uint64_t most, uint64_t *out, int *steps) {
   struct frame *table = table_frame(slot);
-  uva_t va = range->va, end = stretch(range, *steps), first = va;
-  uint64_t removed = 0;
-  for (; va < end && removed < most; slot++, va += Q_PAGE_SIZE) {
-    pte_t old = *slot;
-    if (!is_page(old))
-      continue;
-    *slot = 0;
-    ledger_add(task, va);
+  uint64_t n = 0;
+  for (; n < most && is_page(slot[n]); n++) {
+    pte_t old = slot[n];
     struct frame *frame = frame_of(pte_pa(old));
+    slot[n] = 0;
+    ledger_add(task, va + n * Q_PAGE_SIZE);
     if (frame)
       frame_unmapped(frame);
     if (out)
-      out[removed] = pte_pa(old) | (frame && !frame->count) | (old & PTE_D ? 2 : 0);
-    removed++;
+      out[n] = pte_pa(old) | (frame && !frame->count) | (old & PTE_D ? 2 : 0);
   }
-  fence_range(task, first, va);
-  *steps -= TRIM + (int)((va - first) >> Q_PAGE_SHIFT) * PAGE;
-  range->va = va;
-  table->count -= (uint32_t)removed;
+  fence_pages(task, va, n);
+  *steps -= TRIM + (int)n * PAGE;
+  table->count -= (uint32_t)n;
   if (!table->count)
-    tables_trim(task, first);
-  return removed;
+    tables_trim(task, va);
+  return n;
 }
 
 int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entries) {
@@ -392,77 +381,70 @@ int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entri
     if (!out)
       return range->written ? 0 : Q_E_FAULT;
     uint64_t room = MIN(entries - range->written, (Q_PAGE_SIZE - at % Q_PAGE_SIZE) / 8);
-    range->written += remove_pages(task, slot, range, out, room, &steps);
+    uint64_t most = MIN(room, stretch(range->va, range->end, steps));
+    uint64_t n = remove_pages(task, slot, range->va, most, out, &steps);
+    range->written += n;
+    range->va += n * Q_PAGE_SIZE;
   }
   return 0;
 }
 
-/* ---- Protecting, and sharing with another space ------------------------------------------------------------------------ */
-static int check_protect(const struct frame *frame, unsigned prot, bool share) {
+/* `there`: what stands in the place where it is to be, too. */
+static inline int check_protect(pte_t pte, const struct frame *frame, pte_t there, unsigned prot, bool share) {
   if (!frame)
     return share || prot & Q_PROT_EXECUTE ? Q_E_ARG : 0;
+  if (there && pte_pa(there) != pte_pa(pte))
+    return Q_E_EXISTS;
   if (share && frame->flags & FRAME_BUSY)
     return Q_E_OWNER;
-  return frame->count > 1 && clashes(frame, prot) ? Q_E_WX : 0; /* an only mapping may change from one to the other */
+  return clashes(frame, prot) && frame->count > 1 ? Q_E_WX : 0; /* an only mapping may change from one to the other */
 }
 
-/* The next pages of a leaf table get the protection, and `to`, if it is given, what it lacks of them in its own. Each is
- * checked before it is touched; an error ends it, with the range at that page. */
-static int protect_pages(struct task *task, pte_t *slot, struct task *to, pte_t *copy, struct range *range,
-                         unsigned prot) {
-  uint64_t bits = (prot & 7) << 1, added = 0;
-  uint8_t flags = flags_of(bits), opposed = flags ? flags ^ (FRAME_WRITABLE | FRAME_EXECUTABLE) : 0;
-  bool changed = false;
+/* The pages from this entry on to the first hole get the protection, and so does `copy`, which is given what it lacks of
+ * them: another task's table, or the same. Each is checked before it is touched; an error ends it, with *n at that page. */
+static int protect_pages(struct task *task, pte_t *slot, pte_t *copy, uva_t va, unsigned prot, uint64_t *n) {
+  uint64_t bits = (prot & 7) << 1, added = 0, i = 0;
   struct frame *table = table_frame(copy);
-  uva_t va = range->va;
   int error = 0;
-  for (; va < range->end; va += Q_PAGE_SIZE, slot++, copy++) {
-    pte_t old = *slot, there = *copy, value = (old & ~(uint64_t)LEAF) | bits;
-    if (!is_page(old))
-      continue;
+  bool share = copy != slot, changed = false;
+  for (; i < *n && is_page(slot[i]); i++) {
+    pte_t old = slot[i], there = copy[i], value = (old & ~(uint64_t)LEAF) | bits;
     struct frame *frame = frame_of(pte_pa(old));
-    if (!frame || frame->flags & (opposed | FRAME_BUSY))
-      error = check_protect(frame, prot, to);
-    if (there && pte_pa(there) != pte_pa(old))
-      error = Q_E_EXISTS;
-    if (error)
+    if ((error = check_protect(old, frame, there, prot, share)))
       break;
     if (frame)
-      frame->flags = (frame->count == 1 ? frame->flags & FRAME_BUSY : frame->flags) | flags;
+      frame->flags = (frame->count == 1 ? frame->flags & FRAME_BUSY : frame->flags) | flags_of(bits);
     if (value != old) {
-      *slot = value;
-      ledger_add(task, va);
+      slot[i] = value;
+      ledger_add(task, va + i * Q_PAGE_SIZE);
       changed = true;
     }
     if (!there) {
-      *copy = (value | PTE_A) & ~(uint64_t)PTE_D;
+      copy[i] = (value | PTE_A) & ~(uint64_t)PTE_D;
       frame->count++;
-      ledger_add(to, va);
       added++;
     }
   }
   kernel.info.mapped += added;
   table->count += (uint32_t)added;
-  if (changed)
-    fence_range(task, range->va, va);
-  if (added)
-    fence_range(to, range->va, va);
-  range->va = va;
+  if (changed) /* what was not valid before needs no fence: at worst there is a spurious fault */
+    fence_pages(task, va, i);
+  *n = i;
   return error;
 }
 
 int vm_protect(struct task *task, struct task *to, struct range *range, unsigned prot) {
   int error = check_prot(prot), steps = STEPS;
-  if (to && in_window(to, range->va, range->end))
+  if (to && (to == task || in_window(to, range->va, range->end)))
     return Q_E_ARG;
   for (pte_t *slot; !error && (slot = next_leaf(task, &range->va, range->end, &steps, false));) {
-    struct range next = {range->va, stretch(range, steps), 0};
-    pte_t *copy = to ? leaf_at(to, next.va, true) : slot;
-    error = copy ? protect_pages(task, slot, to, copy, &next, prot) : Q_E_NOMEM;
+    uint64_t n = stretch(range->va, range->end, steps);
+    pte_t *copy = to ? leaf_at(to, range->va, true) : slot;
+    error = copy ? protect_pages(task, slot, copy, range->va, prot, &n) : Q_E_NOMEM;
     if (error && to)
       tables_trim(to, range->va); /* which may have been made for nothing */
-    steps -= (to ? 4 : 1) * TRIM + (int)((next.va - range->va) >> Q_PAGE_SHIFT) * PAGE;
-    range->va = next.va;
+    steps -= (to ? 4 : 1) * TRIM + (int)n * PAGE;
+    range->va += n * Q_PAGE_SIZE;
   }
   if (prot & Q_PROT_EXECUTE)
     fence_code();
@@ -496,7 +478,7 @@ void vm_revoke(struct pager *pager, pa_t block) {
   for (struct task *task; (task = pager->revoke_task); pager->revoke_task = task->next, *va = 0) {
     for (pte_t *slot; (slot = next_leaf(task, va, Q_USER_TOP, &steps, false)); *va += Q_PAGE_SIZE)
       if (pte_pa(*slot) - block < Q_BLOCK_SIZE)
-        remove_pages(task, slot, &(struct range){*va, *va + Q_PAGE_SIZE, 0}, NULL, 1, &steps);
+        remove_pages(task, slot, *va, 1, NULL, &steps);
     if (*va < Q_USER_TOP)
       return;
   }
@@ -561,19 +543,18 @@ int vm_create(struct task *task) {
 
 bool vm_destroy(struct task *task) {
   int steps = STEPS;
-  struct range range = {task->teardown, Q_USER_TOP, 0};
-  for (pte_t *slot; (slot = next_leaf(task, &range.va, Q_USER_TOP, &steps, true));) {
+  uva_t *va = &task->teardown;
+  for (pte_t *slot; (slot = next_leaf(task, va, Q_USER_TOP, &steps, true));) {
     if (is_page(*slot)) {
-      remove_pages(task, slot, &range, NULL, ~0ul, &steps);
-      continue;
+      *va += Q_PAGE_SIZE * remove_pages(task, slot, *va, stretch(*va, Q_USER_TOP, steps), NULL, &steps);
+    } else {
+      steps -= TRIM;
+      set_pte(task, slot, 0, *va);
+      if (table_frame(slot)->count == 0)
+        tables_trim(task, *va);
     }
-    steps -= TRIM;
-    set_pte(task, slot, 0, range.va);
-    if (table_frame(slot)->count == 0)
-      tables_trim(task, range.va);
   }
-  task->teardown = range.va;
-  if (range.va < Q_USER_TOP || steps < STEPS / 2)
+  if (*va < Q_USER_TOP || steps < STEPS / 2)
     return false;
   if (task->window) {
     for (uva_t part = Q_WINDOW; part < Q_WINDOW + kernel.ram_end; part += 1ul << SHIFT(2))

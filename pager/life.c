@@ -8,7 +8,7 @@
 #include "space.h"
 
 struct space *spaces[P_PROCESSES];
-unsigned space_count;
+unsigned space_count, space_limit = P_PROCESSES - 1;
 static struct slab slab = {.bytes = (sizeof(struct space) + 15) & ~15ul};
 
 void space_begin(struct space *space, uint64_t badge, const struct image *image, const struct policy *policy) {
@@ -25,7 +25,7 @@ void space_begin(struct space *space, uint64_t badge, const struct image *image,
 /* Round and round, so that an id is not used again. */
 struct space *space_new(const struct image *image, const struct policy *policy) {
   static uint64_t next = 1;
-  struct space *space = space_count < P_PROCESSES - 1 ? slab_take(&slab) : NULL;
+  struct space *space = space_count < space_limit ? slab_take(&slab) : NULL;
   if (!space)
     return NULL;
   while (!(next % P_PROCESSES) || spaces[next % P_PROCESSES])
@@ -39,6 +39,7 @@ struct space *space_new(const struct image *image, const struct policy *policy) 
 void space_clear(struct space *space) {
   backend_unmap(space, 0, Q_USER_TOP >> Q_PAGE_SHIFT, space_removed);
   assert(space->stats.resident == 0 && space->stats.shared == 0);
+  promise_end(space);
   regions_drop(space);
   if (space->image->object)
     space_drop_object(space->image->object);
@@ -109,7 +110,7 @@ static void unshared(struct space *space, uint64_t frame, bool last) {
 int space_fork(struct space *parent, struct space *child) {
   assert(!child->regions && !child->stats.resident);
   child->brk = parent->brk;
-  if (!regions_copy(parent, child))
+  if (!regions_copy(parent, child) || !promise_first(child))
     return ENOMEM;
   if (share_all(parent, child)) {
     backend_unmap(child, 0, Q_USER_TOP >> Q_PAGE_SHIFT, unshared);
@@ -132,4 +133,5 @@ void space_become(struct space *space, struct space *next) {
   space->brk = next->brk;
   space->image = next->image;
   space->task = next->task;
+  space->promised = next->promised;
 }

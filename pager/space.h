@@ -34,6 +34,8 @@ struct space {
   struct region *regions;
   struct p_stats stats; /* resident, peak, shared, faults and so on; the rest is filled when asked */
   uint8_t state;
+  bool strict;       /* its growth is promised or refused */
+  uint64_t promised; /* pages */
   bool quiet;                                    /* its death is not printed */
   q_handle task;                                 /* and the shell's: */
   bool orphan;                                   /* its parent has ended */
@@ -61,8 +63,8 @@ static inline struct space *space_find(uint64_t id) {
   struct space *space = spaces[id % P_PROCESSES];
   return space && space->badge == id ? space : 0;
 }
-extern unsigned space_count;
-/* NULL: no memory, or with space_count at P_PROCESSES - 1 too many. */
+extern unsigned space_count, space_limit;
+/* NULL: no memory, or with space_count at its limit too many. */
 struct space *space_new(const struct image *image, const struct policy *policy);
 /* A space that stands on no list: what another one may become. */
 void space_begin(struct space *space, uint64_t badge, const struct image *image, const struct policy *policy);
@@ -110,6 +112,16 @@ void regions_drop(struct space *space);                             /* whose pag
 static inline uint64_t regions_start(const struct space *space) {
   return space->regions ? space->regions->start : P_BREAK_MAX;
 }
+
+/* ---- promise.c ---- */
+bool promise_first(struct space *space);                     /* of a new space. false: there is no room for it */
+bool promise_fits(const struct space *space, uint64_t more); /* more pages, which promise_update() then counts */
+void promise_update(struct space *space);                    /* after any change of what it may touch */
+void promise_end(struct space *space);
+bool promise_allows(const struct space *space);               /* it may have a frame */
+void promises_use(const struct space *space, int64_t frames); /* of its own it has so many more */
+bool promises_any(void);
+uint64_t promises_withheld(void); /* frames that are promised and not yet taken */
 
 /* ---- What all files of the core share ---- */
 #define PAGE_OF(va) ((va) & ~(Q_PAGE_SIZE - 1ul))
