@@ -477,8 +477,11 @@ int do_open(struct request *q, struct q_reply *r) {
 
 static void describe(const struct inode *inode, struct posix_stat *out) {
   static const unsigned kind[] = {S_IFREG, S_IFDIR, S_IFCHR};
-  *out = (struct posix_stat){
-      .size = inode->size, .number = inode->number, .mode = kind[inode->type] | inode->mode, .links = inode->links};
+  *out = (struct posix_stat){.size = inode->size,
+                             .number = inode->number,
+                             .mode = kind[inode->type] | inode->mode,
+                             .links = inode->links,
+                             .terminal = inode->device == &console_device};
 }
 
 int do_stat(struct request *q, struct q_reply *r) {

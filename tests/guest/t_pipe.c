@@ -1,0 +1,4 @@
+#include "unix.h"
+int main(void) {
+  return 0;
+}
