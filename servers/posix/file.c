@@ -290,7 +290,7 @@ int do_read(struct request *q, struct q_reply *r) {
   if (!file || !reads(file))
     return EBADF;
   if (file->pipe)
-    return q->m.word[1] != POSIX_HERE ? ESPIPE : pipe_read(q, file->pipe, r);
+    return q->m.word[1] != POSIX_HERE ? ESPIPE : pipe_read(q, file->pipe, !(file->flags & O_NONBLOCK), r);
   if (file->inode->type == INODE_DIRECTORY)
     return EISDIR;
   if (file->inode->type == INODE_DEVICE)
