@@ -1287,7 +1287,7 @@ static void warm_up(void) {
   close(fd);
   unlink("warm");
   memset(back, 0, sizeof back);
-  CHECK_EQ(names_in("."), 0);
+  CHECK_EQ(closedir(opendir(".")), 0);
 }
 
 int main(void) {
