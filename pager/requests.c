@@ -232,14 +232,13 @@ static int do_initrd(struct space *caller, struct q_received *m, struct q_reply 
 }
 
 #define NOT_YET(name)                                                                                                \
-  static int do_##name(struct space *caller, struct q_received *m, struct q_reply *r) {                              \
+  static int do_##name(struct space *caller, struct q_received *m, struct q_reply *r) {                               \
     (void)caller, (void)m, (void)r;                                                                                  \
     return ENOSYS;                                                                                                   \
   }
-NOT_YET(fork)
-NOT_YET(exec) NOT_YET(map) NOT_YET(unmap) NOT_YET(protect) NOT_YET(object) NOT_YET(thaw)
+NOT_YET(fork) NOT_YET(exec) NOT_YET(map) NOT_YET(unmap) NOT_YET(protect) NOT_YET(object) NOT_YET(thaw)
 
-    typedef int handler(struct space *caller, struct q_received *m, struct q_reply *r);
+typedef int handler(struct space *caller, struct q_received *m, struct q_reply *r);
 static handler *const handlers[] = {
 #define X(n, name) [n] = do_##name,
     P_REQUESTS(X)
