@@ -731,7 +731,7 @@ static void warm_up(void) {
 
 int main(void) {
   scratch_enter();
-  warm_up(), warm_up(); /* the second time its memory lies as it will */
+  warm_up();
   int status = TAP_RUN("pipe", tests);
   scratch_leave();
   return status;

@@ -1293,7 +1293,7 @@ static void warm_up(void) {
 int main(void) {
   memset(text, 0, sizeof text);
   scratch_enter();
-  warm_up(), warm_up(); /* the second time its memory lies as it will */
+  warm_up();
   int status = TAP_RUN("tree", tests);
   scratch_leave();
   return status;
