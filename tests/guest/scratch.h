@@ -4,6 +4,7 @@
 #ifndef SCRATCH_H
 #define SCRATCH_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,8 +17,10 @@
 
 #include "tap.h"
 
-#ifdef __linux__
+#if __has_include(<sys/mman.h>) /* until fork is there, which comes with it */
 #define HAVE_FORK 1
+#endif
+#ifdef __linux__
 #define PATH_LIMIT 4096 /* with the NUL */
 #else
 #define PATH_LIMIT 1024
@@ -35,22 +38,6 @@
 
 static char scratch[256] = "/tmp/scratch";
 
-/* Before the tests. On Linux the tap goes to a place of its own; here it first makes tables of the server's grow, which stay
- * where they are then. */
-static inline void scratch_enter(void) {
-#ifdef __linux__
-  umask(0);
-  signal(SIGPIPE, SIG_IGN);
-#else
-  tap_before(true);
-  CHECK_EQ(mkdir(scratch, 0755), 0);
-  CHECK_EQ(chdir(scratch), 0);
-#endif
-  free(malloc(100000)); /* moves the break, once and for all */
-  uintptr_t now = (uintptr_t)sbrk(0);
-  sbrk((intptr_t)(-now & 4095));
-}
-
 /* The first test: where the others come back to. */
 static void scratch_path(void) {
   struct stat here, there;
@@ -59,11 +46,43 @@ static void scratch_path(void) {
   CHECK(!stat(".", &here) && !stat(scratch, &there) && here.st_ino == there.st_ino);
 }
 
-static inline void scratch_leave(void) {
-#ifndef __linux__
-  CHECK(!chdir("/") && !rmdir(scratch));
-#endif
+/* The break moves once and for all, to a page's start. */
+static inline void break_settle(void) {
+  free(malloc(100000));
+  closedir(opendir("."));
+  uintptr_t now = (uintptr_t)sbrk(0);
+  sbrk((intptr_t)(-now & 4095));
+  free(malloc(100000));
+  closedir(opendir("."));
 }
+
+#define SCRATCH_RUN(group, tests) scratch_run(group, tests, sizeof(tests) / sizeof *(tests))
+
+#ifdef __linux__
+/* The tap goes to a place of its own. */
+static inline int scratch_run(const char *group, const struct test *tests, unsigned count) {
+  umask(0);
+  signal(SIGPIPE, SIG_IGN);
+  break_settle();
+  return tap_run(group, tests, count);
+}
+#else
+/* All tests run before they count: what the server needs once and keeps, it has then, and what it keeps ready lies where it
+ * will lie. */
+static inline int scratch_run(const char *group, const struct test *tests, unsigned count) {
+  CHECK_EQ(mkdir(scratch, 0755), 0);
+  CHECK_EQ(chdir(scratch), 0);
+  break_settle();
+  for (unsigned i = 0; i < 2 * count; i++) {
+    if (i % count == 0)
+      tap_before(true);
+    tests[i % count].run();
+  }
+  int status = tap_run(group, tests, count);
+  CHECK(!chdir("/") && !rmdir(scratch));
+  return status;
+}
+#endif
 
 /* Whole pages that nothing was done to yet. */
 static inline char *absent(size_t bytes) {

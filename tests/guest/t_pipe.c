@@ -717,22 +717,8 @@ static const struct test tests[] = {
 #endif
 };
 
-/* What the server, and this program, need once and keep. */
-static void warm_up(void) {
-  static int ends[512][2];
-  int count = 0;
-  while (count < 512 && !pipe(ends[count]))
-    count++;
-  while (count--)
-    close_pipe(ends[count]);
+int main(void) {
   memset(text, 0, sizeof text);
   memset(back, 0, sizeof back);
-}
-
-int main(void) {
-  scratch_enter();
-  warm_up();
-  int status = TAP_RUN("pipe", tests);
-  scratch_leave();
-  return status;
+  return SCRATCH_RUN("pipe", tests);
 }

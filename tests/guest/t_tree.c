@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Files and directories as POSIX.1-2017 has them: what xv6's usertests are known by (their names stand in brackets), and
  * the edges beyond. All of it runs on Linux too. serve=uart serve=posix:t_tree */
-#include <dirent.h>
-
 #include "scratch.h"
 
 #define FILES_ENOUGH 40
@@ -1153,14 +1151,30 @@ static void used_while_full(int fd, off_t all) {
   holds_text("d/small", "again");
 }
 
-/* What files had is free for programs again: the count of frames after each test says whether it is. */
-static void filled_and_emptied(void) {
-  if (!can_be_filled())
-    return;
+static void fill_and_empty(void) {
   int fd = make("full", "");
   CHECK(fill(fd) > 0);
   CHECK_EQ(close(fd), 0);
   CHECK_EQ(unlink("full"), 0);
+}
+
+#ifdef HAVE_FORK
+static void using_memory(int n) {
+  (void)n;
+  char *memory = absent(8 << 20);
+  for (unsigned i = 0; i < 8 << 20; i += 4096)
+    memory[i] = 1;
+}
+#endif
+
+/* What files had is free for programs again, in the count of frames after each test too. */
+static void filled_and_emptied(void) {
+  if (!can_be_filled())
+    return;
+  fill_and_empty();
+#ifdef HAVE_FORK
+  ends_well(start(using_memory, 0));
+#endif
 }
 
 static void filled(void) {
@@ -1279,22 +1293,7 @@ static const struct test tests[] = {
     {"no memory for one more file (outofinodes)", filled_with_files},
 };
 
-/* The server keeps the memory that it has had once; so it gets more of it here than any test needs. */
-static void warm_up(void) {
-  int fd = make("warm", "");
-  for (unsigned i = 0; i < 256; i++)
-    CHECK_EQ(write(fd, text, sizeof text), sizeof text);
-  close(fd);
-  unlink("warm");
-  memset(back, 0, sizeof back);
-  CHECK_EQ(closedir(opendir(".")), 0);
-}
-
 int main(void) {
-  memset(text, 0, sizeof text);
-  scratch_enter();
-  warm_up();
-  int status = TAP_RUN("tree", tests);
-  scratch_leave();
-  return status;
+  memset(back, 0, sizeof back);
+  return SCRATCH_RUN("tree", tests);
 }
