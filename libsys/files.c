@@ -95,15 +95,18 @@ int ftruncate(int fd, off_t size) {
 }
 
 /* ---- Paths ----------------------------------------------------------------------------------------------------------------- */
+static int64_t describe(const char *path, int fd, struct posix_stat *s) {
+  return or_errno(ask_server(&(struct q_call){.label = POSIX_stat,
+                                              .word = {(uint64_t)(int64_t)fd},
+                                              .read = path,
+                                              .read_bytes = path ? strlen(path) + 1 : 0,
+                                              .write = s,
+                                              .write_bytes = sizeof *s}));
+}
+
 static int status(const char *path, int fd, struct stat *out) {
   struct posix_stat s;
-  int64_t error = or_errno(ask_server(&(struct q_call){.label = POSIX_stat,
-                                                       .word = {(uint64_t)(int64_t)fd},
-                                                       .read = path,
-                                                       .read_bytes = path ? strlen(path) + 1 : 0,
-                                                       .write = &s,
-                                                       .write_bytes = sizeof s}));
-  if (error < 0)
+  if (describe(path, fd, &s) < 0)
     return -1;
   *out = (struct stat){
       .st_ino = (ino_t)s.number, .st_mode = (mode_t)s.mode, .st_nlink = (nlink_t)s.links, .st_size = (off_t)s.size};
@@ -119,10 +122,10 @@ int fstat(int fd, struct stat *out) {
 }
 
 int isatty(int fd) {
-  struct stat s;
-  if (fstat(fd, &s))
+  struct posix_stat s;
+  if (describe(NULL, fd, &s) < 0)
     return 0;
-  if (S_ISCHR(s.st_mode))
+  if (s.terminal)
     return 1;
   errno = ENOTTY;
   return 0;
@@ -130,6 +133,8 @@ int isatty(int fd) {
 
 int access(const char *path, int mode) {
   struct stat s;
+  if (mode & ~(R_OK | W_OK | X_OK))
+    return (int)or_errno(-EINVAL);
   if (stat(path, &s))
     return -1;
   if (!(mode & X_OK) || s.st_mode & 0111)
@@ -167,7 +172,8 @@ char *getcwd(char *path, size_t size) {
   char found[1024];
   if (!path)
     return getcwd(found, size && size < sizeof found ? size : sizeof found) ? strdup(found) : NULL;
-  int64_t error = or_errno(ask_server(&(struct q_call){.label = POSIX_getcwd, .write = path, .write_bytes = size}));
+  struct q_call c = {.label = POSIX_getcwd, .write = path, .write_bytes = size};
+  int64_t error = or_errno(size ? ask_server(&c) : -EINVAL);
   return error < 0 ? NULL : path;
 }
 

@@ -34,8 +34,8 @@ struct space {
   struct region *regions;
   struct p_stats stats; /* resident, peak, shared, faults and so on; the rest is filled when asked */
   uint8_t state;
-  bool strict;       /* its growth is promised or refused */
-  uint64_t promised; /* pages */
+  bool strict;                                   /* its growth is promised or refused */
+  uint64_t promised;                             /* pages */
   bool quiet;                                    /* its death is not printed */
   q_handle task;                                 /* and the shell's: */
   bool orphan;                                   /* its parent has ended */

@@ -20,6 +20,28 @@ static void eater_ends(void) {
   }
 }
 
+/* One that is promised its memory gets it, though another has eaten all the rest in between. */
+static void promised_beside_an_eater(void) {
+  struct p_death death;
+  struct q_received m;
+  q_handle endpoint;
+  CHECK_EQ(q_endpoint_create(&endpoint), 0);
+  int64_t id = p_spawn_program(ARGV("victim", "promised", "50000000"), P_SPAWN_QUIET | P_SPAWN_STRICT, endpoint);
+  q_recv(endpoint, &m);
+  CHECK_EQ(m.word[0], 1);
+  CHECK_EQ(run_victim(ARGV("victim", "eat")).reason, P_REASON_NOFRAME);
+  CHECK_EQ(q_reply(&(struct q_reply){.token = m.token}), 0);
+  CHECK_EQ(p_wait_for((uint64_t)id, &death), id);
+  CHECK_EQ(death.reason + death.status, 0);
+  CHECK(death.peak > 50000000 / 4096);
+  id = p_spawn_program(ARGV("victim", "promised", "150000000"), P_SPAWN_QUIET | P_SPAWN_STRICT, endpoint);
+  q_recv(endpoint, &m);
+  CHECK_EQ(m.word[0], 0); /* there never is as much */
+  CHECK_EQ(q_reply(&(struct q_reply){.token = m.token}), 0);
+  CHECK_EQ(p_wait_for((uint64_t)id, &death), id);
+  CHECK_EQ(q_handle_destroy(endpoint), 0);
+}
+
 static void thousand_programs(void) {
   struct q_info before = kernel_info();
   uint64_t frames = free_frames();
@@ -111,6 +133,7 @@ static void all_accounted_for(void) {
 
 static const struct test tests[] = {
     {"20 programs eat all memory beside a neighbour", eater_ends},
+    {"a program that is promised its memory", promised_beside_an_eater},
     {"1000 programs leave everything as it was", thousand_programs},
     {"100 programs at once", many_at_once},
     {"more programs than there is room for", too_many_programs},
