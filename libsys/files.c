@@ -50,18 +50,14 @@ off_t lseek(int fd, off_t offset, int whence) {
   return of(POSIX_seek, fd, offset, whence);
 }
 
-static int64_t at(uint64_t label, int fd, const void *read, void *write, size_t bytes, off_t offset) {
-  struct q_call c = {.label = label, .word = {(uint64_t)(int64_t)fd, (uint64_t)offset}, .read = read, .write = write};
-  *(read ? &c.read_bytes : &c.write_bytes) = bytes;
+ssize_t pread(int fd, void *to, size_t bytes, off_t offset) {
+  struct q_call c = {.label = POSIX_read, .word = {(uint64_t)fd, (uint64_t)offset}, .write = to, .write_bytes = bytes};
   return or_errno(offset < 0 ? -EINVAL : ask_server(&c));
 }
 
-ssize_t pread(int fd, void *to, size_t bytes, off_t offset) {
-  return at(POSIX_read, fd, NULL, to, bytes, offset);
-}
-
 ssize_t pwrite(int fd, const void *from, size_t bytes, off_t offset) {
-  return at(POSIX_write, fd, from, NULL, bytes, offset);
+  struct q_call c = {.label = POSIX_write, .word = {(uint64_t)fd, (uint64_t)offset}, .read = from, .read_bytes = bytes};
+  return or_errno(offset < 0 ? -EINVAL : ask_server(&c));
 }
 
 int dup(int fd) {
@@ -114,6 +110,8 @@ static int status(const char *path, int fd, struct stat *out) {
 }
 
 int stat(const char *restrict path, struct stat *restrict out) {
+  if (!path)
+    return (int)or_errno(-EFAULT); /* which would be to ask about a descriptor */
   return status(path, -1, out);
 }
 
