@@ -51,12 +51,14 @@ off_t lseek(int fd, off_t offset, int whence) {
 }
 
 ssize_t pread(int fd, void *to, size_t bytes, off_t offset) {
-  struct q_call c = {.label = POSIX_read, .word = {(uint64_t)fd, (uint64_t)offset}, .write = to, .write_bytes = bytes};
+  struct q_call c = {
+      .label = POSIX_read, .word = {(uint64_t)fd, (uint64_t)offset}, .write = to, .write_bytes = bytes};
   return or_errno(offset < 0 ? -EINVAL : ask_server(&c));
 }
 
 ssize_t pwrite(int fd, const void *from, size_t bytes, off_t offset) {
-  struct q_call c = {.label = POSIX_write, .word = {(uint64_t)fd, (uint64_t)offset}, .read = from, .read_bytes = bytes};
+  struct q_call c = {
+      .label = POSIX_write, .word = {(uint64_t)fd, (uint64_t)offset}, .read = from, .read_bytes = bytes};
   return or_errno(offset < 0 ? -EINVAL : ask_server(&c));
 }
 

@@ -9,14 +9,11 @@
 
 #define MARGIN 1024 /* frames for page tables and for what the pager needs for itself */
 #define STACK 16    /* pages of its stack that a program is promised */
-static uint64_t promised, used;
+uint64_t promised;
+static uint64_t used;
 
-uint64_t promises_withheld(void) {
+static uint64_t withheld(void) {
   return promised > used ? promised - used : 0;
-}
-
-bool promises_any(void) {
-  return promised;
 }
 
 void promises_use(const struct space *space, int64_t frames) {
@@ -35,20 +32,17 @@ static uint64_t promise_of(const struct space *space) {
   return sum;
 }
 
-bool promise_fits(const struct space *space, uint64_t more) {
-  if (!space->strict)
-    return true;
-  uint64_t need = promises_withheld() + more + MARGIN;
+bool promise_room(uint64_t more) {
+  uint64_t need = withheld() + more + MARGIN;
   if (more < frames.total && frames.available < need)
     cache_drop();
   return more < frames.total && frames.available >= need;
 }
 
-bool promise_allows(const struct space *space) {
-  if (space->strict || !promised || frames.available > promises_withheld())
-    return true;
-  cache_drop();
-  return frames.available > promises_withheld();
+bool promise_spare(void) {
+  if (frames.available <= withheld())
+    cache_drop();
+  return frames.available > withheld();
 }
 
 void promise_update(struct space *space) {

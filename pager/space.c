@@ -341,7 +341,7 @@ static __attribute__((noinline)) void fault_slow(struct space *space, uint64_t v
 void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, uint64_t there,
                  struct answer *answer) {
   bool heap = va - space->heap < space->brk - space->heap;
-  if (__builtin_expect(!heap || kind == Q_FAULT_EXECUTE || space->policy->fault || there || promises_any(), 0))
+  if (__builtin_expect(!heap || kind == Q_FAULT_EXECUTE || space->policy->fault || there || promised, 0))
     return fault_slow(space, va, kind, sp, there, answer);
   uint64_t frame = take_zeroed();
   *answer = (struct answer){PAGE_OF(va), frame | DATA, 0, 0, true};

@@ -114,14 +114,21 @@ static inline uint64_t regions_start(const struct space *space) {
 }
 
 /* ---- promise.c ---- */
-bool promise_first(struct space *space);                     /* of a new space. false: there is no room for it */
-bool promise_fits(const struct space *space, uint64_t more); /* more pages, which promise_update() then counts */
-void promise_update(struct space *space);                    /* after any change of what it may touch */
+extern uint64_t promised;                 /* pages, to all strict programs: 0 where there are none */
+bool promise_first(struct space *space);  /* of a new space. false: there is no room for it */
+void promise_update(struct space *space); /* after any change of what it may touch */
 void promise_end(struct space *space);
-bool promise_allows(const struct space *space);               /* it may have a frame */
 void promises_use(const struct space *space, int64_t frames); /* of its own it has so many more */
-bool promises_any(void);
-uint64_t promises_withheld(void); /* frames that are promised and not yet taken */
+bool promise_room(uint64_t more);                             /* without what is withheld there are so many pages */
+/* So many more may be promised, which promise_update() then counts. */
+static inline bool promise_fits(const struct space *space, uint64_t more) {
+  return !space->strict || promise_room(more);
+}
+bool promise_spare(void); /* some frame is not withheld */
+/* It may have a frame. */
+static inline bool promise_allows(const struct space *space) {
+  return !promised || space->strict || promise_spare();
+}
 
 /* ---- What all files of the core share ---- */
 #define PAGE_OF(va) ((va) & ~(Q_PAGE_SIZE - 1ul))

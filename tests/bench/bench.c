@@ -40,7 +40,7 @@ static int serve(void) {
   }
 }
 
-#define READY_MOST 8192
+#define READY_MOST 24576
 static void faults(void) {
   volatile char *base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE), *at = base;
   struct p_system system;
