@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The contract between the posix server and its programs: processes and the console. libsys has each as a C function
- * (quire/proc.h). Both sides include this file. */
+/* The contract between the posix server and its programs: processes, files and the console. libsys has each as a C function:
+ * those of POSIX, and quire/proc.h. Both sides include this file. */
 #ifndef QUIRE_POSIX_H
 #define QUIRE_POSIX_H
 
@@ -72,10 +72,10 @@ enum posix_request {
  * kill(a2 process id, a3 signal)   Ends it, wherever it is blocked; signal 0 only asks whether it is there. ESRCH, EPERM
  *      (the first process), EINVAL.
  * identity(a2 process id, 0: own)  -> a2 process id, a3 its parent's, a4 its job. ESRCH.
- * read(a2 descriptor; writable buffer)   -> a2 bytes, at most a line; 0 is the end of input (Ctrl-D). Waits for a line.
- *      EBADF, EIO (the caller is in the background), EINTR.
- * write(a2 descriptor; readable buffer)  -> a2 bytes, all of them. Waits for room. EBADF, EFAULT. Lines of up to
- *      POSIX_WHOLE bytes go out whole, whoever else writes.
+ * read(a2 descriptor, a3 offset, see below; writable buffer)   -> a2 bytes. Of the console: at most a line, for which it
+ *      waits; 0 is the end of input (Ctrl-D). EBADF, EIO (the caller is in the background), EINTR.
+ * write(a2 descriptor, a3 offset; readable buffer)   -> a2 bytes. To the console: all of them; waits for room. EBADF,
+ *      EFAULT. Lines of up to POSIX_WHOLE bytes go out whole, whoever else writes.
  * foreground(a2 job)           Puts the job in the foreground. ESRCH, EPERM (the caller's is not there, and it is not the
  *      first process).
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
@@ -99,7 +99,7 @@ enum posix_request {
  * map(a2 address or 0, a3 bytes, a4 Q_PROT_* | P_MAP_* | descriptor << 32, a5 offset in the file, of a page)
  *                              -> a2 address of a private mapping of the file (P_map, quire/pager.h), which has the content
  *      that the file has now. EBADF, EACCES (not open for reading), ENODEV (no file), EINVAL (shared ones are not there,
- *      or as P_map), ENXIO (offset past the file's end), ENOMEM. Anonymous memory is asked of the pager.
+ *      a file over 1.5 GiB, or as P_map), ENXIO (offset past the file's end), ENOMEM. Anonymous memory is asked of the pager.
  * entry(a2 descriptor of a directory; writable buffer: struct posix_entry)   -> a2 1; 0 when there are no more
  */
 #define POSIX_HERE (~0ul)
