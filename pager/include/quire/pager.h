@@ -72,7 +72,7 @@ enum p_request {
  *      readable buffer: name NUL argument NUL ... variable NUL ...; t0 handle or 0)
  *                                       -> a2 process id of a new program from the boot image, a child of the caller,
  *      which finds the handle as P_HANDLE_GIFT. argv[0] is the name. ENOENT, ENOEXEC, ENOMEM, EAGAIN (too many
- *      processes), E2BIG (over P_SPAWN_MAX), EINVAL, EFAULT, EPERM. Flags: P_SPAWN_QUIET prints no diagnosis when it
+ *      processes), E2BIG (over P_SPAWN_MAX bytes or P_SPAWN_STRINGS), EINVAL, EFAULT, EPERM. Flags: P_SPAWN_QUIET prints no diagnosis when it
  *      dies. P_SPAWN_NAMED: the first string is only the program's name in the boot image; argv[0] is the second. With an
  *      object (of the caller's, a server's), its bytes are the program, and the name just what it is called.
  *      P_SPAWN_STRICT: it and its descendants have all their memory promised, whatever the boot option memory= says: what
@@ -109,7 +109,7 @@ enum p_request {
  *      shared), EEXIST (the image, heap or stack lies there). Protection 0 promises a strict program nothing.
  * unmap(a2 page address, a3 bytes)      Regions of map only, holes tolerated: EINVAL.
  * protect(a2 page address, a3 bytes, a4 Q_PROT_*)    Regions of map only. ENOMEM (a hole), EINVAL, EACCES (a page of it
- *      was writable, and would be executable).
+ *      is one of another mapping that may write it, or could, and would be executable).
  * object(a2 bytes of a file; readable buffer: uint64_t[], the address of each page in the caller's own memory, 0: zeros)
  *                                       -> a2 object. Servers only (EPERM). These pages are the object's from now on, and
  *      read-only to the caller until it has thawed them: to write to one in between is a fault, which costs a copy.

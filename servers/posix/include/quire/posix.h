@@ -56,7 +56,7 @@ enum posix_request {
  *      caller leads (ESRCH). The name is a path, or that of a program in /bin; the new process has the caller's working directory and
  *      its descriptors, but for those that are closed then (FD_CLOEXEC). POSIX_SPAWN_NAMED: the first string is only the
  *      path, and argv[0] the second. ENOENT, EACCES (no file, or nobody may execute it), ENOEXEC (no program), ENOMEM, E2BIG
- *      (arguments and environment over P_SPAWN_MAX), EINVAL, EFAULT, EAGAIN (too many processes).
+ *      (arguments and environment over P_SPAWN_MAX bytes or P_SPAWN_STRINGS), EINVAL, EFAULT, EAGAIN (too many processes).
  * fork(a2 pc, a3 sp)          -> a2 process id of a child with the caller's memory (P_fork, quire/pager.h), which begins at
  *      pc with sp, and with the caller's descriptors, working directory and job. EAGAIN, ENOMEM.
  * exec(a2 bytes in use of the readable buffer, a3 strings of these that are the environment, a4 POSIX_SPAWN_NAMED or 0;
