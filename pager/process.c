@@ -274,9 +274,9 @@ static void orphan_children(struct space *parent) {
   for (struct space *child; (child = parent->children);) {
     space_disown(child);
     child->orphan = true;
-    if (child->state == SPACE_ENDED)
-      space_free(child);
   }
+  while (parent->ended)
+    space_free(parent->ended);
 }
 
 static uint64_t run_failed; /* some boot program did not end with status 0 */
@@ -299,9 +299,7 @@ static void kill_children(struct space *parent) {
     while (last->children)
       last = last->children;
     last->quiet = true;
-    if (last->state == SPACE_ALIVE)
-      process_kill(last);
-    space_free(last);
+    process_kill(last);
   }
 }
 
@@ -313,7 +311,7 @@ static void leave_record(struct space *space) {
     return;
   }
   space_disown(space);
-  space_adopt(parent, space); /* before those that live */
+  space_adopt(parent, space); /* among those that have ended */
   if (parent->watch)
     q_notify(parent->watch, parent->watch_bits);
 }

@@ -34,13 +34,13 @@ struct space {
   struct region *regions;
   struct p_stats stats; /* resident, peak, shared, faults and so on; the rest is filled when asked */
   uint8_t state;
-  bool strict;                                   /* its growth is promised or refused */
-  uint64_t promised;                             /* pages */
-  bool quiet;                                    /* its death is not printed */
-  q_handle task;                                 /* and the shell's: */
-  bool orphan;                                   /* its parent has ended */
-  bool client;                                   /* of a server, which spawns, reaps and kills for it */
-  struct space *parent, *children, *next, *prev; /* those that have ended come first */
+  bool strict;                                           /* its growth is promised or refused */
+  uint64_t promised;                                     /* pages */
+  bool quiet;                                            /* its death is not printed */
+  q_handle task;                                         /* and the shell's: */
+  bool orphan;                                           /* its parent has ended */
+  bool client;                                           /* of a server, which spawns, reaps and kills for it */
+  struct space *parent, *children, *ended, *next, *prev; /* children: those that live */
   struct server *server;
   q_handle watch; /* endpoint that hears of its children's ends */
   uint64_t watch_bits;
@@ -141,6 +141,14 @@ void cache_drop(void);                                /* frees the cached pages 
 uint64_t cache_pages(void);
 extern struct image images[IMAGES_MAX];
 extern unsigned image_count;
+
+/* ---- check.c ---- */
+#ifdef CHECK_INVARIANTS
+void check_pager(void);
+#else
+static inline void check_pager(void) {
+}
+#endif
 
 /* ---- The backend ---- */
 /* 0 or a Q_E_*; gives the kernel memory for page tables when it wants some. */
