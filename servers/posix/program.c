@@ -36,6 +36,8 @@ static int object_of(struct inode *inode, uint64_t *object) {
   *object = inode->object;
   if (*object)
     return 0;
+  if (inode->size > P_OBJECT_MAX)
+    return ENOMEM; /* though a sparse file of that size costs nothing */
   address = malloc(pages * sizeof *address);
   if (!address || !inode_pages(inode, address)) {
     free(address);
