@@ -99,7 +99,7 @@ static bool counter_is_exact(void) {
 
 /* Touches what the demo itself needs later, so that the frames it counts are those it shows. */
 static void settle(void) {
-  volatile char stack[4 * PAGE];
+  volatile char stack[P_SPAWN_MAX + 4 * PAGE];
   for (unsigned i = 0; i < sizeof stack; i += PAGE)
     stack[i] = 0;
   memset(entries, 0, sizeof entries);

@@ -48,7 +48,7 @@ static void check_task(struct task *task) {
     check_handle(&task->handles[i]);
   for (unsigned page = 0; page < task->handle_page_count; page++)
     for (unsigned i = 1; i < 128; i++)
-      check_handle((struct handle *)task->handle_pages[page] + i);
+      check_handle((struct handle *)*handle_page(task, page) + i);
   for (struct page_header *page = &task->header; page; page = page->next)
     for (unsigned slot = 1; slot < 4; slot++)
       threads += page_thread(page, slot) != NULL;

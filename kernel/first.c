@@ -17,7 +17,7 @@ static void *map_new(uva_t va, unsigned prot) {
   require(next_frame < frames_end, no_memory);
   pa_t pa = frame_pa(next_frame++);
   struct mapping mapping = {va, pa | prot, 1, 0, ~0ul};
-  int error = vm_map(owner, task, &mapping);
+  int error = vm_map(task, &mapping);
   require(error != Q_E_NOMEM, no_memory);
   require(!error, "pager: its segments overlap, or one is both writable and executable");
   return memset(pa_to_va(pa), 0, Q_PAGE_SIZE);

@@ -26,7 +26,7 @@ void block_list(struct pager *pager, struct block *block) {
 
 /* What is promised to tasks is there for their objects: tables and new tasks have to leave it. */
 void *page_alloc(struct pager *pager, enum frame_kind kind) {
-  bool promised = kind == FRAME_THREADS || kind == FRAME_OBJECTS || kind == FRAME_HANDLES;
+  bool promised = kind >= FRAME_THREADS && kind <= FRAME_INDEX;
   ASSERT_DEBUG(!promised || pager->donated_free);
   if (!promised && pager->donated_free <= pager->promised)
     return NULL;

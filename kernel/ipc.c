@@ -109,6 +109,12 @@ static void orphan_told(struct thread *sender) {
   thread_forget(sender);
 }
 
+/* What is there now: that may have changed while the message was under way. */
+static uint64_t fault_page(const struct thread *sender) {
+  uint64_t there = vm_fault(sender->task, sender->fault_address, sender->fault_kind & Q_FAULT_KIND);
+  return there == VM_SPURIOUS ? 0 : there;
+}
+
 /* The receiver's reply_recv returns this message. */
 static void fill(struct thread *receiver, struct endpoint *endpoint, struct wait *wait) {
   struct thread *sender = wait_thread(wait);
@@ -119,7 +125,7 @@ static void fill(struct thread *receiver, struct endpoint *endpoint, struct wait
     x[REG_A2] = sender->fault_address;
     x[REG_A3] = sender->x[REG_PC];
     x[REG_A4] = sender->x[REG_SP];
-    x[REG_A5] = sender->fault_reason;
+    x[REG_A5] = wait->message == Q_MSG_FAULT ? fault_page(sender) : sender->fault_reason;
   } else {
     fill_call(receiver, sender, wait->message);
   }
@@ -214,14 +220,14 @@ static void fault_open(struct thread *thread, uva_t va, unsigned kind) {
   wait_open(thread, SLOT_FAULT, Q_MSG_FAULT, thread->task->badge);
 }
 
-_Noreturn void fault_program(uva_t va, unsigned kind) {
+_Noreturn void fault_program(uva_t va, unsigned kind, uint64_t there) {
   struct thread *thread = current;
   if (__builtin_expect(serves_itself(thread->task), 0))
     exception_self(cause_of[kind], va, 0);
   fault_open(thread, va, kind);
   thread->state = THREAD_FAULT;
   send_words(&thread->task->pager->endpoint, &thread->wait[SLOT_FAULT], true, kind, va, thread->x[REG_PC],
-             thread->x[REG_SP], 0);
+             thread->x[REG_SP], there);
 }
 
 struct ret fault_self(uva_t va, unsigned kind) {
@@ -299,7 +305,7 @@ static int map_answer(struct thread *thread, const uint64_t *word) {
   bool write = (thread->fault_kind & Q_FAULT_KIND) == Q_FAULT_WRITE;
   struct mapping mapping = {word[0], word[1], word[2], word[3],
                             write ? thread->fault_address & ~(Q_PAGE_SIZE - 1ul) : ~0ul};
-  return vm_map(thread->task->pager, thread->task, &mapping);
+  return vm_map(thread->task, &mapping);
 }
 
 static int exception_answer(struct thread *thread, uint64_t label, uint64_t pc, struct thread **wake) {
@@ -408,9 +414,8 @@ static int answer(q_token token, uint64_t label, const uint64_t *word, struct th
 }
 
 /* The words of the answer lie in the thread's saved registers. */
-struct ret sys_reply_recv(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
-                          q_token token) {
-  (void)w0, (void)w1, (void)w2, (void)w3;
+struct ret sys_reply_recv(uint64_t a0, uint64_t label, UNUSED uint64_t w0, UNUSED uint64_t w1, UNUSED uint64_t w2,
+                          UNUSED uint64_t w3, q_token token) {
   struct thread *wake = NULL;
   struct handle *handle = NULL;
   int error = 0;

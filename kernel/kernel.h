@@ -9,6 +9,7 @@
 
 register struct thread *current __asm__("tp"); /* the running thread, or its hart's idle one */
 
+#define UNUSED __attribute__((unused))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
@@ -98,6 +99,7 @@ int handle_add(struct task *task, struct object *object, unsigned rights, uint64
 void handle_bind(struct handle *handle, struct object *object, unsigned rights, uint64_t badge); /* embedded ones */
 void handle_void(struct handle *handle); /* off its object's list; the slot is not freed */
 void handle_close(struct handle *handle);
+struct page_header **handle_page(struct task *task, unsigned page); /* of the table: where its address is */
 void handles_free(struct task *task, struct handle *first, unsigned count, unsigned number);
 bool object_void_handles(struct object *object); /* false: call again */
 extern struct handle *object_last;               /* voided after all others: whoever destroys the object needs it */
@@ -170,8 +172,8 @@ static inline void kernel_unlock(void) {
 
 /* ---- ipc.c ---- */
 void endpoint_signal(struct endpoint *endpoint, uint64_t bits);
-_Noreturn void fault_program(uva_t va, unsigned kind); /* current's own instruction */
-struct ret fault_self(uva_t va, unsigned kind);        /* a kernel copy in current's memory; returns only an error */
+_Noreturn void fault_program(uva_t va, unsigned kind, uint64_t there); /* current's own instruction; see vm_fault() */
+struct ret fault_self(uva_t va, unsigned kind); /* a kernel copy in current's memory; returns only an error */
 _Noreturn void exception_self(uint64_t cause, uint64_t value, uint64_t reason);
 void wait_cancel(struct wait *wait); /* nobody answers it any more */
 void wait_orphan(struct wait *wait); /* whoever held it has died: a call fails, a fault is delivered anew */

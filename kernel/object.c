@@ -42,11 +42,15 @@ void handle_void(struct handle *handle) {
 }
 
 /* ---- A task's table: some slots in the task itself, then pages of 127 ----------------------------------------------- */
+struct page_header **handle_page(struct task *task, unsigned page) {
+  return page < HANDLE_PAGES ? &task->handle_pages[page] : &task->index->pages[page - HANDLE_PAGES];
+}
+
 static struct handle *handle_slot(struct task *task, unsigned slot) {
   if (slot < INLINE_HANDLES)
     return &task->handles[slot];
   unsigned page = (slot - INLINE_HANDLES) >> 7, index = (slot - INLINE_HANDLES) & 127;
-  return page < task->handle_page_count && index ? (struct handle *)task->handle_pages[page] + index : NULL;
+  return page < task->handle_page_count && index ? (struct handle *)*handle_page(task, page) + index : NULL;
 }
 
 struct handle *handle_find(struct task *task, q_handle value) {
@@ -72,9 +76,17 @@ void handles_free(struct task *task, struct handle *first, unsigned count, unsig
   }
 }
 
-/* A page for objects of the task, as long as its quota lasts. */
+/* Whether the task may take so many more pages. The server of its own pager object is not held to a quota: it gets what
+ * is not set aside for others. */
+static bool quota_has(struct task *task, unsigned pages) {
+  struct pager *pager = task->pager;
+  for (; task->quota < pages && task->window == pager && pager->promised < pager->donated_free; pager->promised++)
+    task->quota++;
+  return task->quota >= pages;
+}
+
 static struct page_header *page_add(struct task *task, enum frame_kind kind) {
-  if (!task->quota)
+  if (!quota_has(task, 1))
     return NULL;
   struct page_header *page = page_alloc(task->pager, kind);
   task->quota--;
@@ -84,13 +96,18 @@ static struct page_header *page_add(struct task *task, enum frame_kind kind) {
 }
 
 static int handle_page_add(struct task *task) {
-  if (task->handle_page_count == HANDLE_PAGES)
+  unsigned number = task->handle_page_count;
+  bool indexed = number < HANDLE_PAGES || task->index;
+  if (number == HANDLE_PAGES + INDEX_PAGES)
     return Q_E_FULL;
-  struct page_header *page = page_add(task, FRAME_HANDLES);
-  if (!page)
+  if (!quota_has(task, indexed ? 1 : 2))
     return Q_E_NOMEM;
-  handles_free(task, (struct handle *)page, 128, INLINE_HANDLES + 128u * task->handle_page_count);
-  task->handle_pages[task->handle_page_count++] = page;
+  if (!indexed)
+    task->index = (struct handle_index *)page_add(task, FRAME_INDEX);
+  struct page_header *page = page_add(task, FRAME_HANDLES);
+  handles_free(task, (struct handle *)page, 128, INLINE_HANDLES + 128u * number);
+  *handle_page(task, number) = page;
+  task->handle_page_count++;
   return 0;
 }
 

@@ -4,6 +4,7 @@
  *   THREADS page  slot 0 a header; slots 1-3 a thread each
  *   OBJECTS page  slot 0 (128 bytes) a header; slots 1-31 an endpoint or IRQ each
  *   HANDLES page  slot 0 (32 bytes) a header; slots 1-127 a handle each
+ *   INDEX page    a header; where the HANDLES pages of its task are, behind the first few
  *   PAGER page    one pager object
  * An object has no reference count: destroying it voids the handles on its list. All fields are guarded by the one
  * kernel lock. */
@@ -62,6 +63,7 @@ enum frame_kind {
   FRAME_THREADS,
   FRAME_OBJECTS,
   FRAME_HANDLES,
+  FRAME_INDEX,
   FRAME_PAGER
 };
 #define FRAME_WRITABLE 1 /* USER: mapped writable; stays until count is 0 or the one mapping is changed */
@@ -169,14 +171,22 @@ _Static_assert(offsetof(struct thread, x) == THREAD_REGS && offsetof(struct thre
                    offsetof(struct thread, hart) == THREAD_HART,
                "trap.S");
 
-struct page_header { /* of TASK, THREADS, OBJECTS and HANDLES pages */
+struct page_header { /* of TASK, THREADS, OBJECTS, HANDLES and INDEX pages */
   struct task *task;
   struct page_header *next; /* of the same task: its TASK page comes first */
   enum frame_kind kind;     /* of what the slots hold: a TASK page is one of THREADS too */
 };
 
 #define INLINE_HANDLES 20
-#define HANDLE_PAGES 8
+#define HANDLE_PAGES 8  /* that the task knows itself */
+#define INDEX_PAGES 500 /* that its index page knows */
+struct handle_index {
+  struct page_header header;
+  struct page_header *pages[INDEX_PAGES];
+};
+_Static_assert(sizeof(struct handle_index) <= 4096 && INLINE_HANDLES + 128 * (HANDLE_PAGES + INDEX_PAGES) <= 65536,
+               "one page; 16 bits of slot number");
+
 struct task {
   struct page_header header;
   uint64_t satp; /* with the ASID of asid_generation */
@@ -189,6 +199,7 @@ struct task {
   struct pager *window;     /* whose frames it sees */
   struct task *next, *prev; /* of its pager */
   struct page_header *handle_pages[HANDLE_PAGES];
+  struct handle_index *index; /* of the others; NULL: there are none */
   struct handle supervisor;
   uva_t teardown; /* how far destroying it has come */
   uint32_t cursor;
@@ -200,7 +211,7 @@ struct task {
   uint16_t unheard;     /* dead senders in the queues of its endpoints */
   bool stopped;
   bool received; /* tokens may name it */
-  uint8_t handle_page_count;
+  uint16_t handle_page_count;
   struct handle handles[INLINE_HANDLES];
 };
 _Static_assert(sizeof(struct task) <= 1024, "four slots a page");

@@ -45,8 +45,9 @@ _Noreturn void trap_other(word cause, word value) {
   } else if (cause == SCAUSE_LOAD || cause == SCAUSE_STORE || cause == SCAUSE_FETCH) {
     unsigned kind = cause == SCAUSE_LOAD ? Q_FAULT_READ : cause == SCAUSE_STORE ? Q_FAULT_WRITE : Q_FAULT_EXECUTE;
     kernel.info.faults++;
-    if (!vm_spurious(current->task, value, kind))
-      fault_program(value, kind);
+    word there = vm_fault(current->task, value, kind);
+    if (there != VM_SPURIOUS)
+      fault_program(value, kind, there);
     kernel.info.spurious++;
   } else if (cause != SCAUSE_ILLEGAL || !fp_switch()) {
     exception_self(cause, value, 0);
@@ -55,9 +56,17 @@ _Noreturn void trap_other(word cause, word value) {
 }
 
 /* ---- Memory: on a task that the pager pages, and on pages of the user's half --------------------------------------- */
+static struct task *paged_task(q_handle value, const struct object *pager, int *error) {
+  const struct handle *handle = handle_check(value, OBJECT_TASK, 0, error);
+  struct task *task = handle ? container_of(handle->object, struct task, object) : NULL;
+  if (task && &task->pager->object != pager)
+    *error = Q_E_OWNER;
+  return *error ? NULL : task;
+}
+
 static struct ret memory_map(struct task *task, uva_t va, word frame_prot, word pages, word expected) {
   struct mapping mapping = {va, frame_prot, pages, expected, ~0ul};
-  return fail(vm_map(task->pager, task, &mapping));
+  return fail(vm_map(task, &mapping));
 }
 
 static struct ret memory_unmap(struct task *task, uva_t va, word pages, uva_t array, word entries) {
@@ -68,9 +77,12 @@ static struct ret memory_unmap(struct task *task, uva_t va, word pages, uva_t ar
   finish(0, range.written, range.va, (range.end - range.va) >> Q_PAGE_SHIFT);
 }
 
-static struct ret memory_protect(struct task *task, uva_t va, word pages, word prot) {
+static struct ret memory_protect(struct task *task, uva_t va, word pages, word prot, q_handle with) {
   struct range range = {va, va + pages * Q_PAGE_SIZE, 0};
-  int error = prot > Q_PROT_MASK ? Q_E_ARG : vm_protect(task, &range, (unsigned)prot);
+  int error = prot > Q_PROT_MASK ? Q_E_ARG : 0;
+  struct task *to = with && !error ? paged_task(with, &task->pager->object, &error) : NULL;
+  if (!error)
+    error = vm_protect(task, to, &range, (unsigned)prot);
   if (error || range.va == range.end)
     return fail(error);
   current->x[REG_A2] = range.va;
@@ -270,8 +282,8 @@ static struct ret object_op_endpoint(void) {
   return hand_over(&endpoint->object);
 }
 
-static struct ret object_op_irq(struct object *machine, word source, const struct handle *endpoint, word bits) {
-  (void)machine;
+static struct ret object_op_irq(UNUSED struct object *machine, word source, const struct handle *endpoint,
+                                word bits) {
   struct irq *irq = slot_alloc(current->task, FRAME_OBJECTS);
   int error = irq ? irq_bind(irq, source) : Q_E_NOMEM;
   if (error)
@@ -301,8 +313,7 @@ static struct ret sys_sleep(word until) {
 #define CONSOLE_CHUNK 40 /* the firmware takes some 350 instructions a character */
 #define LOG_CHUNK 1024
 
-static struct ret machine_op_write(struct object *machine, uva_t text, word bytes) {
-  (void)machine;
+static struct ret machine_op_write(UNUSED struct object *machine, uva_t text, word bytes) {
   if (!bytes)
     return ok(0);
   bool log = log_taken();
@@ -325,24 +336,21 @@ static struct ret machine_op_write(struct object *machine, uva_t text, word byte
   restart();
 }
 
-static struct ret machine_op_log(struct object *machine, uva_t out, word bytes) {
-  (void)machine;
+static struct ret machine_op_log(UNUSED struct object *machine, uva_t out, word bytes) {
   char *to = vm_resolve(current->task, out, Q_FAULT_WRITE);
   if (!to)
     return fault_self(out, Q_FAULT_WRITE);
   return ok(log_read(to, MIN(MIN(bytes, LOG_CHUNK), Q_PAGE_SIZE - out % Q_PAGE_SIZE)));
 }
 
-static _Noreturn void machine_op_off(struct object *machine, word status) {
-  (void)machine;
+static _Noreturn void machine_op_off(UNUSED struct object *machine, word status) {
   if (kernel.info.irq_off_max)
     print("quire: interrupts were off for at most %ld instructions\n", kernel.info.irq_off_max);
   print("quire: off, status %ld\n", status);
   machine_off(status != 0);
 }
 
-static struct ret machine_op_info(struct object *machine, uva_t out) {
-  (void)machine;
+static struct ret machine_op_info(UNUSED struct object *machine, uva_t out) {
   if (out % 8 || out % Q_PAGE_SIZE + sizeof(struct q_info) > Q_PAGE_SIZE)
     return fail(Q_E_ARG); /* one page, so that the report is of one moment */
   struct q_info *info = vm_resolve(current->task, out, Q_FAULT_WRITE);
@@ -415,8 +423,7 @@ static void *object_of(const struct handle *handle) {
 }
 
 /* Handles are replaced by what they name: decoding; the operation checks its other arguments. */
-static struct ret sys_operation(word a0, word a1, word a2, word a3, word a4, word a5, word a6, word call) {
-  (void)a6;
+static struct ret sys_operation(word a0, word a1, word a2, word a3, word a4, word a5, UNUSED word a6, word call) {
   if (a1 >= sizeof *operations / sizeof **operations || !operations[call][a1].act)
     return fail(Q_E_CALL);
   const struct operation *o = &operations[call][a1];
@@ -435,18 +442,14 @@ static struct ret sys_operation(word a0, word a1, word a2, word a3, word a4, wor
   return o->act(o->type == OBJECT_ANY ? handle : object_of(handle), a2, a3, a4, a5);
 }
 
-static struct ret sys_memory(word a0, word a1, word a2, word a3, word a4, word a5, word a6, word call) {
+static struct ret sys_memory(word a0, word a1, word a2, word a3, word a4, word a5, UNUSED word a6, word call) {
   static const action table[] = {ACTION(memory_map), ACTION(memory_unmap), ACTION(memory_protect),
                                  ACTION(memory_harvest)};
-  (void)a6;
   int error;
   const struct handle *pager = handle_check(a0, OBJECT_PAGER, Q_RIGHT_MAP, &error);
-  const struct handle *handle = pager ? handle_check(a1, OBJECT_TASK, 0, &error) : NULL;
-  if (!handle)
+  struct task *task = pager ? paged_task(a1, pager->object, &error) : NULL;
+  if (!task)
     return fail(error);
-  struct task *task = container_of(handle->object, struct task, object);
-  if (&task->pager->object != pager->object)
-    return fail(Q_E_OWNER);
   if (call != Q_SYS_map && (a2 % Q_PAGE_SIZE || a2 > Q_USER_TOP || a3 > (Q_USER_TOP - a2) >> Q_PAGE_SHIFT))
     return fail(Q_E_ARG);
   return table[call - Q_SYS_map](task, a2, a3, a4, a5);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sv39 page tables (ISA manual, volume II, 4.4): mapping, removing, looking up, ASIDs and fences. Does not know why a
- * page is mapped. Every change of an entry goes through set_pte(), which keeps the counts and fences it; builds with
- * check_invariants keep a ledger of what still has to be fenced, since QEMU would not notice. */
+ * page is mapped. A change of an entry goes through set_pte(), which keeps the counts and fences it; many pages of one
+ * table at once through remove_pages() and share_pages(), with one fence for all. Builds with check_invariants keep a
+ * ledger of what still has to be fenced, since QEMU would not notice. */
 #include "vm.h"
 
 #define LEAF (PTE_R | PTE_W | PTE_X)
@@ -24,6 +25,15 @@ static bool is_page(pte_t pte) { /* mapped by a pager, not by the window */
   return (pte & (PTE_V | PTE_U | PTE_WINDOW)) == (PTE_V | PTE_U);
 }
 
+static uint64_t asid_of(const struct task *task) {
+  return task->satp >> SATP_ASID_SHIFT & SATP_ASID_MASK;
+}
+
+/* No hart can have cached anything of a space whose ASID is of an older generation: that ended with a full fence. */
+static bool has_asid(const struct task *task) {
+  return task->asid_generation == kernel.asid_generation;
+}
+
 /* ---- Fences ------------------------------------------------------------------------------------------------------ */
 #ifdef CHECK_INVARIANTS
 static struct {
@@ -32,6 +42,8 @@ static struct {
 } unfenced;
 
 static void ledger_add(struct task *task, uva_t va) {
+  if (!has_asid(task))
+    return;
   ASSERT(!unfenced.task || unfenced.task == task);
   unfenced.va = unfenced.task && unfenced.va != va ? ~0ul : va;
   unfenced.task = task;
@@ -50,15 +62,6 @@ void ledger_assert_clean(void) {
 #define ledger_fenced(task, va) ((void)0)
 #endif
 
-static uint64_t asid_of(const struct task *task) {
-  return task->satp >> SATP_ASID_SHIFT & SATP_ASID_MASK;
-}
-
-/* No hart can have cached anything of a space whose ASID is of an older generation: that ended with a full fence. */
-static bool has_asid(const struct task *task) {
-  return task->asid_generation == kernel.asid_generation;
-}
-
 /* Makes the change of one leaf, or with va = ~0 of anything in the space, visible on all harts that ran it. */
 static inline void fence(struct task *task, uva_t va) {
   if (!has_asid(task))
@@ -72,6 +75,10 @@ static inline void fence(struct task *task, uva_t va) {
     sbi_call(SBI_RFENCE, SBI_RFENCE_SFENCE_ASID, others, 0, va == ~0ul ? 0 : va, va == ~0ul ? ~0ul : Q_PAGE_SIZE,
              asid_of(task));
   ledger_fenced(task, va);
+}
+
+static void fence_pages(struct task *task, uva_t va, uint64_t pages) {
+  fence(task, pages == 1 ? va : ~0ul);
 }
 
 static void asid_assign(struct task *task) {
@@ -102,26 +109,32 @@ void vm_kernel(void) {
 }
 
 /* ---- Tables ------------------------------------------------------------------------------------------------------ */
-/* Every change of an entry, with all that hangs on it: the counts of the table and of the frames, and the fence. With
+static inline void frame_unmapped(struct frame *frame) {
+  ASSERT_DEBUG(frame->count);
+  kernel.info.mapped--;
+  if (--frame->count == 0)
+    frame->flags &= FRAME_BUSY;
+}
+
+static uint8_t flags_of(pte_t pte) {
+  return (pte & PTE_W ? FRAME_WRITABLE : 0) | (pte & PTE_X ? FRAME_EXECUTABLE : 0);
+}
+
+/* A change of an entry, with all that hangs on it: the counts of the table and of the frames, and the fence. With
  * va = ~0 anything in the space may have been reached through the entry. */
 static inline __attribute__((always_inline)) void set_pte(struct task *task, pte_t *slot, pte_t value, uva_t va) {
   pte_t old = *slot;
   struct frame *before = is_page(old) ? frame_of(pte_pa(old)) : NULL; /* NULL: a device, too */
   struct frame *after = is_page(value) ? frame_of(pte_pa(value)) : NULL;
   table_frame(slot)->count += (uint32_t)(value & PTE_V) - (uint32_t)(old & PTE_V);
-  if (before) {
-    ASSERT_DEBUG(before->count);
-    kernel.info.mapped--;
-    if (--before->count == 0)
-      before->flags &= FRAME_BUSY;
-  }
+  if (before)
+    frame_unmapped(before);
   if (after) {
     after->count++;
-    after->flags |= (value & PTE_W ? FRAME_WRITABLE : 0) | (value & PTE_X ? FRAME_EXECUTABLE : 0);
+    after->flags |= flags_of(value);
     kernel.info.mapped++;
   }
-  if (has_asid(task))
-    ledger_add(task, va);
+  ledger_add(task, va);
   *slot = value;
   fence(task, va);
 }
@@ -199,8 +212,8 @@ static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, int *steps, boo
 }
 
 /* ---- Mapping ----------------------------------------------------------------------------------------------------- */
-static bool in_window(const struct task *task, uva_t va) {
-  return task->window && va >= Q_WINDOW + kernel.ram_base && va < Q_WINDOW + kernel.ram_end;
+static bool in_window(const struct task *task, uva_t va, uva_t end) {
+  return task->window && end > Q_WINDOW + kernel.ram_base && va < Q_WINDOW + kernel.ram_end;
 }
 
 /* The frame, if it is one that the pager may map. */
@@ -242,15 +255,13 @@ static int check_slot(struct task *task, uva_t va, uint64_t expected) {
   return good ? 0 : Q_E_EXISTS;
 }
 
-static int check_map(struct pager *pager, struct task *task, const struct mapping *m) {
+static int check_map(struct task *task, const struct mapping *m) {
   if (m->pages - 1 >= Q_MAP_MAX || (m->expected && m->pages != 1) || m->va % Q_PAGE_SIZE || m->va >= Q_USER_TOP ||
-      m->pages > (Q_USER_TOP - m->va) >> Q_PAGE_SHIFT || in_window(task, m->va))
+      m->pages > (Q_USER_TOP - m->va) >> Q_PAGE_SHIFT || in_window(task, m->va, m->va + m->pages * Q_PAGE_SIZE))
     return Q_E_ARG;
-  if (task->pager != pager)
-    return Q_E_OWNER;
   int error = check_prot(m->frame_prot & Q_PROT_MASK);
   for (uint64_t at = 0; at < m->pages * Q_PAGE_SIZE && !error; at += Q_PAGE_SIZE) {
-    error = check_frame(pager, (m->frame_prot & ~(Q_PAGE_SIZE - 1ul)) + at, m->frame_prot & Q_PROT_MASK);
+    error = check_frame(task->pager, (m->frame_prot & ~(Q_PAGE_SIZE - 1ul)) + at, m->frame_prot & Q_PROT_MASK);
     if (!error)
       error = check_slot(task, m->va + at, m->expected);
   }
@@ -263,8 +274,8 @@ static inline pte_t page_pte(uint64_t frame_prot, bool written) {
   return pte_make(frame_prot & ~(Q_PAGE_SIZE - 1ul), (frame_prot & 7) << 1 | PTE_V | PTE_U | PTE_A | dirty);
 }
 
-static __attribute__((noinline)) int map_slow(struct pager *pager, struct task *task, const struct mapping *m) {
-  int error = check_map(pager, task, m);
+static __attribute__((noinline)) int map_slow(struct task *task, const struct mapping *m) {
+  int error = check_map(task, m);
   if (error)
     return error;
   uva_t last = m->va + (m->pages - 1) * Q_PAGE_SIZE;
@@ -283,13 +294,13 @@ static __attribute__((noinline)) int map_slow(struct pager *pager, struct task *
 
 /* First what nearly every fault's answer asks for, in a form that needs no loop: one page of plain memory where a table
  * is at hand and nothing is mapped. Whatever is wrong with it, map_slow() finds out. */
-int vm_map(struct pager *pager, struct task *task, const struct mapping *m) {
+int vm_map(struct task *task, const struct mapping *m) {
   uint64_t prot = m->frame_prot & (Q_PAGE_SIZE - 1);
   pte_t *slot = &task->leaf[INDEX(m->va, 0)];
   if (m->va >> 21 != task->leaf_tag || m->va % Q_PAGE_SIZE || m->pages != 1 || m->expected ||
-      (prot & ~Q_PROT_WRITE) != Q_PROT_READ || *slot || task->window || task->pager != pager ||
-      check_frame(pager, m->frame_prot - prot, prot & Q_PROT_WRITE))
-    return map_slow(pager, task, m);
+      (prot & ~Q_PROT_WRITE) != Q_PROT_READ || *slot || task->window ||
+      check_frame(task->pager, m->frame_prot - prot, prot & Q_PROT_WRITE))
+    return map_slow(task, m);
   set_pte(task, slot, page_pte(m->frame_prot, m->va == m->written), m->va);
   return 0;
 }
@@ -297,83 +308,147 @@ int vm_map(struct pager *pager, struct task *task, const struct mapping *m) {
 /* ---- Looking up -------------------------------------------------------------------------------------------------- */
 static const uint8_t needed[] = {PTE_R | PTE_A, PTE_W | PTE_A | PTE_D, PTE_X | PTE_A};
 
-/* The entry if it allows the access, with the bits set that the access sets. */
-static pte_t *touch(struct task *task, uva_t va, unsigned kind) {
-  pte_t *slot = leaf_at(task, va, false), least = PTE_V | PTE_U | (needed[kind] & LEAF);
-  if (!slot || (*slot & least) != least)
-    return NULL;
-  *slot |= needed[kind]; /* only adds rights: a cached entry without them is at worst a spurious fault */
-  return slot;
-}
-
-bool vm_spurious(struct task *task, uva_t va, unsigned kind) {
-  if (!touch(task, va, kind))
+/* Whether the entry allows the access; then it gets the bits that the access sets. */
+static inline bool touch(pte_t *slot, unsigned kind) {
+  pte_t least = PTE_V | PTE_U | (needed[kind] & LEAF);
+  if ((*slot & least) != least)
     return false;
-  fence(task, va & ~(Q_PAGE_SIZE - 1ul));
+  *slot |= needed[kind]; /* only adds rights: a cached entry without them is at worst a spurious fault */
   return true;
 }
 
+uint64_t vm_fault(struct task *task, uva_t va, unsigned kind) {
+  pte_t *slot = leaf_at(task, va, false);
+  if (!slot || !*slot)
+    return 0;
+  if (touch(slot, kind)) {
+    fence(task, va & ~(Q_PAGE_SIZE - 1ul));
+    return VM_SPURIOUS;
+  }
+  const struct frame *frame = is_page(*slot) ? frame_of(pte_pa(*slot)) : NULL;
+  return frame ? pte_pa(*slot) | (frame->count == 1 ? Q_FAULT_SOLE : 0) : 0;
+}
+
 void *vm_resolve(struct task *task, uva_t va, unsigned kind) {
-  if (in_window(task, va))
+  if (in_window(task, va, va + 1))
     return user_frame(task->window, va - Q_WINDOW) && kind != Q_FAULT_EXECUTE ? pa_to_va(va - Q_WINDOW) : NULL;
-  pte_t *slot = touch(task, va, kind);
-  if (!slot || !frame_of(pte_pa(*slot)))
+  pte_t *slot = leaf_at(task, va, false);
+  if (!slot || !touch(slot, kind) || !frame_of(pte_pa(*slot)))
     return NULL; /* not there, or a device */
   return (char *)pa_to_va(pte_pa(*slot)) + va % Q_PAGE_SIZE;
 }
 
 /* ---- Ranges: bounded work; the range says what remains --------------------------------------------------------------- */
 #define STEPS (160 * LOOK) /* a LOOK is some 25 instructions, three times that in builds with checks */
-#define REMOVAL (8 * LOOK) /* what removing a page costs beside looking at it */
+#define PAGE (2 * LOOK)    /* what removing or sharing a page costs */
+#define TRIM (8 * LOOK)    /* what it costs if tables go or come, too */
 
-static pte_t remove_leaf(struct task *task, pte_t *slot, uva_t va, int *steps) {
-  pte_t old = *slot;
-  *steps -= REMOVAL;
-  set_pte(task, slot, 0, va);
-  if (table_frame(slot)->count == 0)
-    tables_trim(task, va);
-  return old;
+/* How many pages of a range to take together: entries of one leaf table, and as many as there are steps for. */
+static uint64_t stretch(uva_t va, uva_t end, int steps) {
+  uint64_t most = MIN(512 - INDEX(va, 0), (uint64_t)MAX(steps, 0) / PAGE + 1);
+  return MIN((end - va) >> Q_PAGE_SHIFT, most);
 }
 
-static uint64_t unmapped_entry(pte_t pte) {
-  struct frame *frame = frame_of(pte_pa(pte));
-  return pte_pa(pte) | (frame && !frame->count) | (pte & PTE_D ? 2 : 0);
+/* Removes the pages from this entry on to the first hole, but not more than that; how many. Says what they were, if there
+ * is somewhere to. */
+static uint64_t remove_pages(struct task *task, pte_t *slot, uva_t va, uint64_t most, uint64_t *out, int *steps) {
+  struct frame *table = table_frame(slot);
+  uint64_t n = 0;
+  for (; n < most && is_page(slot[n]); n++) {
+    pte_t old = slot[n];
+    struct frame *frame = frame_of(pte_pa(old));
+    slot[n] = 0;
+    ledger_add(task, va + n * Q_PAGE_SIZE);
+    if (frame)
+      frame_unmapped(frame);
+    if (out)
+      out[n] = pte_pa(old) | (frame && !frame->count) | (old & PTE_D ? 2 : 0);
+  }
+  fence_pages(task, va, n);
+  *steps -= TRIM + (int)n * PAGE;
+  table->count -= (uint32_t)n;
+  if (!table->count)
+    tables_trim(task, va);
+  return n;
 }
 
 int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entries) {
   int steps = STEPS;
   range->written = 0;
   for (pte_t *slot; (slot = next_leaf(task, &range->va, range->end, &steps, false)) && range->written < entries;) {
-    uint64_t *out = array % 8 ? NULL : vm_resolve(current->task, array + 8 * range->written, Q_FAULT_WRITE);
+    uva_t at = array + 8 * range->written;
+    uint64_t *out = array % 8 ? NULL : vm_resolve(current->task, at, Q_FAULT_WRITE);
     if (!out)
       return range->written ? 0 : Q_E_FAULT;
-    *out = unmapped_entry(remove_leaf(task, slot, range->va, &steps));
-    range->written++;
-    range->va += Q_PAGE_SIZE;
+    uint64_t room = MIN(entries - range->written, (Q_PAGE_SIZE - at % Q_PAGE_SIZE) / 8);
+    uint64_t most = MIN(room, stretch(range->va, range->end, steps));
+    uint64_t n = remove_pages(task, slot, range->va, most, out, &steps);
+    range->written += n;
+    range->va += n * Q_PAGE_SIZE;
   }
   return 0;
 }
 
-static int check_protect(pte_t pte, unsigned prot) {
-  struct frame *frame = frame_of(pte_pa(pte));
+/* `there`: what stands in the place where it is to be, too. */
+static inline int check_protect(pte_t pte, const struct frame *frame, pte_t there, unsigned prot, bool share) {
   if (!frame)
-    return prot & Q_PROT_EXECUTE ? Q_E_ARG : 0;
-  return frame->count > 1 && clashes(frame, prot) ? Q_E_WX : 0; /* an only mapping may change from one to the other */
+    return share || prot & Q_PROT_EXECUTE ? Q_E_ARG : 0;
+  if (there && pte_pa(there) != pte_pa(pte))
+    return Q_E_EXISTS;
+  if (share && frame->flags & FRAME_BUSY)
+    return Q_E_OWNER;
+  return clashes(frame, prot) && frame->count > 1 ? Q_E_WX : 0; /* an only mapping may change from one to the other */
 }
 
-int vm_protect(struct task *task, struct range *range, unsigned prot) {
+/* The pages from this entry on to the first hole get the protection, and so does `copy`, which is given what it lacks of
+ * them: another task's table, or the same. Each is checked before it is touched; an error ends it, with *n at that page. */
+static int protect_pages(struct task *task, pte_t *slot, pte_t *copy, uva_t va, unsigned prot, uint64_t *n) {
+  uint64_t bits = (prot & 7) << 1, added = 0, i = 0;
+  struct frame *table = table_frame(copy);
+  int error = 0;
+  bool share = copy != slot, changed = false;
+  for (; i < *n && is_page(slot[i]); i++) {
+    pte_t old = slot[i], there = copy[i], value = (old & ~(uint64_t)LEAF) | bits;
+    struct frame *frame = frame_of(pte_pa(old));
+    if ((error = check_protect(old, frame, there, prot, share)))
+      break;
+    if (frame)
+      frame->flags = (frame->count == 1 ? frame->flags & FRAME_BUSY : frame->flags) | flags_of(bits);
+    if (value != old) {
+      slot[i] = value;
+      ledger_add(task, va + i * Q_PAGE_SIZE);
+      changed = true;
+    }
+    if (!there) {
+      copy[i] = (value | PTE_A) & ~(uint64_t)PTE_D;
+      frame->count++;
+      added++;
+    }
+  }
+  kernel.info.mapped += added;
+  table->count += (uint32_t)added;
+  if (changed) /* what was not valid before needs no fence: at worst there is a spurious fault */
+    fence_pages(task, va, i);
+  *n = i;
+  return error;
+}
+
+int vm_protect(struct task *task, struct task *to, struct range *range, unsigned prot) {
   int error = check_prot(prot), steps = STEPS;
-  uva_t end = MIN(range->va + Q_MAP_MAX * Q_PAGE_SIZE, range->end), va = range->va;
-  for (pte_t *slot; !error && (slot = next_leaf(task, &va, end, &steps, false)); va += Q_PAGE_SIZE)
-    error = check_protect(*slot, prot);
-  if (error)
-    return error;
-  /* Decoded for these pages: the rest of the range is the next entry's. */
-  for (pte_t *slot; (slot = next_leaf(task, &range->va, end, &steps, false)); range->va += Q_PAGE_SIZE)
-    set_pte(task, slot, (*slot & ~(uint64_t)LEAF) | (prot & 7) << 1, range->va);
+  if (to && (to == task || in_window(to, range->va, range->end)))
+    return Q_E_ARG;
+  for (pte_t *slot; !error && (slot = next_leaf(task, &range->va, range->end, &steps, false));) {
+    uint64_t n = stretch(range->va, range->end, steps);
+    pte_t *copy = to ? leaf_at(to, range->va, true) : slot;
+    error = copy ? protect_pages(task, slot, copy, range->va, prot, &n) : Q_E_NOMEM;
+    if (error && to)
+      tables_trim(to, range->va); /* which may have been made for nothing */
+    steps -= (to ? 4 : 1) * TRIM + (int)n * PAGE;
+    range->va += n * Q_PAGE_SIZE;
+  }
   if (prot & Q_PROT_EXECUTE)
     fence_code();
-  return 0;
+  return error;
 }
 
 void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, struct harvest *out) {
@@ -403,7 +478,7 @@ void vm_revoke(struct pager *pager, pa_t block) {
   for (struct task *task; (task = pager->revoke_task); pager->revoke_task = task->next, *va = 0) {
     for (pte_t *slot; (slot = next_leaf(task, va, Q_USER_TOP, &steps, false)); *va += Q_PAGE_SIZE)
       if (pte_pa(*slot) - block < Q_BLOCK_SIZE)
-        remove_leaf(task, slot, *va, &steps);
+        remove_pages(task, slot, *va, 1, NULL, &steps);
     if (*va < Q_USER_TOP)
       return;
   }
@@ -469,8 +544,16 @@ int vm_create(struct task *task) {
 bool vm_destroy(struct task *task) {
   int steps = STEPS;
   uva_t *va = &task->teardown;
-  for (pte_t *slot; (slot = next_leaf(task, va, Q_USER_TOP, &steps, true)); *va += Q_PAGE_SIZE)
-    remove_leaf(task, slot, *va, &steps);
+  for (pte_t *slot; (slot = next_leaf(task, va, Q_USER_TOP, &steps, true));) {
+    if (is_page(*slot)) {
+      *va += Q_PAGE_SIZE * remove_pages(task, slot, *va, stretch(*va, Q_USER_TOP, steps), NULL, &steps);
+    } else {
+      steps -= TRIM;
+      set_pte(task, slot, 0, *va);
+      if (table_frame(slot)->count == 0)
+        tables_trim(task, *va);
+    }
+  }
   if (*va < Q_USER_TOP || steps < STEPS / 2)
     return false;
   if (task->window) {

@@ -40,14 +40,17 @@ struct harvest {
 int vm_create(struct task *task);
 bool vm_destroy(struct task *task); /* false: bounded work was done, call again */
 void vm_kernel(void);               /* the hart runs nobody's */
-int vm_map(struct pager *pager, struct task *task, const struct mapping *mapping);
+int vm_map(struct task *task, const struct mapping *mapping);
 /* The byte's address in the kernel's view if the task may access it so (Q_FAULT_*), with its accessed and dirty bits set
  * as such an access sets them; else NULL. Good to the end of the page. */
 void *vm_resolve(struct task *task, uva_t va, unsigned kind);
-bool vm_spurious(struct task *task, uva_t va, unsigned kind); /* a fault that the page table does not justify */
+/* A fault. Either the page table does not justify it (any more); or it is to be reported, with what this returns in a5. */
+uint64_t vm_fault(struct task *task, uva_t va, unsigned kind);
+#define VM_SPURIOUS ~0ul
 /* Removes what is there, and stores what it was into the caller's array. E_FAULT: the array is not resident. */
 int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entries);
-int vm_protect(struct task *task, struct range *range, unsigned prot); /* the first pages, whole or not at all */
+/* Page by page: an error leaves those before it changed. `to`, if not NULL, gets them too. */
+int vm_protect(struct task *task, struct task *to, struct range *range, unsigned prot);
 void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, struct harvest *out);
 int vm_window(struct pager *pager, struct task *task, bool *done);
 int vm_window_block(struct pager *pager, pa_t block, bool visible);

@@ -91,7 +91,8 @@ uint64_t frame_take_slow(bool zero) {
 
 void frame_give(uint64_t pa) {
   uint64_t n = frame_number(pa);
-  assert(n < frames.count && (frames.state[n] == STATE_USED || frames.state[n] == STATE_CACHED));
+  assert(n < frames.count && frames.state[n] >= STATE_USED && frames.state[n] <= STATE_OWN);
+  frames.own -= frames.state[n] == STATE_OWN;
   push(n, STATE_FREE);
   frames.block_free[n / BLOCK_FRAMES]++;
   frames.available++;
@@ -139,6 +140,7 @@ bool block_take(uint64_t *base) {
   assert(frames.available >= BLOCK_FRAMES);
   mark_block(block, STATE_DONATED);
   frames.available -= BLOCK_FRAMES;
+  frames.donated += BLOCK_FRAMES;
   return true;
 }
 
@@ -148,6 +150,8 @@ void block_return(uint64_t base) {
   assert(state == STATE_DONATED || state == STATE_NONE);
   if (state == STATE_NONE)
     frames.total += BLOCK_FRAMES; /* out of what the kernel kept for itself at boot */
+  else
+    frames.donated -= BLOCK_FRAMES;
   for (uint64_t n = block * BLOCK_FRAMES; n < (block + 1) * BLOCK_FRAMES; n++) {
     assert(frames.state[n] == state);
     push(n, STATE_READY);

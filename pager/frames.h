@@ -14,6 +14,8 @@ enum frame_state {
   STATE_READY,   /* free and zeroed */
   STATE_USED,    /* holds a page of one program */
   STATE_CACHED,  /* holds a read-only page of an image, for all its instances */
+  STATE_OBJECT,  /* holds a page of one or more objects (object.h) */
+  STATE_OWN,     /* holds the pager's own tables (slab.h) */
   STATE_RESERVE, /* in the block kept back for the kernel's objects */
   STATE_DONATED  /* the kernel's, from here */
 };
@@ -24,13 +26,15 @@ struct frames {
   uint64_t base; /* physical address of frame 0 */
   uint64_t count;
   struct link {
-    uint32_t next, prev; /* in a free list, as frame number + 1. CACHED: next counts the mappings */
+    uint32_t next, prev; /* in a free list, as frame number + 1. CACHED, OBJECT: next is not 0 while it is mapped
+                            anywhere; prev is the number of objects that hold it */
   } * link;
   uint8_t *state;
   uint16_t *block_free;      /* free frames of each 2 MiB block */
   uint32_t ready, free;      /* heads */
   uint64_t virgin;           /* no VIRGIN frame is below this number */
   uint64_t total, available; /* frames there ever were; free now, the reserve among them */
+  uint64_t own, donated;     /* of total: OWN and DONATED ones */
   uint64_t reserve;          /* physical address of the reserve block; 0 none */
 };
 extern struct frames frames;
@@ -41,13 +45,20 @@ void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory
 void frames_add(uint64_t base, uint64_t bytes); /* free ones, once, at boot */
 void frames_reserve(void);                      /* sets a block aside, if there is none and one is whole */
 uint64_t frame_take_slow(bool zero);            /* 0: none */
-void frame_give(uint64_t pa);                   /* USED or CACHED becomes FREE */
+void frame_give(uint64_t pa);                   /* USED, CACHED, OBJECT or OWN becomes FREE */
 bool block_take(uint64_t *block);               /* a whole free block leaves, for donation; the reserve comes last */
 void block_return(uint64_t block);              /* it came back scrubbed */
 bool frames_prepare(unsigned count);            /* zeroes free frames beforehand, until so many are READY */
 
 static inline uint64_t frame_number(uint64_t pa) {
   return (pa - frames.base) >> Q_PAGE_SHIFT;
+}
+static inline enum frame_state frame_state(uint64_t pa) {
+  return frames.state[frame_number(pa)];
+}
+/* CACHED or OBJECT: the first mapping of it is about to come, or the last has gone. */
+static inline void frame_mapped(uint64_t pa, bool mapped) {
+  frames.link[frame_number(pa)].next = mapped;
 }
 static inline void *frame_data(uint64_t pa) {
   return frames.window + pa;
@@ -60,6 +71,20 @@ static inline __attribute__((always_inline)) void zero_page(void *page) {
 #pragma GCC unroll 64
     for (unsigned j = 0; j < 64; j++)
       ((volatile uint64_t *)p)[j] = 0;
+  }
+}
+
+static inline void copy_page(void *to, const void *from) {
+  uint64_t *t = to;
+  const uint64_t *f = from;
+  for (unsigned i = 0; i < Q_PAGE_SIZE / 8; i += 16, t += 16, f += 16) {
+    uint64_t part[16];
+#pragma GCC unroll 16
+    for (unsigned j = 0; j < 16; j++)
+      part[j] = f[j];
+#pragma GCC unroll 16
+    for (unsigned j = 0; j < 16; j++)
+      t[j] = part[j];
   }
 }
 

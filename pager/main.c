@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cpio.h"
@@ -60,7 +61,7 @@ static void read_images(char *memory) {
   struct cpio_file file;
   while (!cpio_next(initrd, boot->initrd_bytes, &offset, &file) && file.name && image_count < IMAGES_MAX)
     if (strcmp(file.name, "pager"))
-      image_read(&images[image_count++], file.name, file.data, file.bytes, &cache);
+      image_read(&images[image_count++], file.name, file.data, file.bytes, file.bytes, &cache);
 }
 
 static void take_over(void) {
@@ -118,6 +119,11 @@ static unsigned read_option(char *word, bool first) {
       choose_policy(word + 7);
     return 0;
   }
+  if (!strncmp(word, "processes=", 10)) {
+    unsigned long most = strtoul(word + 10, NULL, 10);
+    space_limit = most && most < P_PROCESSES ? (unsigned)most : P_PROCESSES - 1;
+    return 0;
+  }
   for (unsigned i = 0; i < sizeof kernels / sizeof *kernels; i++)
     if (!strncmp(word, kernels[i], strlen(kernels[i])))
       return 0;
@@ -140,11 +146,13 @@ static unsigned read_options(bool first) {
   return started;
 }
 
+static bool first; /* the frame of the last answer was mapped nowhere before */
+
 /* ---- Answering ------------------------------------------------------------------------------------------------------- */
 /* The reply could not be carried out. Nothing may be lost: not the frame, and not the thread that waits. */
 static __attribute__((noinline)) void mend(int64_t error, uint64_t badge, bool fault, struct q_reply *r) {
   struct space *space = space_find(badge);
-  struct answer answer = {r->word[0], r->word[1], 0};
+  struct answer answer = {.page = r->word[0], .frame_prot = r->word[1], .expected = r->word[3], .first = first};
   if (!fault)
     return; /* the answer to a request: whoever asked is gone */
   while (error == -Q_E_NOMEM && donate())
@@ -164,8 +172,10 @@ static __attribute__((noinline)) void fault_unusual(struct space *space, const s
                                                     const struct answer *answer, struct q_reply *r) {
   if (trace_on)
     trace_fault(space, m, answer);
-  if (!answer->reason)
+  if (!answer->reason) {
+    r->label = answer->frame_prot ? Q_REPLY_MAP : Q_REPLY_RETRY;
     return;
+  }
   *r = (struct q_reply){0};
   if (m->label & Q_FAULT_COPY)
     *r = (struct q_reply){.label = Q_REPLY_REFUSE,
@@ -181,14 +191,16 @@ static inline __attribute__((always_inline)) void answer_fault(const struct q_re
   *r = (struct q_reply){0};
   if (__builtin_expect(!space || space->state != SPACE_ALIVE, 0))
     return; /* its task is being destroyed */
-  space_fault(space, m->word[0], m->label & Q_FAULT_KIND, m->word[2], &answer);
+  space_fault(space, m->word[0], m->label & Q_FAULT_KIND, m->word[2], m->word[3], &answer);
   space->stats.copies += m->label >> 2 & 1;
   r->label = Q_REPLY_MAP;
   r->word[0] = answer.page;
   r->word[1] = answer.frame_prot;
   r->word[2] = 1;
+  r->word[3] = answer.expected;
   r->token = m->token;
-  if (__builtin_expect(answer.reason | trace_on, 0))
+  first = answer.first;
+  if (__builtin_expect(answer.reason | trace_on | !answer.frame_prot, 0))
     fault_unusual(space, m, &answer, r);
 }
 

@@ -36,15 +36,37 @@ int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
   return (int)-WITH_MEMORY(q_map(boot->pager, space->task, va, frame_prot, 1, 0));
 }
 
-void backend_unmap(struct space *space, uint64_t va, uint64_t pages, void (*removed)(struct space *, uint64_t)) {
+void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
+                   void (*removed)(struct space *, uint64_t frame, bool last)) {
   static uint64_t entries[UNMAP_ENTRIES];
   struct q_unmapped done = {0, va, pages};
   while (done.remain) {
     if (q_unmap(boot->pager, space->task, done.next, done.remain, entries, UNMAP_ENTRIES, &done) < 0)
       return;
     for (uint64_t i = 0; i < done.written; i++)
-      removed(space, entries[i] & ~(Q_PAGE_SIZE - 1ul));
+      removed(space, PAGE_OF(entries[i]), entries[i] & 1);
   }
+}
+
+uint64_t backend_take(struct space *space, uint64_t va) {
+  static uint64_t entry;
+  struct q_unmapped done;
+  bool good = !q_unmap(boot->pager, space->task, va, 1, &entry, 1, &done) && done.written;
+  return good ? PAGE_OF(entry) | (entry & 1) : 0;
+}
+
+uint64_t backend_present(struct space *space, uint64_t va) {
+  struct q_harvested bits = {0};
+  q_harvest(boot->pager, space->task, va, 64, 0, &bits);
+  return bits.present;
+}
+
+int backend_protect(struct space *space, uint64_t va, uint64_t pages, unsigned prot) {
+  return (int)-q_protect(boot->pager, space->task, va, pages, prot);
+}
+
+int backend_share(struct space *parent, struct space *child, uint64_t va, uint64_t pages, unsigned prot) {
+  return (int)-WITH_MEMORY(q_share(boot->pager, parent->task, child->task, va, pages, prot));
 }
 
 bool backend_reclaim(uint64_t *block) {
@@ -80,39 +102,40 @@ static int64_t give_handles(struct space *space, const struct spawn *spawn) {
   return error;
 }
 
-static int64_t start_thread(struct space *space, uint64_t sp) {
-  q_handle thread;
+/* A task with a thread that has yet to start. */
+static bool make_task(struct space *space, const struct spawn *spawn, q_handle *thread) {
   unsigned priority = space->server ? Q_PRIORITY_SERVER : Q_PRIORITY_PROGRAM;
-  int64_t error = WITH_MEMORY(q_thread_create(space->task, priority, &thread));
-  if (error)
-    return error;
-  error = q_thread_start(thread, space->image->entry, sp, space->client ? P_HANDLE_GIFT : 0);
-  q_handle_close(thread);
-  return error;
+  return !WITH_MEMORY(q_task_create(boot->pager, space->badge, TASK_QUOTA, &space->task)) &&
+         !give_handles(space, spawn) && !WITH_MEMORY(q_thread_create(space->task, priority, thread));
 }
 
-static int64_t build(struct space *space, const struct spawn *spawn) {
-  int64_t error = WITH_MEMORY(q_task_create(boot->pager, space->badge, TASK_QUOTA, &space->task));
-  if (error)
+static void start(const struct space *space, q_handle thread, uint64_t pc, uint64_t sp) {
+  q_thread_start(thread, pc, sp, space->client ? P_HANDLE_GIFT : 0);
+  q_handle_close(thread);
+}
+
+/* The program's stack pointer, or a negated errno value. */
+static int64_t build(struct space *space, const struct spawn *spawn, q_handle *thread) {
+  if (!make_task(space, spawn, thread))
     return -ENOMEM;
-  error = give_handles(space, spawn);
   uint64_t name = spawn->flags & P_SPAWN_NAMED ? strlen(spawn->text) + 1 : 0;
-  int64_t sp = error ? -ENOMEM : space_arguments(space, spawn->text + name, spawn->bytes - name, spawn->environment);
-  if (sp < 0)
-    return sp;
-  if (spawn->server && !space_populate(space, SERVER_STACK))
+  int64_t sp = space_arguments(space, spawn->text + name, spawn->bytes - name, spawn->environment);
+  if (sp > 0 && spawn->server && !space_populate(space, SERVER_STACK))
     return -ENOMEM;
-  return start_thread(space, (uint64_t)sp) ? -ENOMEM : 0;
+  return sp;
+}
+
+/* The threads first, so that none of them sees the memory go. */
+static void task_end(q_handle task) {
+  if (task)
+    q_handle_destroy(task);
 }
 
 static void tear_down(struct space *space) {
-  if (space->task) {
+  if (space->task)
     q_task_stop(space->task);
-    space_end(space);
-    q_handle_destroy(space->task);
-  } else {
-    space_end(space);
-  }
+  space_end(space);
+  task_end(space->task);
   space->task = 0;
   if (space->watch)
     q_handle_close(space->watch);
@@ -121,25 +144,82 @@ static void tear_down(struct space *space) {
   space->watch = space->gift = 0;
 }
 
-int64_t process_spawn(const struct spawn *spawn) {
+static int find_program(const struct spawn *spawn, const struct image **image) {
   if (!spawn->bytes || spawn->text[spawn->bytes - 1])
-    return -EINVAL;
-  const struct image *image = find_image(spawn->text);
-  if (!image || !image->good)
-    return image ? -ENOEXEC : -ENOENT;
-  struct space *space = space_new(image, policy);
-  if (!space)
-    return -EAGAIN;
-  space->parent = spawn->parent;
-  space->quiet = spawn->flags & P_SPAWN_QUIET;
-  space->client = spawn->flags & P_SPAWN_CLIENT;
-  space->server = spawn->server;
-  int64_t error = build(space, spawn);
-  if (!error)
-    return (int64_t)space->badge;
+    return EINVAL;
+  *image = spawn->object ? object_image(spawn->object, spawn->text) : find_image(spawn->text);
+  if (!*image)
+    return spawn->object ? ENOEXEC : ENOENT;
+  return (*image)->good ? 0 : ENOEXEC;
+}
+
+/* A space with what all children inherit or are told. */
+static int64_t space_for(const struct spawn *spawn, const struct image *image, struct space **space) {
+  *space = space_new(image, policy);
+  if (!*space)
+    return space_count == space_limit ? -EAGAIN : -ENOMEM;
+  if (spawn->parent)
+    space_adopt(spawn->parent, *space);
+  (*space)->quiet = spawn->flags & P_SPAWN_QUIET;
+  (*space)->client = spawn->flags & P_SPAWN_CLIENT;
+  (*space)->server = spawn->server;
+  return 0;
+}
+
+static int64_t failed(struct space *space, int64_t error) {
   tear_down(space);
   space_free(space);
   return error;
+}
+
+int64_t process_spawn(const struct spawn *spawn) {
+  const struct image *image;
+  struct space *space;
+  q_handle thread;
+  int64_t error = -find_program(spawn, &image);
+  if (error || (error = space_for(spawn, image, &space)))
+    return error;
+  int64_t sp = build(space, spawn, &thread);
+  if (sp < 0)
+    return failed(space, sp);
+  start(space, thread, image->entry, (uint64_t)sp);
+  return (int64_t)space->badge;
+}
+
+int64_t process_fork(struct space *original, const struct spawn *spawn, uint64_t pc, uint64_t sp) {
+  struct space *space;
+  q_handle thread;
+  int64_t error = space_for(spawn, original->image, &space);
+  if (error)
+    return error;
+  space->policy = original->policy;
+  if (!make_task(space, spawn, &thread) || space_fork(original, space))
+    return failed(space, -ENOMEM);
+  start(space, thread, pc, sp);
+  return (int64_t)space->badge;
+}
+
+/* What the program becomes is built beside it, so that it goes on if that fails. */
+int process_exec(struct space *space, const struct spawn *spawn) {
+  static struct space next;
+  const struct image *image;
+  q_handle thread, task = space->task;
+  int error = find_program(spawn, &image);
+  if (error)
+    return error;
+  space_begin(&next, space->badge, image, space->policy);
+  next.client = space->client;
+  int64_t sp = build(&next, spawn, &thread);
+  if (sp < 0) {
+    space_clear(&next);
+    task_end(next.task);
+    return (int)-sp;
+  }
+  q_task_stop(task);
+  space_become(space, &next);
+  task_end(task);
+  start(space, thread, image->entry, (uint64_t)sp);
+  return 0;
 }
 
 const char *spawn_error(int64_t error) {
@@ -184,21 +264,20 @@ static void diagnose(const struct space *space, const struct p_death *d) {
 }
 
 /* Children of a program that ended are nobody's: their records are forgotten, now or when they end. */
-static void orphan_children(uint64_t parent) {
-  for (unsigned i = 1; i < SPACES; i++)
-    if (spaces[i].state != SPACE_FREE && spaces[i].parent == parent) {
-      spaces[i].parent = 0;
-      spaces[i].orphan = true;
-      if (spaces[i].state == SPACE_ENDED)
-        space_free(&spaces[i]);
-    }
+static void orphan_children(struct space *parent) {
+  for (struct space *child; (child = parent->children);) {
+    space_disown(child);
+    child->orphan = true;
+    if (child->state == SPACE_ENDED)
+      space_free(child);
+  }
 }
 
 static uint64_t run_failed; /* some boot program did not end with status 0 */
 
 static void off_if_last(void) {
-  for (unsigned i = 1; i < SPACES; i++)
-    if (spaces[i].state == SPACE_ALIVE && !spaces[i].server && !spaces[i].client)
+  for (unsigned i = 0; i < P_PROCESSES; i++)
+    if (spaces[i] && spaces[i]->state == SPACE_ALIVE && !spaces[i]->server && !spaces[i]->client)
       return;
   close_down(run_failed);
 }
@@ -207,13 +286,30 @@ void process_kill(struct space *space) {
   process_end(space, &(struct p_death){.id = space->badge, .reason = P_REASON_KILLED});
 }
 
-void process_kill_children(uint64_t parent) {
-  for (unsigned i = 1; i < SPACES; i++)
-    if (spaces[i].state == SPACE_ALIVE && spaces[i].parent == parent) {
-      process_kill_children(spaces[i].badge);
-      spaces[i].quiet = true;
-      process_kill(&spaces[i]);
-    }
+/* And theirs: those without children first, so that there is no need to remember a way back. */
+static void kill_children(struct space *parent) {
+  while (parent->children) {
+    struct space *last = parent->children;
+    while (last->children)
+      last = last->children;
+    last->quiet = true;
+    if (last->state == SPACE_ALIVE)
+      process_kill(last);
+    space_free(last);
+  }
+}
+
+/* Its parent hears of it; what nobody can ask for is forgotten. */
+static void leave_record(struct space *space) {
+  struct space *parent = space->parent;
+  if (!parent) {
+    space_free(space);
+    return;
+  }
+  space_disown(space);
+  space_adopt(parent, space); /* before those that live */
+  if (parent->watch)
+    q_notify(parent->watch, parent->watch_bits);
 }
 
 void process_end(struct space *space, const struct p_death *death) {
@@ -223,23 +319,19 @@ void process_end(struct space *space, const struct p_death *death) {
   trace_ended(space->badge);
   if (!space->quiet)
     diagnose(space, death);
-  struct space *parent = space_find(space->parent);
-  uint64_t id = space->badge;
   struct server *server = space->server;
-  bool boot_program = !space->parent && !space->orphan && !server;
+  bool of_boot = !space->parent && !space->orphan && !server; /* named by the boot options */
+  bool may_be_last = !space->parent && !server && !space->client;
   tear_down(space);
   if (server)
-    process_kill_children(id);
-  orphan_children(id);
-  if (boot_program && (death->reason != P_REASON_EXIT || death->status))
+    kill_children(space);
+  orphan_children(space);
+  if (of_boot && (death->reason != P_REASON_EXIT || death->status))
     run_failed = 1;
-  if (!space->parent)
-    space_free(space);
-  else if (parent && parent->watch)
-    q_notify(parent->watch, parent->watch_bits);
+  leave_record(space);
   if (server)
     server_ended(server, death);
-  else if (!space->parent && !space->client) /* a program of the boot options, or the orphan of one */
+  else if (may_be_last)
     off_if_last();
 }
 

@@ -9,8 +9,7 @@
 
 #define READY_FRAMES 2048 /* what P_SYSTEM_READY prepares */
 
-/* 0, DEFER, or an errno value. */
-static int transfer(struct q_received *m, unsigned direction, uint64_t offset, const void *own, uint64_t bytes) {
+int transfer(struct q_received *m, unsigned direction, uint64_t offset, const void *own, uint64_t bytes) {
   uint64_t done;
   if (m->kind == Q_MSG_COPY_FAILED)
     return m->error == Q_E_NOFRAME ? ENOMEM : EFAULT;
@@ -24,16 +23,7 @@ static int store(struct q_received *m, const void *own, uint64_t bytes) {
   return m->write_bytes < bytes ? EINVAL : transfer(m, Q_COPY_TO, 0, own, bytes);
 }
 
-static int do_sbrk(struct space *caller, struct q_received *m, struct q_reply *r) {
-  unsigned flags = (unsigned)m->word[1] | (caller->server ? P_SBRK_POPULATE : 0);
-  int64_t old = m->word[1] >> 32 ? -EINVAL : space_sbrk(caller, (int64_t)m->word[0], flags);
-  if (old < 0)
-    return (int)-old;
-  r->word[0] = (uint64_t)old;
-  return 0;
-}
-
-static int do_exit(struct space *caller, struct q_received *m, struct q_reply *r) {
+int do_exit(struct space *caller, struct q_received *m, struct q_reply *r) {
   (void)r;
   process_end(caller, &(struct p_death){.id = caller->badge, .reason = P_REASON_EXIT, .status = m->word[0]});
   return HEARD;
@@ -67,31 +57,76 @@ static int gift_keep(struct space *caller, struct q_received *m) {
   return DEFER;
 }
 
-static int do_spawn(struct space *caller, struct q_received *m, struct q_reply *r) {
-  static char text[P_NAME_MAX + P_SPAWN_MAX];
-  uint64_t bytes = m->word[0];
-  q_handle gift = gift_of(caller, m);
+static char strings[P_NAME_MAX + P_SPAWN_MAX];
+
+/* The name, arguments and environment of a program to be, and its handle; with 0 they are there. */
+static int load_strings(struct space *caller, struct q_received *m, struct spawn *spawn, uint64_t object) {
+  spawn->text = strings;
+  spawn->gift = gift_of(caller, m);
+  spawn->object = object ? object_find(object, caller->badge) : NULL;
+  if (spawn->bytes > (spawn->flags & P_SPAWN_NAMED ? sizeof strings : P_SPAWN_MAX))
+    return E2BIG;
+  if (!spawn->bytes || spawn->bytes > m->read_bytes || (spawn->flags & P_SPAWN_CLIENT && !spawn->gift) ||
+      (object && !spawn->object))
+    return EINVAL;
+  int error = transfer(m, Q_COPY_FROM, 0, strings, spawn->bytes);
+  return error == DEFER ? gift_keep(caller, m) : error;
+}
+
+int do_spawn(struct space *caller, struct q_received *m, struct q_reply *r) {
+  struct spawn spawn = {
+      .parent = caller, .bytes = m->word[0], .environment = m->word[2], .flags = (unsigned)m->word[1]};
   if (caller->client)
     return EPERM;
-  if (bytes > (m->word[1] & P_SPAWN_NAMED ? sizeof text : P_SPAWN_MAX))
-    return E2BIG;
-  if (!bytes || m->word[1] & ~(uint64_t)(P_SPAWN_QUIET | P_SPAWN_CLIENT | P_SPAWN_NAMED) || bytes > m->read_bytes ||
-      (m->word[1] & P_SPAWN_CLIENT && !gift))
+  if (m->word[1] & ~(uint64_t)(P_SPAWN_QUIET | P_SPAWN_CLIENT | P_SPAWN_NAMED | P_SPAWN_STRICT))
     return EINVAL;
-  int error = transfer(m, Q_COPY_FROM, 0, text, bytes);
+  int error = load_strings(caller, m, &spawn, m->word[3]);
   if (error)
-    return error == DEFER ? gift_keep(caller, m) : error;
-  int64_t id = process_spawn(&(struct spawn){.parent = caller->badge,
-                                             .text = text,
-                                             .bytes = bytes,
-                                             .environment = m->word[2],
-                                             .flags = (unsigned)m->word[1],
-                                             .gift = gift});
+    return error;
+  int64_t id = process_spawn(&spawn);
   r->word[0] = (uint64_t)id;
   return id < 0 ? (int)-id : 0;
 }
 
-static int do_watch(struct space *caller, struct q_received *m, struct q_reply *r) {
+int request_target(struct space *caller, uint64_t id, struct space **space) {
+  *space = id ? space_find(id) : caller;
+  if (!*space || (*space)->state != SPACE_ALIVE)
+    return ESRCH;
+  bool may = id ? (*space)->parent == caller : !caller->client;
+  return may && !(*space)->server ? 0 : EPERM;
+}
+
+int do_fork(struct space *caller, struct q_received *m, struct q_reply *r) {
+  struct space *original;
+  int error = request_target(caller, m->word[0], &original);
+  if (error)
+    return error;
+  struct spawn spawn = {.parent = caller,
+                        .flags = (original->quiet ? P_SPAWN_QUIET : 0) | (original->client ? P_SPAWN_CLIENT : 0),
+                        .gift = m->handle};
+  if (original->client && !spawn.gift)
+    return EINVAL;
+  int64_t id = process_fork(original, &spawn, m->word[1], m->word[2]);
+  r->word[0] = (uint64_t)id;
+  return id < 0 ? (int)-id : 0;
+}
+
+int do_exec(struct space *caller, struct q_received *m, struct q_reply *r) {
+  (void)r;
+  struct space *space;
+  int error = request_target(caller, m->word[0], &space);
+  if (error)
+    return error;
+  struct spawn spawn = {
+      .bytes = m->word[1], .environment = m->word[2], .flags = P_SPAWN_NAMED | (space->client ? P_SPAWN_CLIENT : 0)};
+  error = load_strings(caller, m, &spawn, m->word[3]);
+  if (error)
+    return error;
+  error = process_exec(space, &spawn);
+  return !error && space == caller ? HEARD : error;
+}
+
+int do_watch(struct space *caller, struct q_received *m, struct q_reply *r) {
   (void)r;
   if (caller->client)
     return EPERM;
@@ -103,20 +138,17 @@ static int do_watch(struct space *caller, struct q_received *m, struct q_reply *
   return 0;
 }
 
+/* Those that have ended come first. */
 static struct space *ended_child(const struct space *parent, uint64_t id, int *error) {
+  struct space *child = id ? space_find(id) : parent->children;
   *error = ECHILD;
-  for (unsigned i = 1; i < SPACES; i++) {
-    struct space *child = &spaces[i];
-    if (child->state == SPACE_FREE || child->parent != parent->badge || (id && child->badge != id))
-      continue;
-    *error = EAGAIN;
-    if (child->state == SPACE_ENDED)
-      return child;
-  }
-  return NULL;
+  if (!child || child->parent != parent)
+    return NULL;
+  *error = EAGAIN;
+  return child->state == SPACE_ENDED ? child : NULL;
 }
 
-static int do_reap(struct space *caller, struct q_received *m, struct q_reply *r) {
+int do_reap(struct space *caller, struct q_received *m, struct q_reply *r) {
   int error;
   if (caller->client)
     return EPERM;
@@ -132,13 +164,13 @@ static int do_reap(struct space *caller, struct q_received *m, struct q_reply *r
 }
 
 static bool descends(const struct space *space, const struct space *from) {
-  for (; space; space = space_find(space->parent))
-    if (space->parent == from->badge)
+  for (; space; space = space->parent)
+    if (space->parent == from)
       return true;
   return false;
 }
 
-static int do_kill(struct space *caller, struct q_received *m, struct q_reply *r) {
+int do_kill(struct space *caller, struct q_received *m, struct q_reply *r) {
   (void)r;
   struct space *victim = m->word[0] ? space_find(m->word[0]) : NULL;
   if (!victim || victim->state != SPACE_ALIVE)
@@ -149,14 +181,14 @@ static int do_kill(struct space *caller, struct q_received *m, struct q_reply *r
   return 0;
 }
 
-static int do_stats(struct space *caller, struct q_received *m, struct q_reply *r) {
+int do_stats(struct space *caller, struct q_received *m, struct q_reply *r) {
   (void)r;
   struct space *space = m->word[0] ? space_find(m->word[0]) : caller;
   if (!space || space->state != SPACE_ALIVE)
     return ESRCH;
   struct p_stats stats = space->stats;
   stats.id = space->badge;
-  stats.parent = space->parent;
+  stats.parent = space->parent ? space->parent->badge : 0;
   stats.size = space->brk - space->heap;
   stats.heap = space->heap;
   struct q_task_state state;
@@ -175,7 +207,7 @@ static void drop_caches(void) {
     block_return(block);
 }
 
-static int do_system(struct space *caller, struct q_received *m, struct q_reply *r) {
+int do_system(struct space *caller, struct q_received *m, struct q_reply *r) {
   (void)r, (void)caller;
   if (m->word[0] & ~(uint64_t)(P_SYSTEM_DROP | P_SYSTEM_READY))
     return EINVAL;
@@ -184,14 +216,15 @@ static int do_system(struct space *caller, struct q_received *m, struct q_reply 
   if (m->word[0] & P_SYSTEM_READY)
     frames_prepare(READY_FRAMES);
   struct q_pager_frames kernel;
-  struct p_system s = {
-      .frames = frames.total, .free = frames.available, .cached = cache_pages(), .timebase = boot->timebase};
+  struct p_system s = {.frames = frames.total,
+                       .free = frames.available,
+                       .cached = cache_pages(),
+                       .processes = space_count,
+                       .timebase = boot->timebase};
   q_pager_info(boot->pager, &kernel);
   s.donated = kernel.donated;
   s.donated_free = kernel.donated_free;
-  for (unsigned i = 1; i < SPACES; i++)
-    if (spaces[i].state == SPACE_ALIVE)
-      s.processes++, s.user += spaces[i].stats.resident;
+  s.user = frames.total - frames.available - frames.donated - frames.own - s.cached;
   s.own = kernel.owned - s.free - s.cached - s.user;
   strncpy(s.policy, policy->name, sizeof s.policy - 1);
   return store(m, &s, sizeof s);
@@ -213,7 +246,7 @@ static int read_trace(struct q_received *m, struct q_reply *r) {
   return 0;
 }
 
-static int do_trace(struct space *caller, struct q_received *m, struct q_reply *r) {
+int do_trace(struct space *caller, struct q_received *m, struct q_reply *r) {
   if (m->word[0] > P_TRACE_READ)
     return EINVAL;
   if (m->word[0] == P_TRACE_READ)
@@ -222,21 +255,14 @@ static int do_trace(struct space *caller, struct q_received *m, struct q_reply *
   return 0;
 }
 
-static int do_device(struct space *caller, struct q_received *m, struct q_reply *r) {
+int do_device(struct space *caller, struct q_received *m, struct q_reply *r) {
   return server_device(caller, m->word[0], r->word);
 }
 
-static int do_initrd(struct space *caller, struct q_received *m, struct q_reply *r) {
+int do_initrd(struct space *caller, struct q_received *m, struct q_reply *r) {
   (void)m;
   return server_initrd(caller, r->word);
 }
-
-#define NOT_YET(name)                                                                                                \
-  static int do_##name(struct space *caller, struct q_received *m, struct q_reply *r) {                               \
-    (void)caller, (void)m, (void)r;                                                                                  \
-    return ENOSYS;                                                                                                   \
-  }
-NOT_YET(fork) NOT_YET(exec) NOT_YET(map) NOT_YET(unmap) NOT_YET(protect) NOT_YET(object) NOT_YET(thaw)
 
 typedef int handler(struct space *caller, struct q_received *m, struct q_reply *r);
 static handler *const handlers[] = {

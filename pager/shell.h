@@ -16,26 +16,36 @@ extern const struct policy *policy;
 
 /* requests.c: an errno value for the label of the reply, whose words it fills; or DEFER or HEARD. */
 int request(struct space *caller, struct q_received *m, struct q_reply *r);
+/* The handlers, which return the same. */
+#define X(n, name) int do_##name(struct space *caller, struct q_received *m, struct q_reply *r);
+P_REQUESTS(X)
+#undef X
+/* 0, DEFER, or an errno value. */
+int transfer(struct q_received *m, unsigned direction, uint64_t offset, const void *own, uint64_t bytes);
+/* The caller itself (0), or a child of it, if it may have that done. 0 or an errno value. */
+int request_target(struct space *caller, uint64_t id, struct space **space);
 void gift_drop(struct space *caller, q_token token);
 
 /* process.c */
 struct spawn {
-  uint64_t parent;  /* 0: the boot options */
-  const char *text; /* strings: name, arguments, environment */
+  struct space *parent; /* NULL: the boot options */
+  const char *text;     /* strings: name, arguments, environment */
   uint64_t bytes, environment;
   unsigned flags; /* P_SPAWN_* */
   q_handle gift;
+  struct object *object; /* that is the program; NULL: one of the boot image */
   struct server *server; /* NULL: an ordinary program */
 };
-int64_t process_spawn(const struct spawn *spawn); /* id or -errno */
-const char *spawn_error(int64_t error);           /* of a program of the boot options */
+int64_t process_spawn(const struct spawn *spawn);                                                  /* id or -errno */
+int64_t process_fork(struct space *original, const struct spawn *spawn, uint64_t pc, uint64_t sp); /* the same */
+int process_exec(struct space *space, const struct spawn *spawn); /* 0 or an errno value */
+const char *spawn_error(int64_t error);                           /* of a program of the boot options */
 void process_end(struct space *space,
                  const struct p_death *death); /* prints what is worth printing, tells its parent */
 void fault_refused(struct space *space, const struct q_received *m, unsigned reason);
 void exception(struct space *space, const struct q_received *m);
 bool donate(void); /* a block for the kernel's objects */
 void process_kill(struct space *space);
-void process_kill_children(uint64_t parent); /* and theirs */
 int64_t give(struct space *space, q_handle handle, uint64_t rights, uint64_t badge);
 
 /* server.c: the programs that serve= names */

@@ -6,26 +6,37 @@
 #include <errno.h>
 #include <string.h>
 
-#define PAGE_OF(va) ((va) & ~(Q_PAGE_SIZE - 1ul))
-#define PAGE_UP(va) PAGE_OF((va) + Q_PAGE_SIZE - 1)
 #define DATA (Q_PROT_READ | Q_PROT_WRITE)
 
-struct space spaces[SPACES];
 struct image images[IMAGES_MAX];
 unsigned image_count;
 
 /* ---- Frames, with what to do when there are none ----------------------------------------------------------------------- */
-static uint64_t take_or_reclaim(void) {
+static __attribute__((noinline)) uint64_t take_or_reclaim(bool zeroed) {
   uint64_t block;
   cache_drop();
   while (!frames.free && !frames.ready && backend_reclaim(&block)) /* the first may become the reserve */
     block_return(block);
-  return frame_take_slow(true);
+  return frame_take_slow(zeroed);
+}
+
+uint64_t frame_get(bool zeroed) {
+  uint64_t frame = frame_take_slow(zeroed);
+  return frame ? frame : take_or_reclaim(zeroed);
 }
 
 static inline uint64_t take_zeroed(void) {
   uint64_t frame = frame_take_zeroed();
-  return __builtin_expect(frame != 0, 1) ? frame : take_or_reclaim();
+  return __builtin_expect(frame != 0, 1) ? frame : take_or_reclaim(true);
+}
+
+uint64_t frame_get_own(void) {
+  uint64_t frame = frame_get(true);
+  if (frame) {
+    frames.state[frame_number(frame)] = STATE_OWN;
+    frames.own++;
+  }
+  return frame;
 }
 
 static inline void charge(struct space *space) {
@@ -33,34 +44,49 @@ static inline void charge(struct space *space) {
     space->stats.peak = space->stats.resident;
 }
 
-/* One mapping less of a frame. */
-static void removed(struct space *space, uint64_t frame) {
+/* Whether it is a page of many, by whoever it is mapped; what a program's own page is not. */
+static inline bool is_common(uint64_t frame) {
+  return frame_state(frame) == STATE_CACHED || frame_state(frame) == STATE_OBJECT;
+}
+
+void space_removed(struct space *space, uint64_t frame, bool last) {
   uint64_t n = frame_number(frame);
   if (n >= frames.count || frames.state[n] == STATE_NONE)
     return; /* a device's registers, or the boot image */
-  if (frames.state[n] == STATE_CACHED) {
-    assert(frames.link[n].next);
-    frames.link[n].next--;
+  if (is_common(frame)) {
     assert(space->stats.shared);
     space->stats.shared--;
+    if (last)
+      frame_mapped(frame, false);
     return;
   }
   assert(space->stats.resident);
   space->stats.resident--;
-  frame_give(frame);
+  if (last)
+    frame_give(frame);
+}
+
+#define FIRST 0x800ul /* beside a frame and its protection: it is mapped nowhere so far */
+
+/* A mapping more of a frame that is common. */
+static uint64_t show(struct space *space, uint64_t frame) {
+  bool before = frames.link[frame_number(frame)].next;
+  frame_mapped(frame, true);
+  space->stats.shared++;
+  return frame | (before ? 0 : FIRST);
 }
 
 /* ---- The cache of read-only pages ---------------------------------------------------------------------------------------- */
-static uint64_t cached_page(const struct segment *segment, uint64_t page) {
+static uint64_t cached_page(const struct image *image, const struct segment *segment, uint64_t page) {
   uint32_t *slot = &segment->cache[(page - segment->start) >> Q_PAGE_SHIFT];
   if (*slot)
     return (uint64_t)*slot << Q_PAGE_SHIFT;
   uint64_t frame = take_zeroed();
   if (!frame)
     return 0;
-  image_fill(segment, page, frame_data(frame));
+  image_fill(image, segment, page, frame_data(frame));
   frames.state[frame_number(frame)] = STATE_CACHED;
-  frames.link[frame_number(frame)].next = 0;
+  frames.link[frame_number(frame)] = (struct link){0, 0};
   *slot = (uint32_t)(frame >> Q_PAGE_SHIFT);
   return frame;
 }
@@ -122,14 +148,22 @@ static unsigned refuse_stack(uint64_t va, unsigned kind, uint64_t sp) {
   return kind == Q_FAULT_EXECUTE ? P_REASON_NOEXEC : 0;
 }
 
+static unsigned refuse_region(const struct region *region, unsigned kind) {
+  static const uint8_t needed[] = {Q_PROT_READ, Q_PROT_WRITE, Q_PROT_EXECUTE};
+  return region->prot & needed[kind] ? 0 : kind == Q_FAULT_EXECUTE ? P_REASON_NOEXEC : P_REASON_ACCESS;
+}
+
 unsigned space_refusal(const struct space *space, uint64_t va, unsigned kind, uint64_t sp) {
   const struct segment *segment;
+  const struct region *region;
   if (va >= space->heap && va < space->brk)
     return kind == Q_FAULT_EXECUTE ? P_REASON_NOEXEC : 0;
   if (va >= P_STACK_BASE && va < P_STACK_TOP)
     return refuse_stack(va, kind, sp);
   if ((segment = find_segment(space, va)))
     return refuse_segment(segment, kind);
+  if ((region = region_find(space, va)))
+    return refuse_region(region, kind);
   if (va < Q_PAGE_SIZE)
     return P_REASON_NULL;
   if (va >= Q_USER_TOP)
@@ -140,36 +174,129 @@ unsigned space_refusal(const struct space *space, uint64_t va, unsigned kind, ui
 }
 
 /* ---- Faults ------------------------------------------------------------------------------------------------------------- */
-/* The frame and protection of a page that may be had; 0: no frame. */
-static uint64_t page_content(struct space *space, uint64_t page) {
-  const struct segment *segment = page < space->heap ? find_segment(space, page) : NULL;
-  if (segment && segment->cache) {
-    uint64_t frame = cached_page(segment, page);
-    if (!frame)
-      return 0;
-    assert(frames.state[frame_number(frame)] == STATE_CACHED);
-    frames.link[frame_number(frame)].next++;
-    space->stats.shared++;
-    return frame | segment->prot;
-  }
+static uint64_t new_page(struct space *space) {
   uint64_t frame = take_zeroed();
-  if (!frame)
-    return 0;
-  if (segment)
-    image_fill(segment, page, frame_data(frame));
-  charge(space);
-  return frame | (segment ? segment->prot : DATA);
+  if (frame)
+    charge(space);
+  return frame;
 }
 
+static uint64_t new_copy(struct space *space, uint64_t original) {
+  uint64_t frame = frame_get(false);
+  if (!frame)
+    return 0;
+  copy_page(frame_data(frame), frame_data(original));
+  charge(space);
+  return frame;
+}
+
+static uint64_t segment_content(struct space *space, const struct segment *segment, uint64_t page) {
+  const struct image *image = space->image;
+  uint64_t index, frame;
+  if (segment->cache) {
+    frame = cached_page(image, segment, page);
+    return frame ? show(space, frame) | segment->prot : 0;
+  }
+  if (image_page(image, segment, page, &index) && (frame = object_frame(image->object, index)))
+    return show(space, frame) | segment->prot;
+  if (!(frame = new_page(space)))
+    return 0;
+  image_fill(image, segment, page, frame_data(frame));
+  return frame | segment->prot;
+}
+
+/* A page of memory that programs share, made when the first of them touches it. */
+static uint64_t shared_page(struct object *object, uint64_t index) {
+  uint64_t frame = object_frame(object, index);
+  if (frame || !(frame = take_zeroed()))
+    return frame;
+  if (object_put(object, index, frame))
+    return frame;
+  frame_give(frame);
+  return 0;
+}
+
+static uint64_t region_content(struct space *space, const struct region *region, uint64_t page, unsigned kind) {
+  uint64_t index = region->offset + ((page - region->start) >> Q_PAGE_SHIFT);
+  uint64_t frame = region->shared   ? shared_page(region->object, index)
+                   : region->object ? object_frame(region->object, index)
+                                    : 0;
+  if (region->shared)
+    return frame ? show(space, frame) | region->prot : 0;
+  if (frame && kind != Q_FAULT_WRITE)
+    return show(space, frame) | (region->prot & ~(unsigned)Q_PROT_WRITE);
+  frame = frame ? new_copy(space, frame) : new_page(space);
+  return frame ? frame | region->prot : 0;
+}
+
+/* The frame, its protection and FIRST, of a page that may be touched so; 0: no frame. */
+static uint64_t page_content(struct space *space, uint64_t page, unsigned kind) {
+  const struct segment *segment = page < space->heap ? find_segment(space, page) : NULL;
+  const struct region *region = page >= space->brk ? region_find(space, page) : NULL;
+  if (segment)
+    return segment_content(space, segment, page);
+  if (region)
+    return region_content(space, region, page, kind);
+  uint64_t frame = new_page(space);
+  return frame ? frame | DATA : 0;
+}
+
+static bool bring_in(struct space *space, unsigned kind, struct answer *answer) {
+  uint64_t content = page_content(space, answer->page, kind);
+  answer->frame_prot = content & ~FIRST;
+  answer->first = content && (content & FIRST || !is_common(PAGE_OF(content)));
+  return content;
+}
+
+static unsigned page_prot(const struct space *space, uint64_t page) {
+  const struct segment *segment = page < space->heap ? find_segment(space, page) : NULL;
+  const struct region *region = page >= space->brk ? region_find(space, page) : NULL;
+  return segment ? segment->prot : region ? region->prot : DATA;
+}
+
+/* A page is there that does not allow what the program may do: since a fork, or because it shows an object's. Whoever is the
+ * last to have it need not copy. */
+static void break_copy_on_write(struct space *space, unsigned kind, uint64_t there, struct answer *answer) {
+  uint64_t old = PAGE_OF(there), frame = old;
+  const struct region *region = region_find(space, answer->page);
+  bool last = there & Q_FAULT_SOLE, writes_through = region && region->shared;
+  if (kind != Q_FAULT_WRITE)
+    return; /* it came a moment ago: try again */
+  if (!writes_through && (!last || is_common(old))) {
+    if (!(frame = new_copy(space, old))) {
+      answer->reason = P_REASON_NOFRAME;
+      return;
+    }
+    if (is_common(old))
+      space_removed(space, old, last);
+    else
+      space->stats.resident--; /* which the copy was counted as */
+  }
+  answer->frame_prot = frame | page_prot(space, answer->page);
+  answer->expected = old | 1;
+  answer->first = true;
+}
+
+/* Nothing was mapped: what the answer had taken goes back. */
 void space_undo(struct space *space, const struct answer *answer) {
-  removed(space, PAGE_OF(answer->frame_prot));
+  uint64_t frame = PAGE_OF(answer->frame_prot), old = PAGE_OF(answer->expected);
+  if (frame == old)
+    return;
+  space_removed(space, frame, answer->first);
+  if (!old)
+    return;
+  if (is_common(old))
+    show(space, old);
+  else
+    charge(space);
 }
 
 static void region_bounds(const struct space *space, uint64_t page, uint64_t sp, uint64_t *start, uint64_t *end) {
   const struct segment *segment = find_segment(space, page);
+  const struct region *region = region_find(space, page);
   bool stack = page >= P_STACK_BASE;
-  *start = segment ? segment->start : stack ? stack_start(sp) : space->heap;
-  *end = segment ? segment->end : stack ? P_STACK_TOP : PAGE_UP(space->brk);
+  *start = segment ? segment->start : region ? region->start : stack ? stack_start(sp) : space->heap;
+  *end = segment ? segment->end : region ? region->end : stack ? P_STACK_TOP : PAGE_UP(space->brk);
 }
 
 /* The pages that the policy wants beside the faulting one. What is there already, or cannot be had, is left out. */
@@ -183,37 +310,38 @@ static void bring_in_others(struct space *space, uint64_t page, unsigned kind, u
     uint64_t at = PAGE_OF(range.page) + i * Q_PAGE_SIZE;
     if (at == page || at < fault.start || at >= fault.end)
       continue;
-    struct answer one = {at, page_content(space, at), 0};
-    if (one.frame_prot && backend_map(space, at, one.frame_prot))
+    struct answer one = {.page = at};
+    if (bring_in(space, Q_FAULT_READ, &one) && backend_map(space, at, one.frame_prot))
       space_undo(space, &one);
   }
 }
 
 static __attribute__((noinline)) void fault_slow(struct space *space, uint64_t va, unsigned kind, uint64_t sp,
-                                                 struct answer *answer) {
-  *answer = (struct answer){PAGE_OF(va), 0, (uint8_t)space_refusal(space, va, kind, sp)};
-  if (!answer->reason) {
-    answer->frame_prot = page_content(space, answer->page);
-    answer->reason = answer->frame_prot ? 0 : P_REASON_NOFRAME;
-  }
+                                                 uint64_t there, struct answer *answer) {
+  *answer = (struct answer){.page = PAGE_OF(va), .reason = (uint8_t)space_refusal(space, va, kind, sp)};
+  if (!answer->reason && there)
+    break_copy_on_write(space, kind, there, answer);
+  else if (!answer->reason && !bring_in(space, kind, answer))
+    answer->reason = P_REASON_NOFRAME;
   if (answer->reason) {
     space->stats.refused++;
     return;
   }
   space->stats.faults[kind]++;
-  if (space->policy->fault)
+  if (space->policy->fault && !there)
     bring_in_others(space, answer->page, kind, sp);
 }
 
 /* The heap under a policy without a hook, with a zeroed frame at hand, is decided here. */
-void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, struct answer *answer) {
+void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, uint64_t there,
+                 struct answer *answer) {
   bool heap = va - space->heap < space->brk - space->heap;
-  if (__builtin_expect(!heap || kind == Q_FAULT_EXECUTE || space->policy->fault, 0))
-    return fault_slow(space, va, kind, sp, answer);
+  if (__builtin_expect(!heap || kind == Q_FAULT_EXECUTE || space->policy->fault || there, 0))
+    return fault_slow(space, va, kind, sp, there, answer);
   uint64_t frame = take_zeroed();
-  *answer = (struct answer){PAGE_OF(va), frame | DATA, 0};
+  *answer = (struct answer){PAGE_OF(va), frame | DATA, 0, 0, true};
   if (__builtin_expect(!frame, 0)) {
-    *answer = (struct answer){PAGE_OF(va), 0, P_REASON_NOFRAME};
+    *answer = (struct answer){.page = PAGE_OF(va), .reason = P_REASON_NOFRAME};
     space->stats.refused++;
     return;
   }
@@ -223,46 +351,62 @@ void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, s
 
 /* ---- The break ------------------------------------------------------------------------------------------------------------ */
 static int populate(struct space *space, uint64_t from, uint64_t to) {
+  if ((to - from) >> Q_PAGE_SHIFT > frames.total)
+    return ENOMEM;
   for (uint64_t page = from; page < to; page += Q_PAGE_SIZE) {
-    struct answer one = {page, page_content(space, page), 0};
-    int error = one.frame_prot ? backend_map(space, page, one.frame_prot) : Q_E_NOFRAME;
+    struct answer one = {.page = page};
+    int error = bring_in(space, Q_FAULT_READ, &one) ? backend_map(space, page, one.frame_prot) : Q_E_NOFRAME;
     if (!error)
       continue;
     if (one.frame_prot)
       space_undo(space, &one);
     if (error == Q_E_EXISTS)
       continue;
-    backend_unmap(space, from, (page - from) >> Q_PAGE_SHIFT, removed);
-    return -ENOMEM;
+    backend_unmap(space, from, (page - from) >> Q_PAGE_SHIFT, space_removed);
+    return ENOMEM;
   }
   return 0;
 }
 
-/* A page whose tail was given back must read zero there when the break grows again. */
-static uint64_t kept_frame;
-static void keep(struct space *space, uint64_t frame) {
-  (void)space;
-  kept_frame = frame;
+char *space_page(struct space *space, uint64_t page) {
+  struct answer one = {.page = page};
+  if (!bring_in(space, Q_FAULT_WRITE, &one))
+    return NULL;
+  if (!backend_map(space, page, one.frame_prot))
+    return frame_data(PAGE_OF(one.frame_prot));
+  space_undo(space, &one);
+  return NULL;
 }
 
-static void clear_tail(struct space *space, uint64_t brk) {
-  uint64_t page = PAGE_OF(brk);
-  if (page == brk)
-    return;
-  kept_frame = 0;
-  backend_unmap(space, page, 1, keep);
-  if (!kept_frame)
-    return; /* not there: it will be all zero */
-  memset((char *)frame_data(kept_frame) + (brk - page), 0, Q_PAGE_SIZE - (brk - page));
-  int error = backend_map(space, page, kept_frame | DATA);
-  assert(!error); /* its page tables were there a moment ago, and the kernel has kept or freed them for us */
+/* The one page there becomes a page of the program's own that it may write: a copy, unless it is just its own already. */
+static int own_page(struct space *space, uint64_t page, uint64_t *frame) {
+  uint64_t entry = backend_take(space, page), old = PAGE_OF(entry);
+  struct answer answer = {.page = page};
+  *frame = 0;
+  if (!entry)
+    return 0;
+  break_copy_on_write(space, Q_FAULT_WRITE, entry, &answer);
+  *frame = answer.reason ? 0 : PAGE_OF(answer.frame_prot);
+  /* its page tables were there a moment ago, and the kernel has kept or freed them for us */
+  int error = backend_map(space, page, *frame ? *frame | DATA : old | Q_PROT_READ);
+  assert(!error);
   (void)error;
+  return *frame ? 0 : ENOMEM;
+}
+
+/* A page whose tail was given back must read zero there when the break grows again. */
+static int clear_tail(struct space *space, uint64_t brk) {
+  uint64_t page = PAGE_OF(brk), frame;
+  int error = page < brk ? own_page(space, page, &frame) : 0;
+  if (page < brk && !error && frame) /* else not there: it will be all zero */
+    memset((char *)frame_data(frame) + (brk - page), 0, Q_PAGE_SIZE - (brk - page));
+  return error;
 }
 
 static int64_t grow(struct space *space, uint64_t bytes, unsigned flags) {
   uint64_t old = space->brk;
   assert(old >= space->heap && old <= P_BREAK_MAX);
-  if (bytes > P_BREAK_MAX - old)
+  if (bytes > regions_start(space) - old)
     return -ENOMEM;
   space->brk = old + bytes;
   if (flags & P_SBRK_POPULATE && populate(space, PAGE_UP(old), PAGE_UP(space->brk))) {
@@ -273,14 +417,14 @@ static int64_t grow(struct space *space, uint64_t bytes, unsigned flags) {
 }
 
 static int64_t shrink(struct space *space, uint64_t bytes) {
-  uint64_t old = space->brk;
+  uint64_t old = space->brk, brk = old - bytes, from = PAGE_UP(brk);
   if (bytes > old - space->heap)
     return -EINVAL;
-  space->brk = old - bytes;
-  uint64_t from = PAGE_UP(space->brk);
+  if (clear_tail(space, brk))
+    return -ENOMEM; /* it would have to be copied first */
+  space->brk = brk;
   if (PAGE_UP(old) > from)
-    backend_unmap(space, from, (PAGE_UP(old) - from) >> Q_PAGE_SHIFT, removed);
-  clear_tail(space, space->brk);
+    backend_unmap(space, from, (PAGE_UP(old) - from) >> Q_PAGE_SHIFT, space_removed);
   return (int64_t)old;
 }
 
@@ -290,55 +434,6 @@ int64_t space_sbrk(struct space *space, int64_t bytes, unsigned flags) {
   return bytes < 0 ? shrink(space, -(uint64_t)bytes) : grow(space, (uint64_t)bytes, flags);
 }
 
-/* ---- Beginning and end ------------------------------------------------------------------------------------------------------ */
-struct space *space_new(const struct image *image, const struct policy *policy) {
-  static unsigned next = 1; /* round and round, so that an id is not used again soon */
-  for (unsigned tried = 1; tried < SPACES; tried++) {
-    unsigned index = next;
-    next = next + 1 < SPACES ? next + 1 : 1;
-    struct space *space = &spaces[index];
-    if (space->state != SPACE_FREE)
-      continue;
-    uint64_t badge = space->badge ? space->badge + SPACES : index;
-    *space = (struct space){.badge = badge,
-                            .heap = image->heap,
-                            .brk = image->heap,
-                            .image = image,
-                            .policy = policy,
-                            .state = SPACE_ALIVE};
-    return space;
-  }
-  return NULL;
-}
-
-void space_end(struct space *space) {
-  assert(space->state == SPACE_ALIVE);
-  backend_unmap(space, 0, Q_USER_TOP >> Q_PAGE_SHIFT, removed);
-  assert(space->stats.resident == 0 && space->stats.shared == 0);
-  space->state = SPACE_ENDED;
-}
-
-void space_free(struct space *space) {
-  assert(space->state == SPACE_ENDED);
-  space->state = SPACE_FREE;
-}
-
-/* ---- Arguments ---------------------------------------------------------------------------------------------------------------- */
-#define ARGUMENTS_MAX 128
-
-/* Where each argument begins in the text; how many, or 0 if the text is no list of strings. */
-static unsigned split(const char *text, uint64_t bytes, uint16_t *at) {
-  unsigned count = 0;
-  if (!bytes || text[bytes - 1])
-    return 0;
-  for (uint64_t i = 0; i < bytes; i += strlen(text + i) + 1) {
-    if (count == ARGUMENTS_MAX)
-      return 0;
-    at[count++] = (uint16_t)i;
-  }
-  return count;
-}
-
 bool space_populate(struct space *space, uint64_t stack_bytes) {
   for (unsigned i = 0; i < space->image->segments; i++)
     if (populate(space, space->image->segment[i].start, space->image->segment[i].end))
@@ -346,30 +441,37 @@ bool space_populate(struct space *space, uint64_t stack_bytes) {
   return !populate(space, P_STACK_TOP - stack_bytes, P_STACK_TOP);
 }
 
-int64_t space_arguments(struct space *space, const char *text, uint64_t bytes, uint64_t environment) {
-  uint16_t at[ARGUMENTS_MAX];
-  unsigned count = split(text, bytes, at);
-  uint64_t page = P_STACK_TOP - Q_PAGE_SIZE;
-  if (!count || bytes > P_SPAWN_MAX)
-    return bytes ? -E2BIG : -EINVAL;
-  if (environment >= count)
-    return -EINVAL; /* not even a name */
-  struct answer top = {page, page_content(space, page), 0};
-  if (!top.frame_prot)
-    return -ENOMEM;
-  if (backend_map(space, page, top.frame_prot)) {
-    space_undo(space, &top);
-    return -ENOMEM;
+/* ---- A server's pages as an object's ------------------------------------------------------------------------------------ */
+int space_freeze(struct space *space, uint64_t va, struct object *object, uint64_t index) {
+  uint64_t entry = backend_take(space, va), frame = PAGE_OF(entry), n = frame_number(frame);
+  if (!entry)
+    return EFAULT;
+  bool own = n < frames.count && frames.state[n] == STATE_USED;
+  bool good = own || (n < frames.count && frames.state[n] == STATE_OBJECT);
+  if (good && !object_put(object, index, frame))
+    good = false;
+  if (good && own) {
+    space->stats.resident--;
+    show(space, frame);
   }
-  char *data = frame_data(PAGE_OF(top.frame_prot));
-  assert(count <= ARGUMENTS_MAX);
-  uint64_t strings = (Q_PAGE_SIZE - bytes) & ~15ul, block = (strings - 8 * (count + 3)) & ~15ul;
-  memcpy(data + strings, text, bytes);
-  uint64_t *words = (uint64_t *)(data + block);
-  *words++ = count - environment;
-  for (unsigned i = 0; i < count; i++) {
-    words += i == count - environment; /* the 0 that ends argv */
-    *words++ = page + strings + at[i];
-  }
-  return (int64_t)(page + block);
+  int error = backend_map(space, va, frame | Q_PROT_READ);
+  assert(!error); /* as above */
+  return good && !error ? 0 : EFAULT;
+}
+
+int space_thaw(struct space *space, uint64_t va) {
+  uint64_t frame;
+  return own_page(space, va, &frame);
+}
+
+void space_drop_object(struct object *object) {
+  struct space *creator = space_find(object->creator);
+  uint64_t mapped = object_drop(object);
+  if (!mapped)
+    return;
+  assert(creator && creator->stats.shared >= mapped);
+  creator->stats.shared -= mapped;
+  creator->stats.resident += mapped;
+  if (creator->stats.resident > creator->stats.peak)
+    creator->stats.peak = creator->stats.resident;
 }

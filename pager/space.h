@@ -9,25 +9,36 @@
 
 #include "frames.h"
 #include "image.h"
+#include "object.h"
 #include "policy.h"
 
-#define SPACES 256
 #define FAULT_PAGES 16 /* the most that one fault brings in */
 
 enum space_state { SPACE_FREE, SPACE_ALIVE, SPACE_ENDED };
 
+/* What map() made: sorted by address, apart, above the break and below the stack's gap. */
+struct region {
+  struct region *next;
+  uint64_t start, end;   /* page addresses */
+  struct object *object; /* NULL: zeros of the program's own */
+  uint64_t offset;       /* of start in the object, in pages */
+  uint8_t prot;          /* Q_PROT_*; 0: no access */
+  bool shared;           /* what is written is the object's, else the program's own */
+};
+
 struct space {
-  uint64_t badge; /* generation * SPACES + index: the process id. 0: never used */
+  uint64_t badge; /* generation * P_PROCESSES + index: the process id */
   uint64_t heap, brk;
   const struct image *image;
   const struct policy *policy;
+  struct region *regions;
   struct p_stats stats; /* resident, peak, shared, faults and so on; the rest is filled when asked */
   uint8_t state;
-  bool quiet;      /* its death is not printed */
-  q_handle task;   /* and the shell's: */
-  uint64_t parent; /* 0: the boot options */
-  bool orphan;     /* its parent has ended */
-  bool client;     /* of a server, which spawns, reaps and kills for it */
+  bool quiet;                                    /* its death is not printed */
+  q_handle task;                                 /* and the shell's: */
+  bool orphan;                                   /* its parent has ended */
+  bool client;                                   /* of a server, which spawns, reaps and kills for it */
+  struct space *parent, *children, *next, *prev; /* those that have ended come first */
   struct server *server;
   q_handle watch; /* endpoint that hears of its children's ends */
   uint64_t watch_bits;
@@ -35,34 +46,79 @@ struct space {
   q_token gift_token;
   struct p_death death;
 };
-extern struct space spaces[SPACES];
+extern struct space *spaces[P_PROCESSES];
 
 /* How a fault is to be answered. */
 struct answer {
   uint64_t page, frame_prot; /* MAP one page; for more, the rest was mapped already */
+  uint64_t expected;         /* the frame that this replaces | 1, or 0 */
   uint8_t reason;            /* P_REASON_*: refused; 0: map, or with frame_prot 0 retry */
+  bool first;                /* the frame is mapped nowhere so far */
 };
 
 /* ---- The core ---- */
 static inline struct space *space_find(uint64_t id) {
-  struct space *space = &spaces[id % SPACES];
-  return space->badge == id && space->state != SPACE_FREE ? space : 0;
+  struct space *space = spaces[id % P_PROCESSES];
+  return space && space->badge == id ? space : 0;
 }
-struct space *space_new(const struct image *image, const struct policy *policy); /* NULL: too many */
+extern unsigned space_count, space_limit;
+/* NULL: no memory, or with space_count at its limit too many. */
+struct space *space_new(const struct image *image, const struct policy *policy);
+/* A space that stands on no list: what another one may become. */
+void space_begin(struct space *space, uint64_t badge, const struct image *image, const struct policy *policy);
+void space_clear(struct space *space); /* gives back its memory */
+void space_adopt(struct space *parent, struct space *child);
+void space_disown(struct space *child);
 void space_end(struct space *space);  /* gives back everything it has; the slot stays, ENDED */
 void space_free(struct space *space); /* nobody asks for its record any more */
 /* NULL reason: the address may be touched so; *start and *end are its region's page bounds. */
 unsigned space_refusal(const struct space *space, uint64_t va, unsigned kind, uint64_t sp);
-void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, struct answer *answer);
+/* there: the frame that is mapped | Q_FAULT_SOLE, 0: none. */
+void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, uint64_t there, struct answer *answer);
 void space_undo(struct space *space, const struct answer *answer); /* the MAP failed: its frame comes back */
 /* The old break, or a negated errno. */
 int64_t space_sbrk(struct space *space, int64_t bytes, unsigned flags);
+/* The child, which is new, gets the parent's memory, to be copied page by page when it is written. 0 or an errno value. */
+int space_fork(struct space *parent, struct space *child);
+/* The space gives up its memory and gets what next has. Its task is then next's. */
+void space_become(struct space *space, struct space *next);
+/* A page of a server becomes the object's, or its own again. 0 or an errno value. */
+int space_freeze(struct space *space, uint64_t va, struct object *object, uint64_t index);
+int space_thaw(struct space *space, uint64_t va);
+/* An object's hold goes. */
+void space_drop_object(struct object *object);
 /* Writes argc, argv, the environment (the last so many of the strings) and the strings at the stack's top. sp, or a
  * negated errno. */
 int64_t space_arguments(struct space *space, const char *text, uint64_t bytes, uint64_t environment);
 /* Brings in all of the image and so much of the stack. False: no memory; what is there goes with the space. */
 bool space_populate(struct space *space, uint64_t stack_bytes);
-void cache_drop(void); /* frees the cached pages that nobody maps */
+
+/* ---- region.c ---- */
+struct region *region_find(const struct space *space, uint64_t va);
+struct map_request {
+  uint64_t address, bytes;
+  unsigned flags;        /* Q_PROT_* | P_MAP_* */
+  struct object *object; /* NULL: zeros */
+  uint64_t offset;       /* bytes */
+};
+int64_t space_map(struct space *space, const struct map_request *wanted); /* address, or a negated errno value */
+int space_unmap(struct space *space, uint64_t start, uint64_t bytes);     /* 0 or an errno value, as the next */
+int space_protect(struct space *space, uint64_t start, uint64_t bytes, unsigned prot);
+bool regions_copy(const struct space *parent, struct space *child); /* false: no memory, and the child has none */
+void regions_drop(struct space *space);                             /* whose pages are gone already */
+/* Where the lowest begins: the break's limit. */
+static inline uint64_t regions_start(const struct space *space) {
+  return space->regions ? space->regions->start : P_BREAK_MAX;
+}
+
+/* ---- What all files of the core share ---- */
+#define PAGE_OF(va) ((va) & ~(Q_PAGE_SIZE - 1ul))
+#define PAGE_UP(va) PAGE_OF((va) + Q_PAGE_SIZE - 1)
+uint64_t frame_get(bool zeroed); /* drops caches and reclaims blocks if it must; 0: none */
+uint64_t frame_get_own(void);    /* a zeroed one for the pager's own tables */
+void space_removed(struct space *space, uint64_t frame, bool last); /* a mapping of the frame less; the last one */
+char *space_page(struct space *space, uint64_t page); /* brings it in, where nothing is; NULL: no memory */
+void cache_drop(void);                                /* frees the cached pages that nobody maps */
 uint64_t cache_pages(void);
 extern struct image images[IMAGES_MAX];
 extern unsigned image_count;
@@ -71,6 +127,14 @@ extern unsigned image_count;
 /* 0 or a Q_E_*; gives the kernel memory for page tables when it wants some. */
 int backend_map(struct space *space, uint64_t va, uint64_t frame_prot);
 /* Removes what is mapped in [va, va + pages) and calls removed() for each frame. */
-void backend_unmap(struct space *space, uint64_t va, uint64_t pages, void (*removed)(struct space *, uint64_t frame));
+void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
+                   void (*removed)(struct space *, uint64_t frame, bool last));
+uint64_t backend_take(struct space *space,
+                      uint64_t va); /* removes one page: its frame | 1 if it is mapped nowhere now */
+uint64_t backend_present(struct space *space, uint64_t va); /* of 64 pages, a bit each */
+int backend_protect(struct space *space, uint64_t va, uint64_t pages,
+                    unsigned prot); /* what is there; as backend_map */
+/* The same, and the child gets it, too. */
+int backend_share(struct space *parent, struct space *child, uint64_t va, uint64_t pages, unsigned prot);
 bool backend_reclaim(uint64_t *block); /* a block that the kernel no longer needs */
 #endif

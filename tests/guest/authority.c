@@ -251,6 +251,14 @@ static int64_t do_protect(void) { /* not a huge range: it goes 64 pages at a tim
   return q_protect(s.pager, s.task, some_page(), below(300), some_prot());
 }
 
+static int64_t do_share(void) {
+  struct space s = some_space(), to = some_space();
+  for (unsigned i = 0; i < 5 && (to.pager != s.pager || to.task == s.task); i++)
+    to = some_space();
+  uint64_t page = chance(4) ? 0 : some_page();
+  return q_share(s.pager, s.task, to.task, page, page ? below(300) : Q_USER_TOP >> 12, some_prot());
+}
+
 static int64_t do_harvest(void) {
   struct q_harvested h;
   struct space s = some_space();
@@ -413,19 +421,33 @@ static const struct {
   const char *name;
   int64_t (*run)(void);
   unsigned weight;
-} operations[] = {{"receive", do_receive, 9},   {"answer", do_answer, 5},
-                  {"copy", do_copy, 4},         {"notify", do_notify, 3},
-                  {"map", do_map, 14},          {"unmap", do_unmap, 4},
-                  {"protect", do_protect, 6},   {"harvest", do_harvest, 3},
-                  {"donate", do_donate, 4},     {"reclaim", do_reclaim, 3},
-                  {"grant", do_grant, 5},       {"window", do_window, 5},
-                  {"pager", do_pager, 2},       {"task", do_task, 5},
-                  {"give", do_give, 4},         {"supervise", do_supervise, 2},
-                  {"stop", do_stop, 1},         {"thread", do_thread, 6},
-                  {"start", do_start, 7},       {"priority", do_priority, 3},
-                  {"endpoint", do_endpoint, 2}, {"irq", do_irq, 4},
-                  {"ack", do_ack, 1},           {"dup", do_dup, 4},
-                  {"close", do_close, 3},       {"destroy", do_destroy, 4}};
+} operations[] = {{"receive", do_receive, 9},
+                  {"answer", do_answer, 5},
+                  {"copy", do_copy, 4},
+                  {"notify", do_notify, 3},
+                  {"map", do_map, 14},
+                  {"unmap", do_unmap, 4},
+                  {"protect", do_protect, 6},
+                  {"harvest", do_harvest, 3},
+                  {"donate", do_donate, 4},
+                  {"reclaim", do_reclaim, 3},
+                  {"share", do_share, 6},
+                  {"grant", do_grant, 5},
+                  {"window", do_window, 5},
+                  {"pager", do_pager, 2},
+                  {"task", do_task, 5},
+                  {"give", do_give, 4},
+                  {"supervise", do_supervise, 2},
+                  {"stop", do_stop, 1},
+                  {"thread", do_thread, 6},
+                  {"start", do_start, 7},
+                  {"priority", do_priority, 3},
+                  {"endpoint", do_endpoint, 2},
+                  {"irq", do_irq, 4},
+                  {"ack", do_ack, 1},
+                  {"dup", do_dup, 4},
+                  {"close", do_close, 3},
+                  {"destroy", do_destroy, 4}};
 #define OPERATIONS (sizeof operations / sizeof *operations)
 
 static unsigned some_operation(void) {

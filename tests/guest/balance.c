@@ -58,12 +58,12 @@ static struct balance balance(void) {
 /* What is set up by the first use is set up now: pages for the handles of as many programs as there may be, and for a few
  * threads of the tester, which both stay. */
 static void grow_tables(void) {
-  static uint64_t id[256];
+  static uint64_t id[700];
   struct p_death death;
   q_handle thread[6];
   unsigned count = 0;
   int64_t got;
-  while (count < 256 && (got = p_spawn_program(ARGV("victim", "sleep"), P_SPAWN_QUIET, 0)) > 0)
+  while (count < sizeof id / sizeof *id && (got = p_spawn_program(ARGV("victim", "sleep"), P_SPAWN_QUIET, 0)) > 0)
     id[count++] = (uint64_t)got;
   while (count && !p_kill_program(id[--count]))
     p_wait_for(id[count], &death);

@@ -101,10 +101,49 @@ static void fault_is_answered(void) {
   struct q_received m = expect_fault(DATA_PAGE + 8, Q_FAULT_WRITE);
   CHECK_EQ(m.badge, 7);
   CHECK_EQ(m.word[1], CODE + 2); /* pc of the store */
+  CHECK_EQ(m.word[3], 0);
   CHECK_EQ(answer(m.token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW, 1, 0), 0);
   CHECK_EQ(answer(m.token, Q_REPLY_RETRY, 0, 0, 0, 0), -Q_E_TOKEN);
   expect_call(DATA_PAGE + 8);
   CHECK_EQ(*(uint64_t *)(window(FRAME(1)) + 8), DATA_PAGE + 8);
+  destroy_client();
+}
+
+static void unmap_one(q_handle from, uint64_t va) {
+  static uint64_t removed[1];
+  struct q_unmapped u;
+  CHECK_EQ(q_unmap(boot->pager, from, va, 1, removed, 1, &u), 0);
+  CHECK_EQ(u.written, 1);
+}
+
+/* What is there when the message is received: not when it was sent. */
+static void fault_names_the_frame(void) {
+  make_client(7);
+  q_handle other;
+  CHECK_EQ(q_task_create(boot->pager, 8, 4, &other), 0);
+  run(client_start, DATA_PAGE);
+  q_sleep_until(q_time() + 1000); /* the message waits in the queue */
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | Q_PROT_READ), 0);
+  struct q_received m = expect_fault(DATA_PAGE, Q_FAULT_WRITE);
+  CHECK_EQ(m.word[3], FRAME(1) | Q_FAULT_SOLE);
+  CHECK_EQ(q_map(boot->pager, other, DATA_PAGE, FRAME(1) | Q_PROT_READ, 1, 0), 0);
+  CHECK_EQ(answer(m.token, Q_REPLY_RETRY, 0, 0, 0, 0), 0);
+  m = expect_fault(DATA_PAGE, Q_FAULT_WRITE);
+  CHECK_EQ(m.word[3], FRAME(1));
+  unmap_one(task, DATA_PAGE);
+  CHECK_EQ(map(DATA_PAGE, 0x18000000 | Q_PROT_READ | Q_PROT_DEVICE), 0);
+  CHECK_EQ(answer(m.token, Q_REPLY_RETRY, 0, 0, 0, 0), 0);
+  m = expect_fault(DATA_PAGE, Q_FAULT_WRITE);
+  CHECK_EQ(m.word[3], 0); /* a device's */
+  unmap_one(task, DATA_PAGE);
+  CHECK_EQ(answer(m.token, Q_REPLY_RETRY, 0, 0, 0, 0), 0);
+  q_sleep_until(q_time() + 1000);
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | RW), 0);
+  m = expect_fault(DATA_PAGE, Q_FAULT_WRITE);
+  CHECK_EQ(m.word[3], 0); /* by now it allows it */
+  CHECK_EQ(answer(m.token, Q_REPLY_RETRY, 0, 0, 0, 0), 0);
+  expect_call(DATA_PAGE);
+  CHECK_EQ(q_handle_destroy(other), 0);
   destroy_client();
 }
 
@@ -225,6 +264,235 @@ static void ranges(void) {
   CHECK_EQ(map(DATA_PAGE, FRAME(1) | RW), 0);
   CHECK_EQ(q_unmap(boot->pager, task, DATA_PAGE, 1, (uint64_t *)8, 1, &u), -Q_E_FAULT);
   CHECK_EQ(q_unmap(boot->pager, task, DATA_PAGE, ~0ul, removed, 1, &u), -Q_E_ARG);
+  destroy_client();
+}
+
+/* ---- Pages that two spaces share ---- */
+static q_handle child;
+
+static int64_t share(uint64_t va, uint64_t pages, uint64_t prot) {
+  return q_share(boot->pager, task, child, va, pages, prot);
+}
+
+static void make_family(void) {
+  make_client(7);
+  CHECK_EQ(q_task_create(boot->pager, 8, 4, &child), 0);
+}
+
+static void destroy_family(void) {
+  CHECK_EQ(q_handle_destroy(child), 0);
+  destroy_client();
+}
+
+static void shared_pages(void) {
+  struct q_harvested h;
+  q_handle there;
+  make_family();
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | RW), 0);
+  CHECK_EQ(map(DATA_PAGE + 8192, FRAME(2) | RW), 0);
+  CHECK_EQ(map(DATA_PAGE + Q_BLOCK_SIZE, FRAME(3) | Q_PROT_READ), 0);
+  run(client_start, DATA_PAGE);
+  expect_call(DATA_PAGE);
+  uint64_t mapped = info_now().mapped;
+  for (unsigned i = 0; i < 2; i++) {
+    CHECK_EQ(share(DATA_PAGE, 1024, Q_PROT_READ), 0);
+    CHECK_EQ(info_now().mapped, mapped + 3);
+  }
+  CHECK_EQ(q_harvest(boot->pager, task, DATA_PAGE, 4, 0, &h), 0);
+  CHECK(h.present == 5 && h.accessed == 5 && h.dirty == 1);
+  CHECK_EQ(q_harvest(boot->pager, child, DATA_PAGE, 4, 0, &h), 0);
+  CHECK(h.present == 5 && h.accessed == 5 && h.dirty == 0);
+  CHECK_EQ(share(CODE, 1, RX), 0);
+  destroy_client();
+  task = child; /* which outlives it */
+  CHECK_EQ(q_task_give(task, boot->endpoint, Q_RIGHT_SEND, 8, &there), 0);
+  CHECK_EQ(q_thread_create(task, 3, &thread), 0);
+  run(client_start, DATA_PAGE);
+  struct q_received m = expect_fault(DATA_PAGE, Q_FAULT_WRITE);
+  CHECK_EQ(m.word[3], FRAME(1) | Q_FAULT_SOLE);
+  CHECK_EQ(answer(m.token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW, 1, FRAME(1) | 1), 0);
+  expect_call(DATA_PAGE);
+  destroy_client();
+}
+
+/* A page that was written before is written through a fault again, though its writable entry may be cached. */
+static void shared_with_a_running_one(void) {
+  make_family();
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | RW), 0);
+  run(client_start, DATA_PAGE);
+  struct q_received m = receive();
+  CHECK_EQ(share(DATA_PAGE, 1, Q_PROT_READ), 0);
+  CHECK_EQ(q_thread_create(task, 3, &thread), 0);
+  run(client_start, DATA_PAGE);
+  CHECK_EQ(q_reply(&(struct q_reply){.token = m.token}), 0);
+  do
+    m = receive();
+  while (m.kind == Q_MSG_CALL && m.word[0] == DATA_PAGE && q_reply(&(struct q_reply){.token = m.token}) == 0);
+  CHECK(m.kind == Q_MSG_FAULT && m.word[0] == DATA_PAGE && m.word[3] == FRAME(1));
+  destroy_family();
+}
+
+static void shares_that_fail(void) {
+  q_handle other, endpoint, foreign;
+  uint64_t base = (frames + 2 * Q_BLOCK_SIZE) & ~(Q_BLOCK_SIZE - 1ul), block;
+  struct q_harvested h;
+  make_family();
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | RW), 0);
+  CHECK_EQ(map(DATA_PAGE + 4096, FRAME(2) | RW), 0);
+  CHECK_EQ(q_share(boot->pager, task, task, DATA_PAGE, 2, Q_PROT_READ), -Q_E_ARG);
+  CHECK_EQ(q_share(boot->pager, task, thread, DATA_PAGE, 2, Q_PROT_READ), -Q_E_TYPE);
+  CHECK_EQ(q_share(boot->pager, task, child + (1 << 16), DATA_PAGE, 2, Q_PROT_READ), -Q_E_HANDLE);
+  CHECK_EQ(share(DATA_PAGE, 2, 0), -Q_E_ARG);
+  CHECK_EQ(share(DATA_PAGE, 2, Q_PROT_WRITE), -Q_E_ARG);
+  CHECK_EQ(share(DATA_PAGE, 2, RW | Q_PROT_EXECUTE), -Q_E_WX);
+  CHECK_EQ(share(DATA_PAGE, 2, 16 | RW), -Q_E_ARG);
+  CHECK_EQ(share(DATA_PAGE + 1, 2, RW), -Q_E_ARG);
+  CHECK_EQ(share(DATA_PAGE, ~0ul, RW), -Q_E_ARG);
+  CHECK_EQ(share(~0xffful, 2, RW), -Q_E_ARG);
+  CHECK_EQ(share(Q_USER_TOP - 4096, 2, RW), -Q_E_ARG);
+  CHECK_EQ(q_map(boot->pager, child, DATA_PAGE + 4096, FRAME(3) | RW, 1, 0), 0);
+  CHECK_EQ(share(DATA_PAGE, 2, RW), -Q_E_EXISTS);
+  CHECK_EQ(q_harvest(boot->pager, child, DATA_PAGE, 2, 0, &h), 0);
+  CHECK_EQ(h.present, 3); /* those before the error are shared */
+  CHECK_EQ(share(DATA_PAGE, 1, RX), -Q_E_WX);
+  CHECK_EQ(map(DATA_PAGE + 8192, 0x18000000 | RW | Q_PROT_DEVICE), 0);
+  CHECK_EQ(share(DATA_PAGE + 8192, 1, RW), -Q_E_ARG);
+  CHECK_EQ(share(CODE, 1, RX), 0);
+  CHECK_EQ(share(CODE, 1, RW), -Q_E_WX);
+  CHECK_EQ(map(DATA_PAGE + Q_BLOCK_SIZE, 0x18000000 | RW | Q_PROT_DEVICE), 0);
+  uint64_t tables = info_now().tables;
+  CHECK_EQ(share(DATA_PAGE + Q_BLOCK_SIZE, 1, RW), -Q_E_ARG);
+  CHECK_EQ(info_now().tables, tables);
+  CHECK_EQ(q_pager_create(boot->pager, &other, &endpoint), 0);
+  CHECK_EQ(q_pager_grant(boot->pager, other, base), 0);
+  CHECK_EQ(q_pager_donate(other, base), 0);
+  CHECK_EQ(q_pager_window(other, child), 0);
+  CHECK_EQ(share(0, Q_USER_TOP >> 12, RW), -Q_E_ARG);
+  CHECK_EQ(share(DATA_PAGE, 1, RW), 0);
+  CHECK_EQ(q_handle_destroy(child), 0);
+  CHECK_EQ(share(DATA_PAGE, 1, RW), -Q_E_HANDLE);
+  CHECK_EQ(q_task_create(other, 1, 0, &foreign), 0);
+  CHECK_EQ(q_share(boot->pager, task, foreign, DATA_PAGE, 1, RW), -Q_E_OWNER);
+  CHECK_EQ(q_share(other, task, foreign, DATA_PAGE, 1, RW), -Q_E_OWNER);
+  CHECK_EQ(q_handle_destroy(foreign), 0);
+  CHECK_EQ(q_pager_reclaim(other, &block), 0);
+  CHECK_EQ(q_pager_grant(other, boot->pager, block), 0);
+  CHECK_EQ(q_handle_destroy(other), 0);
+  destroy_client();
+}
+
+static unsigned tables_shared(q_handle pager, unsigned tables) {
+  struct q_harvested h;
+  unsigned shared = 0;
+  for (unsigned i = 0; i < tables; i++)
+    shared += q_harvest(pager, child, i * Q_BLOCK_SIZE, 1, 0, &h) == 0 && h.present;
+  return shared;
+}
+
+/* There are no tables for all of it: what is there already is passed over when it is tried again. */
+static void shared_in_two_goes(void) {
+  enum { TABLES = 10, EATERS = 300 };
+  static q_handle eater[EATERS];
+  q_handle other, endpoint;
+  uint64_t base = (frames + 2 * Q_BLOCK_SIZE) & ~(Q_BLOCK_SIZE - 1ul), frame = base + Q_BLOCK_SIZE, block;
+  unsigned n = 0;
+  CHECK_EQ(q_pager_create(boot->pager, &other, &endpoint), 0);
+  CHECK_EQ(q_pager_grant(boot->pager, other, base), 0);
+  CHECK_EQ(q_pager_grant(boot->pager, other, frame), 0);
+  CHECK_EQ(q_pager_donate(other, base), 0);
+  CHECK_EQ(q_task_create(other, 1, 0, &task), 0);
+  CHECK_EQ(q_task_create(other, 2, 0, &child), 0);
+  for (unsigned i = 0; i < TABLES; i++)
+    CHECK_EQ(q_map(other, task, i * Q_BLOCK_SIZE, (frame + i * 4096) | RW, 1, 0), 0);
+  while (n < EATERS && !q_task_create(other, 3, 0, &eater[n]))
+    n++;
+  CHECK(n > 2 && n < EATERS);
+  for (unsigned i = 0; i < 2; i++)
+    CHECK_EQ(q_handle_destroy(eater[--n]), 0);
+  CHECK_EQ(q_share(other, task, child, 0, TABLES * 512, Q_PROT_READ), -Q_E_NOMEM);
+  CHECK_EQ(q_handle_destroy(eater[--n]), 0);
+  unsigned shared = tables_shared(other, TABLES);
+  CHECK(shared > 1 && shared < 6);
+  while (n)
+    CHECK_EQ(q_handle_destroy(eater[--n]), 0);
+  CHECK_EQ(q_share(other, task, child, 0, TABLES * 512, Q_PROT_READ), 0);
+  CHECK_EQ(tables_shared(other, TABLES), TABLES);
+  CHECK_EQ(q_handle_destroy(task), 0);
+  CHECK_EQ(q_handle_destroy(child), 0);
+  CHECK_EQ(q_pager_reclaim(other, &block), 0);
+  CHECK_EQ(q_pager_grant(other, boot->pager, block), 0);
+  CHECK_EQ(q_pager_grant(other, boot->pager, frame), 0);
+  CHECK_EQ(q_handle_destroy(other), 0);
+}
+
+/* ---- Many pages: what one costs ---- */
+#define MANY 4096
+
+static void map_many(unsigned prot) {
+  for (unsigned i = 0; i < MANY; i += Q_MAP_MAX)
+    CHECK_EQ(q_map(boot->pager, task, DATA_PAGE + i * 4096ul, FRAME(1 + i) | prot, Q_MAP_MAX, 0), 0);
+}
+
+/* The frames' flags but for the address that each must have. */
+static void unmap_many(q_handle from, uint64_t flags) {
+  static uint64_t removed[MANY];
+  struct q_unmapped u = {0, DATA_PAGE, MANY};
+  uint64_t start = q_instret(), total = 0;
+  for (; u.remain; total += u.written)
+    CHECK_EQ(q_unmap(boot->pager, from, u.next, u.remain, removed + total, MANY - total, &u), 0);
+  printf("# unmap of a page: %lu instructions\n", (unsigned long)(q_instret() - start) / MANY);
+  CHECK_EQ(total, MANY);
+  for (unsigned i = 0; i < MANY; i++)
+    if (removed[i] != (FRAME(1 + i) | flags))
+      CHECK_EQ(removed[i], FRAME(1 + i) | flags);
+}
+
+static void many_pages(void) {
+  make_family();
+  map_many(RW);
+  uint64_t start = q_instret();
+  CHECK_EQ(share(DATA_PAGE, MANY, Q_PROT_READ), 0);
+  printf("# share of a page: %lu instructions\n", (unsigned long)(q_instret() - start) / MANY);
+  unmap_many(child, 0);
+  start = q_instret();
+  CHECK_EQ(q_protect(boot->pager, task, DATA_PAGE, MANY, RW), 0);
+  printf("# protect of a page: %lu instructions\n", (unsigned long)(q_instret() - start) / MANY);
+  unmap_many(task, 1);
+  destroy_family();
+}
+
+/* The other space goes at a different moment each time. */
+static volatile int64_t share_result;
+
+static void share_main(uint64_t argument) {
+  (void)argument;
+  share_result = share(DATA_PAGE, MANY, Q_PROT_READ);
+  for (;;)
+    q_sleep_until(~0ul);
+}
+
+static void sharer_goes(void) {
+  static char stack[4096] __attribute__((aligned(16)));
+  q_handle sharer;
+  unsigned unfinished = 0;
+  make_client(7);
+  map_many(RW);
+  for (unsigned round = 0; round < 40; round++) {
+    CHECK_EQ(q_task_create(boot->pager, 8, 4, &child), 0);
+    CHECK_EQ(q_thread_create(boot->task, 3, &sharer), 0);
+    CHECK_EQ(q_thread_start(sharer, (uint64_t)share_main, (uint64_t)stack + sizeof stack, 0), 0);
+    share_result = 1;
+    q_sleep_until(q_time() + 300 * round);
+    bool done = share_result == 0;
+    CHECK_EQ(q_handle_destroy(child), 0);
+    while (share_result == 1)
+      q_sleep_until(q_time() + 1000);
+    CHECK_EQ(share_result, done ? 0 : -Q_E_HANDLE);
+    unfinished += !done;
+    CHECK_EQ(q_handle_destroy(sharer), 0);
+    CHECK_EQ(q_protect(boot->pager, task, DATA_PAGE, MANY, RW), 0);
+  }
+  CHECK(unfinished > 2 && unfinished < 40);
   destroy_client();
 }
 
@@ -491,6 +759,40 @@ static void end_copying(const struct copying *c) {
   q_handle_destroy(c->copier);
   if (c->at)
     CHECK_EQ(q_handle_destroy(c->at), 0);
+}
+
+/* A copy's fault names the frame, too: of the caller's own page that is read-only, and of a client's that can't be read. */
+static void copies_name_the_frame(void) {
+  q_handle at, there;
+  char data[64];
+  uint64_t done;
+  CHECK_EQ(q_endpoint_create(&at), 0);
+  make_client(2);
+  q_handle copier = task;
+  CHECK_EQ(q_task_give(task, at, Q_RIGHT_RECV, 0, &there), 0);
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | Q_PROT_READ), 0);
+  run(client_copy, DATA_PAGE);
+  CHECK_EQ(q_task_create(boot->pager, 1, 4, &task), 0);
+  CHECK_EQ(q_task_give(task, at, Q_RIGHT_SEND, 1, &there), 0);
+  CHECK_EQ(map(CODE, FRAME(0) | RX), 0);
+  CHECK_EQ(map(DATA_PAGE, FRAME(2) | Q_PROT_READ), 0);
+  CHECK_EQ(q_thread_create(task, 3, &thread), 0);
+  run(client_call_buffer, DATA_PAGE);
+  struct q_received m = expect_fault(DATA_PAGE, Q_FAULT_WRITE | Q_FAULT_COPY);
+  CHECK(m.badge == 2 && m.word[3] == (FRAME(1) | Q_FAULT_SOLE));
+  CHECK_EQ(answer(m.token, Q_REPLY_MAP, DATA_PAGE, FRAME(1) | RW, 1, FRAME(1) | 1), 0);
+  expect_call(0);
+  destroy_client();
+  CHECK_EQ(q_handle_destroy(copier), 0);
+  CHECK_EQ(q_handle_destroy(at), 0);
+  make_client(1);
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | Q_PROT_EXECUTE), 0);
+  run(client_call_buffer, DATA_PAGE);
+  m = receive();
+  CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, data, 64, &done), -Q_E_PENDING);
+  CHECK_EQ(expect_fault(DATA_PAGE, Q_FAULT_READ | Q_FAULT_COPY).word[3], FRAME(1) | Q_FAULT_SOLE);
+  destroy_client();
+  CHECK_EQ(receive().kind, Q_MSG_COPY_FAILED);
 }
 
 /* The client's call fails at once; the page that comes later is nobody's. */
@@ -804,6 +1106,27 @@ static void grant_twice(void) {
   destroy_client();
 }
 
+/* As many as there are processes. The first program's table grows out of what it donated, another's within its quota. */
+static void many_handles(void) {
+  enum { NAMES = 20000, QUOTA = 20 };
+  static q_handle name[NAMES];
+  uint64_t block = (frames + 13 * Q_BLOCK_SIZE) & ~(Q_BLOCK_SIZE - 1ul), good = 0;
+  int64_t error;
+  CHECK_EQ(q_pager_donate(boot->pager, block), 0); /* which its table keeps */
+  CHECK_EQ(q_task_create(boot->pager, 1, QUOTA, &task), 0);
+  for (unsigned i = 0; i < NAMES; i++)
+    good += q_handle_dup(task, Q_RIGHT_ALL, 0, &name[i]) == 0;
+  CHECK_EQ(good, NAMES);
+  for (unsigned i = 0; i < NAMES; i++)
+    good -= q_handle_close(name[i]) == 0 && q_handle_close(name[i]) == -Q_E_HANDLE;
+  CHECK_EQ(good, 0);
+  while (!(error = q_task_give(task, boot->endpoint, 0, 0, &name[good])))
+    good++;
+  CHECK_EQ(error, -Q_E_NOMEM);
+  CHECK_EQ(good, 19 + (QUOTA - 1) * 127); /* one page says where the others are */
+  CHECK_EQ(q_handle_destroy(task), 0);
+}
+
 #define SEEDS 20
 #define SEED_STEPS 2000
 static uint64_t boot_number(const char *name, uint64_t otherwise) {
@@ -834,6 +1157,7 @@ static void random_calls(void) {
 
 static const struct test tests[] = {
     {"a fault is answered once", fault_is_answered},
+    {"a fault names the frame that does not allow it", fault_names_the_frame},
     {"a failed MAP keeps its token", failed_map_keeps_the_token},
     {"RETRY and REFUSE", retry_and_refuse},
     {"an exception without a supervisor", exception_without_supervisor},
@@ -841,6 +1165,12 @@ static const struct test tests[] = {
     {"only what is expected is replaced", replace_what_is_expected},
     {"accessed and dirty bits", accessed_and_dirty},
     {"ranges with holes", ranges},
+    {"pages that two spaces share", shared_pages},
+    {"pages of a running program are shared", shared_with_a_running_one},
+    {"shares that fail", shares_that_fail},
+    {"shared in two goes", shared_in_two_goes},
+    {"many pages at once", many_pages},
+    {"a space goes while it is given pages", sharer_goes},
     {"writable or executable, over all spaces", writable_or_executable},
     {"donated memory comes back scrubbed", donation},
     {"kernel memory runs out", kernel_memory_runs_out},
@@ -850,6 +1180,7 @@ static const struct test tests[] = {
     {"a page that does not come delays one client", slow_client},
     {"a refused copy fails one request", refused_copy},
     {"a faulter ends before the answer", faulter_ends},
+    {"a copy's fault names the frame", copies_name_the_frame},
     {"a copier ends before the page comes", copier_ends},
     {"a copy's owner ends before the page comes", owner_ends},
     {"a task of many threads stops itself", stops_itself},
@@ -864,6 +1195,7 @@ static const struct test tests[] = {
     {"a window over pages that are there", window_over_pages},
     {"a pager object ends with callers in its queue", pager_with_callers},
     {"a block is granted twice", grant_twice},
+    {"20,000 handles", many_handles},
     {"random calls with all authority", random_calls},
 };
 

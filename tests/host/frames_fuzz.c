@@ -50,12 +50,12 @@ static unsigned check_list(uint32_t head, enum frame_state state) {
 }
 
 static void check(void) {
-  unsigned states[8] = {0}, in_block[RAM_FRAMES / BLOCK + 1] = {0};
+  unsigned states[STATE_DONATED + 1] = {0}, in_block[RAM_FRAMES / BLOCK + 1] = {0};
   bool reserve = false;
   for (unsigned n = 0; n < RAM_FRAMES; n++) {
     enum frame_state state = frames.state[n];
     bool spare = state == STATE_VIRGIN || state == STATE_FREE || state == STATE_READY;
-    MUST(state < 8);
+    MUST(state <= STATE_DONATED);
     states[state]++;
     in_block[n / BLOCK] += spare;
     MUST((spare || state == STATE_RESERVE) == (what[n] == OURS_FREE));

@@ -85,9 +85,10 @@ static int parts(const struct file *f, struct part *list) {
 
 /* ---- What must hold ------------------------------------------------------------------------------------------------ */
 /* The file's bytes and zeros around them. */
-static void check_page(const struct segment *s, const struct part *p, const uint8_t *data, uint64_t page) {
+static void check_page(const struct image *image, const struct segment *s, const struct part *p, const uint8_t *data,
+                       uint64_t page) {
   uint8_t *filled = calloc(1, 4096);
-  image_fill(s, page, filled);
+  image_fill(image, s, page, filled);
   for (unsigned i = 0; i < 4096; i++) {
     bool from_file = page + i >= p->vaddr && page + i - p->vaddr < p->filesz;
     MUST(filled[i] == (from_file ? data[p->offset + (page + i - p->vaddr)] : 0));
@@ -95,12 +96,13 @@ static void check_page(const struct segment *s, const struct part *p, const uint
   free(filled);
 }
 
-static void check_segment(const struct segment *s, const struct part *p, const uint8_t *data) {
+static void check_segment(const struct image *image, const struct segment *s, const struct part *p,
+                          const uint8_t *data) {
   unsigned prot = Q_PROT_READ | (p->flags & 2 ? Q_PROT_WRITE : 0) | (p->flags & 1 ? Q_PROT_EXECUTE : 0);
   MUST(s->start == p->vaddr / 4096 * 4096 && s->end == page_up(p->vaddr + p->memsz) && s->prot == prot);
   MUST(!s->cache == !!(prot & Q_PROT_WRITE));
   for (uint64_t page = s->start; page < s->end; page += 4096) {
-    check_page(s, p, data, page);
+    check_page(image, s, p, data, page);
     if (page > p->vaddr + p->filesz + 3 * 4096 && page + 8192 < s->end)
       page = s->end - 8192; /* up to a gigabyte of zeros: its ends are enough */
   }
@@ -116,7 +118,7 @@ static void check_image(const struct file *f) {
   MUST(image->segments == (unsigned)count && image->entry == number(f->data + 24, 8));
   MUST(image->heap == image->segment[count - 1].end && image->heap <= LIMIT && !strcmp(image->name, "name"));
   for (int i = 0; i < count; i++)
-    check_segment(&image->segment[i], &list[i], f->data);
+    check_segment(image, &image->segment[i], &list[i], f->data);
 }
 
 /* Every page of every segment, of good images and bad, has a word of its own. */
@@ -132,6 +134,12 @@ static void use_cache(const struct file *files, unsigned count) {
           *word = pass ? *word : ++id;
         }
       }
+}
+
+/* Of objects there are none here (pager_fuzz.c has them). */
+void object_read(const struct object *object, uint64_t offset, void *to, uint64_t bytes) {
+  (void)object, (void)offset, (void)to, (void)bytes;
+  abort();
 }
 
 /* ---- Inputs ---------------------------------------------------------------------------------------------------------- */
@@ -159,7 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   uint32_t *cache = calloc(1, promised), *memory = cache;
   for (unsigned i = 0; i < count; i++) {
     uint32_t *before = memory;
-    image_read(&files[i].image, "name", files[i].data, files[i].bytes, &memory);
+    image_read(&files[i].image, "name", files[i].data, files[i].bytes, files[i].bytes, &memory);
     MUST((size_t)(memory - before) * sizeof *memory <= image_cache_bytes(files[i].bytes));
     check_image(&files[i]);
   }

@@ -10,10 +10,11 @@
 #define BLOCK 512 /* frames */
 #define RAM_FRAMES (3 * BLOCK)
 #define RAM_BASE 0x80000000ul
-#define USABLE 120 /* frames given to the core, in the first block: few, so that they run out */
+#define USABLE 140 /* frames given to the core, in the first block: few, so that they run out */
 #define MODEL_SPACES 4
-#define PAGES 160      /* of one space that the model has room for */
+#define PAGES 200      /* of one space that the model has room for */
 #define MODEL_PAGES 96 /* heap pages looked at */
+#define WRITABLE 2
 
 #define MUST(condition)                                                                                              \
   do {                                                                                                               \
@@ -23,6 +24,7 @@
 
 struct page {
   uint64_t va, frame; /* frame 0: none */
+  unsigned prot;
 };
 static struct model {
   struct space *space;
@@ -37,6 +39,7 @@ static bool clearing;                           /* a page may be mapped again, w
 static enum { KERNELS, EMPTY, OURS } blocks[2]; /* the two others: the kernel's at first */
 static bool had[2];                             /* was ours at some time, and so counts */
 static uint64_t total;
+static unsigned mapped[RAM_FRAMES];
 
 static struct model *model_of(const struct space *space) {
   for (unsigned i = 0; i < MODEL_SPACES; i++)
@@ -55,14 +58,35 @@ static struct page *find(struct model *m, uint64_t va) {
 static uint8_t expected_byte(uint64_t va);
 
 /* ---- The backend ---- */
-static void check_new(uint64_t va, uint64_t frame_prot) {
+static void check_new(const struct space *space, uint64_t va, uint64_t frame_prot) {
   const uint8_t *bytes = frame_data(frame_prot & ~4095ul);
   MUST(va < P_STACK_BASE || va >= (sp_now & ~4095ul));
-  MUST((frame_prot & 4095) == (va < 0x12000 ? Q_PROT_READ | Q_PROT_EXECUTE : Q_PROT_READ | Q_PROT_WRITE));
+  if (va >= space->brk && va < P_BREAK_MAX) {
+    const struct region *region = region_find(space, va);
+    MUST(region && !((frame_prot & 4095) & ~(uint64_t)region->prot));
+    return;
+  }
+  unsigned all = va < 0x12000 ? Q_PROT_READ | Q_PROT_EXECUTE : Q_PROT_READ | Q_PROT_WRITE;
+  MUST((frame_prot & 4095) == all || (clearing && (frame_prot & 4095) == Q_PROT_READ));
   static const uint8_t zero[4096];
   MUST(clearing || va < 0x14000 || !memcmp(bytes, zero, sizeof zero));
-  for (unsigned i = 0; va < 0x14000 && i < 4096; i++)
+  for (unsigned i = 0; !clearing && va < 0x14000 && i < 4096; i++)
     MUST(bytes[i] == expected_byte(va + i));
+}
+
+static void set(struct page *page, uint64_t va, uint64_t frame, unsigned prot) {
+  if (page->frame)
+    mapped[frame_number(page->frame)]--;
+  *page = (struct page){va, frame, prot};
+  if (frame)
+    mapped[frame_number(frame)]++;
+}
+
+static struct page *room(struct model *m) {
+  for (unsigned i = 0; i < PAGES; i++)
+    if (!m->page[i].frame)
+      return &m->page[i];
+  return NULL;
 }
 
 int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
@@ -73,24 +97,66 @@ int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
   MUST(va % 4096 == 0 && frame >= RAM_BASE && frame < RAM_BASE + RAM_FRAMES * 4096);
   if (find(m, va))
     return Q_E_EXISTS;
-  check_new(va, frame_prot);
+  check_new(space, va, frame_prot);
   maps++;
-  for (unsigned i = 0; i < PAGES; i++)
-    if (!m->page[i].frame) {
-      m->page[i] = (struct page){va, frame};
-      return 0;
-    }
-  return Q_E_NOMEM;
+  if (!room(m))
+    return Q_E_NOMEM;
+  set(room(m), va, frame, frame_prot & 15);
+  return 0;
 }
 
-void backend_unmap(struct space *space, uint64_t va, uint64_t pages, void (*removed)(struct space *, uint64_t)) {
+void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
+                   void (*removed)(struct space *, uint64_t, bool)) {
   struct model *m = model_of(space);
   for (unsigned i = 0; i < PAGES; i++)
     if (m->page[i].frame && m->page[i].va >= va && (m->page[i].va - va) >> 12 < pages) {
       uint64_t frame = m->page[i].frame;
-      m->page[i].frame = 0;
-      removed(space, frame);
+      set(&m->page[i], 0, 0, 0);
+      removed(space, frame, !mapped[frame_number(frame)]);
     }
+}
+
+uint64_t backend_take(struct space *space, uint64_t va) {
+  struct page *page = find(model_of(space), va);
+  uint64_t frame = page ? page->frame : 0;
+  if (!page)
+    return 0;
+  set(page, 0, 0, 0);
+  return frame | !mapped[frame_number(frame)];
+}
+
+uint64_t backend_present(struct space *space, uint64_t va) {
+  uint64_t bits = 0;
+  for (unsigned i = 0; i < 64; i++)
+    bits |= find(model_of(space), va + i * 4096ul) ? 1ul << i : 0;
+  return bits;
+}
+
+static bool in(const struct page *page, uint64_t va, uint64_t pages) {
+  return page->frame && page->va >= va && (page->va - va) >> 12 < pages;
+}
+
+int backend_protect(struct space *space, uint64_t va, uint64_t pages, unsigned prot) {
+  struct model *m = model_of(space);
+  for (unsigned i = 0; i < PAGES; i++)
+    if (in(&m->page[i], va, pages))
+      m->page[i].prot = prot;
+  return 0;
+}
+
+int backend_share(struct space *parent, struct space *child, uint64_t va, uint64_t pages, unsigned prot) {
+  struct model *m = model_of(parent), *c = model_of(child);
+  for (unsigned i = 0; i < PAGES; i++) {
+    struct page *page = &m->page[i];
+    if (!in(page, va, pages))
+      continue;
+    if (fail_in && !--fail_in)
+      return Q_E_NOMEM;
+    MUST(!find(c, page->va));
+    page->prot = prot;
+    set(room(c), page->va, page->frame, prot);
+  }
+  return 0;
 }
 
 bool backend_reclaim(uint64_t *block) {
@@ -114,45 +180,50 @@ static void donate(void) {
 }
 
 /* ---- What must hold ---- */
-static void check_one(struct model *m, uint32_t *owner) {
+static void check_one(struct model *m) {
   uint64_t resident = 0, shared = 0;
   for (unsigned i = 0; i < PAGES; i++) {
     const struct page *page = &m->page[i];
     if (!page->frame)
       continue;
     uint64_t n = frame_number(page->frame);
-    bool cached = frames.state[n] == STATE_CACHED;
-    MUST(cached || frames.state[n] == STATE_USED);
-    MUST(cached || !owner[n]); /* a private frame is in one place */
-    owner[n]++;
-    shared += cached;
-    resident += !cached;
+    bool common = frames.state[n] == STATE_CACHED || frames.state[n] == STATE_OBJECT;
+    const struct region *region = region_find(m->space, page->va);
+    MUST(common || frames.state[n] == STATE_USED);
+    MUST(!(page->prot & WRITABLE) || mapped[n] == 1 || (region && region->shared)); /* nobody sees another's writes */
+    MUST(!(page->prot & WRITABLE) || !common || (region && region->shared));
+    shared += common;
+    resident += !common;
     MUST(!space_refusal(m->space, page->va, Q_FAULT_READ, 0)); /* what is mapped is legal */
   }
   MUST(m->space->stats.resident == resident && m->space->stats.shared == shared);
   MUST(m->space->stats.peak >= resident);
   MUST(m->space->brk == m->brk && m->brk >= m->space->heap && m->brk <= P_BREAK_MAX);
+  uint64_t end = PAGE_UP(m->brk);
+  for (const struct region *r = m->space->regions; r; end = r->end, r = r->next)
+    MUST(r->start >= end && r->end > r->start && r->end <= P_BREAK_MAX && (!r->shared || r->object));
 }
 
 static void check_all(void) {
-  static uint32_t owner[RAM_FRAMES];
-  uint64_t used = 0, cached = 0;
-  memset(owner, 0, sizeof owner);
+  uint64_t taken = 0, cached = 0, own = 0;
   for (unsigned i = 0; i < MODEL_SPACES; i++)
     if (models[i].space)
-      check_one(&models[i], owner);
+      check_one(&models[i]);
   for (unsigned n = 0; n < RAM_FRAMES; n++) {
-    bool taken = frames.state[n] == STATE_USED || frames.state[n] == STATE_CACHED;
-    MUST(taken || !owner[n]);
-    MUST(owner[n] || frames.state[n] != STATE_USED); /* nothing is lost */
-    MUST(frames.state[n] != STATE_CACHED || frames.link[n].next == owner[n]);
-    used += taken;
-    cached += frames.state[n] == STATE_CACHED;
+    unsigned state = frames.state[n];
+    bool common = state == STATE_CACHED || state == STATE_OBJECT;
+    MUST(state == STATE_USED || common || !mapped[n]);
+    MUST(mapped[n] || state != STATE_USED); /* nothing is lost */
+    MUST(!common || !frames.link[n].next == !mapped[n]);
+    taken += state == STATE_USED || common || state == STATE_OWN;
+    cached += state == STATE_CACHED;
+    own += state == STATE_OWN;
   }
   uint64_t lent = 0;
   for (unsigned i = 0; i < 2; i++)
     lent += had[i] && blocks[i] != OURS ? BLOCK : 0;
-  MUST(used + frames.available + lent == frames.total && frames.total == total && cached == cache_pages());
+  MUST(taken + frames.available + lent == frames.total && frames.total == total && cached == cache_pages());
+  MUST(frames.own == own);
 }
 
 /* "No frame" is true only when there is none, however it could be had. */
@@ -166,18 +237,20 @@ static void check_exhausted(void) {
 }
 
 /* ---- The machine and its one program ---- */
-static char text[5000], data_bytes[3000];
+#define TEXT 5000 /* bytes of its file, and after them: */
+#define DATA 3000
+static char program[TEXT + DATA];
 
 static void set_up(void) {
   static bool done;
   if (!done)
-    ram = malloc(RAM_FRAMES * 4096);
+    ram = aligned_alloc(4096, RAM_FRAMES * 4096);
   done = true;
   memset(ram + 100 * 4096, 0xaa, USABLE * 4096);
-  memset(text, 0x11, sizeof text);
-  memset(data_bytes, 0x22, sizeof data_bytes);
+  memset(program, 0x11, TEXT);
+  memset(program + TEXT, 0x22, DATA);
   memset(models, 0, sizeof models);
-  memset(spaces, 0, sizeof spaces);
+  memset(mapped, 0, sizeof mapped);
   static uint32_t cache[2];
   memset(cache, 0, sizeof cache);
   frames_init(ram - RAM_BASE, RAM_BASE, RAM_BASE + RAM_FRAMES * 4096, tables);
@@ -186,9 +259,10 @@ static void set_up(void) {
   memset(had, 0, sizeof had);
   total = USABLE;
   image_count = 1;
-  images[0] = (struct image){.name = "p", .entry = 0x10000, .heap = 0x14000, .segments = 2, .good = true};
-  images[0].segment[0] = (struct segment){0x10000, 0x12000, 0x10000, sizeof text, text, 5, cache};
-  images[0].segment[1] = (struct segment){0x12000, 0x14000, 0x12010, sizeof data_bytes, data_bytes, 3, NULL};
+  images[0] =
+      (struct image){.name = "p", .file = program, .entry = 0x10000, .heap = 0x14000, .segments = 2, .good = true};
+  images[0].segment[0] = (struct segment){0x10000, 0x12000, 0x10000, TEXT, 0, 5, cache};
+  images[0].segment[1] = (struct segment){0x12000, 0x14000, 0x12010, DATA, TEXT, 3, NULL};
   fail_in = 0;
 }
 
@@ -237,7 +311,9 @@ static void begin(struct model *m, const uint8_t *op) {
   if (m->space)
     return;
   m->space = space_new(&images[0], op[1] & 32 ? &policy_any : &policy_demand);
-  MUST(m->space && space_find(m->space->badge) == m->space);
+  if (!m->space)
+    return;
+  MUST(space_find(m->space->badge) == m->space);
   m->brk = m->space->brk;
   arguments(m, op);
 }
@@ -246,6 +322,7 @@ static void end(struct model *m) {
   if (!m->space)
     return;
   uint64_t badge = m->space->badge;
+  fail_in = 0;
   space_end(m->space);
   for (unsigned i = 0; i < PAGES; i++)
     MUST(!m->page[i].frame);
@@ -255,47 +332,140 @@ static void end(struct model *m) {
 }
 
 static uint8_t expected_byte(uint64_t va) {
-  if (va >= 0x10000 && va < 0x10000 + sizeof text)
+  if (va >= 0x10000 && va < 0x10000 + TEXT)
     return 0x11;
-  return va >= 0x12010 && va < 0x12010 + sizeof data_bytes ? 0x22 : 0;
+  return va >= 0x12010 && va < 0x12010 + DATA ? 0x22 : 0;
+}
+
+/* What the kernel does with the answer. */
+static bool carry_out(struct model *m, const struct answer *answer, uint64_t there) {
+  uint64_t frame = PAGE_OF(answer->frame_prot);
+  if (!answer->expected)
+    return !backend_map(m->space, answer->page, answer->frame_prot);
+  MUST(PAGE_OF(answer->expected) == PAGE_OF(there));
+  if (fail_in && !--fail_in)
+    return false;
+  set(find(m, answer->page), answer->page, frame, answer->frame_prot & 15);
+  return true;
 }
 
 static void fault(struct model *m, uint64_t va, unsigned kind, uint64_t sp) {
   struct answer answer;
   bool heap = va >= m->space->heap && va < m->brk, image = va >= 0x10000 && va < 0x14000;
   bool stack = va >= P_STACK_BASE && va < P_STACK_TOP && va >= (sp & ~4095ul);
+  const struct region *region = region_find(m->space, va);
+  static const unsigned needed[] = {1, 2, 4};
+  struct page *page = find(m, PAGE_OF(va));
+  if (page && page->prot & needed[kind])
+    return; /* it does not fault */
+  uint64_t there = page ? page->frame | (mapped[frame_number(page->frame)] == 1) : 0;
+  char before[4096];
+  if (page)
+    memcpy(before, frame_data(page->frame), 4096);
   maps = 0;
   sp_now = sp;
-  space_fault(m->space, va, kind, sp, &answer);
+  space_fault(m->space, va, kind, sp, there, &answer);
   MUST(maps <= FAULT_PAGES);
   bool exec = image && va < 0x12000;
   bool legal = kind == Q_FAULT_EXECUTE ? exec : kind == Q_FAULT_WRITE && exec ? false : heap || image || stack;
+  legal = region ? region->prot & needed[kind] : legal;
   MUST(legal ? !answer.reason || answer.reason == P_REASON_NOFRAME
              : answer.reason && answer.reason != P_REASON_NOFRAME);
   if (answer.reason == P_REASON_NOFRAME)
     check_exhausted();
   if (answer.reason)
     return;
-  MUST(answer.page == (va & ~4095ul));
-  if (backend_map(m->space, answer.page, answer.frame_prot)) {
+  MUST(answer.page == (va & ~4095ul) && answer.frame_prot && answer.frame_prot & needed[kind]);
+  clearing = page; /* has content */
+  bool done = carry_out(m, &answer, there);
+  clearing = false;
+  if (!done) {
     space_undo(m->space, &answer);
     return;
   }
-  if (answer.frame_prot & Q_PROT_WRITE) /* the program writes it, and puts it right where the model will look */
-    memset(frame_data(answer.frame_prot & ~4095ul), 0x77, heap ? 4096 : 0);
+  if (there)
+    MUST(!memcmp(before, frame_data(find(m, PAGE_OF(va))->frame), 4096));
+  if (kind == Q_FAULT_WRITE) /* the program writes it, and puts it right where the model will look */
+    memset(frame_data(PAGE_OF(answer.frame_prot)), 0x77, heap || region ? 4096 : 0);
+}
+
+/* ---- Fork, mappings ---- */
+static void double_up(struct model *m, struct model *c) {
+  if (!m->space || c == m)
+    return;
+  end(c);
+  c->space = space_new(m->space->image, m->space->policy);
+  if (!c->space)
+    return;
+  c->brk = c->space->brk;
+  if (space_fork(m->space, c->space)) {
+    c->brk = c->space->brk;
+    for (unsigned i = 0; i < PAGES; i++)
+      MUST(!c->page[i].frame);
+    end(c);
+    return;
+  }
+  c->brk = m->brk;
+  for (unsigned i = 0; i < PAGES; i++) /* all of it is there, and none of it is to be written */
+    if (m->page[i].frame) {
+      const struct page *page = find(c, m->page[i].va);
+      const struct region *region = region_find(m->space, m->page[i].va);
+      MUST(page && page->frame == m->page[i].frame);
+      MUST(!(page->prot & WRITABLE) || region->shared);
+    }
+}
+
+static void map(struct model *m, uint64_t number, const uint8_t *op) {
+  static const uint8_t prots[] = {0, 1, 3, 3, 5, 7, 2, 3};
+  bool fixed = op[0] & 4;
+  struct map_request wanted = {.address = fixed ? P_BREAK_MAX - (number % 40 + 1) * 4096 : 0,
+                               .bytes = 1 + number % (20 * 4096),
+                               .flags =
+                                   prots[op[3] % 8] | (op[0] & 8 ? P_MAP_SHARED : 0) | (fixed ? P_MAP_FIXED : 0)};
+  int64_t at = space_map(m->space, &wanted);
+  unsigned prot = prots[op[3] % 8];
+  MUST((at == -EINVAL) == (prot == 7 || prot == 2));
+  MUST(at < 0 || !fixed || (uint64_t)at == wanted.address);
+  if (at < 0)
+    return;
+  for (uint64_t va = (uint64_t)at; va < (uint64_t)at + wanted.bytes; va += 4096) {
+    const struct region *region = region_find(m->space, va);
+    MUST(region && region->prot == prot && !find(m, va));
+  }
+}
+
+static void unmap_or_protect(struct model *m, uint64_t number, const uint8_t *op) {
+  static const uint8_t prots[] = {0, 1, 3, 5};
+  uint64_t start = P_BREAK_MAX - (number % 60 + 1) * 4096, bytes = (op[0] >> 2) % 24 * 4096 + 1;
+  if (bytes > P_BREAK_MAX - start)
+    bytes = P_BREAK_MAX - start;
+  if (op[1] & 8) {
+    clearing = true;
+    int error = space_protect(m->space, start, bytes, prots[op[1] >> 4 & 3]);
+    clearing = false;
+    MUST(!error || error == ENOMEM);
+    for (uint64_t va = start; !error && va < start + bytes; va += 4096)
+      MUST(region_find(m->space, va)->prot == prots[op[1] >> 4 & 3] && (prots[op[1] >> 4 & 3] || !find(m, va)));
+    return;
+  }
+  int error = space_unmap(m->space, start, bytes);
+  MUST(!error || error == ENOMEM);
+  for (uint64_t va = start; !error && va < start + bytes; va += 4096)
+    MUST(!region_find(m->space, va) && !find(m, va));
 }
 
 static void change_break(struct model *m, int64_t bytes, unsigned flags) {
   int64_t old = space_sbrk(m->space, bytes, flags);
   uint64_t wanted = m->brk + (uint64_t)bytes;
-  bool inside = bytes < 0 ? -(uint64_t)bytes <= m->brk - m->space->heap : (uint64_t)bytes <= P_BREAK_MAX - m->brk;
+  bool inside =
+      bytes < 0 ? -(uint64_t)bytes <= m->brk - m->space->heap : (uint64_t)bytes <= regions_start(m->space) - m->brk;
   MUST(inside || old == (bytes < 0 ? -EINVAL : -ENOMEM));
-  MUST(old < 0 ? flags || !inside : (uint64_t)old == m->brk);
+  MUST(old < 0 ? flags || !inside || bytes < 0 : (uint64_t)old == m->brk);
   if (old >= 0)
     m->brk = wanted;
   for (unsigned i = 0; i < PAGES; i++) { /* what came back zeroed stays so, and nothing above the break is mapped */
     struct page *page = &m->page[i];
-    if (!page->frame || page->va < m->space->heap || page->va >= P_BREAK_MAX)
+    if (!page->frame || page->va < m->space->heap || page->va >= P_BREAK_MAX || region_find(m->space, page->va))
       continue;
     MUST(page->va < m->brk);
     const uint8_t *data = frame_data(page->frame);
@@ -319,12 +489,27 @@ static void step(const uint8_t *op) {
   struct model *m = &models[op[0] % MODEL_SPACES];
   uint64_t number = (uint64_t)op[2] << 8 | op[3];
   begin(m, op);
+  if (!m->space)
+    return;
   wanted_page = m->space->heap + (op[0] >> 2) * 4096ul;
   wanted_page = op[0] & 64 ? P_STACK_TOP - (op[0] >> 2) % 16 * 4096ul : op[0] & 128 ? 0ul - number : wanted_page;
   wanted_pages = 1 + op[3] % 40;
   fail_in = op[1] >> 6 == 3 ? 1 + op[3] % 4 : 0;
   fail_with = op[2] & 1 ? Q_E_NOMEM : Q_E_EXISTS;
-  switch (op[1] % 8) {
+  switch (op[1] % 12) {
+  case 8:
+    double_up(m, &models[(op[0] >> 2) % MODEL_SPACES]);
+    break;
+  case 9:
+    map(m, number, op);
+    break;
+  case 10:
+    fail_in = 0;
+    unmap_or_protect(m, number, op);
+    break;
+  case 11:
+    fault(m, P_BREAK_MAX - 1 - number * 4 % (60 * 4096), (op[1] >> 4) % 3, 0);
+    break;
   case 0:
     fault(m, m->space->heap + number * 64 % (MODEL_PAGES * 4096), op[1] >> 3 & 1, 0);
     break;
@@ -373,13 +558,14 @@ static void run_out(void) {
   fault(m, P_STACK_TOP - 64 * 4096, Q_FAULT_READ, 0);
   MUST(find(m, P_STACK_TOP - 64 * 4096) && blocks[0] == OURS && blocks[1] == OURS);
   check_all();
+  end(m);
 }
 
 /* Ids are not used again, though slots are. */
 static void come_and_go(void) {
-  static uint64_t ids[3 * SPACES];
+  static uint64_t ids[2000];
   set_up();
-  for (unsigned i = 0; i < 3 * SPACES; i++) {
+  for (unsigned i = 0; i < sizeof ids / sizeof *ids; i++) {
     struct space *space = space_new(&images[0], &policy_demand);
     MUST(space && space->badge);
     models[0].space = space;

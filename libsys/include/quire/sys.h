@@ -157,6 +157,11 @@ Q_INLINE int64_t q_protect(q_handle pager, q_handle task, uint64_t va, uint64_t 
   return Q_SYSCALL(protect, pager, task, va, pages, prot);
 }
 
+/* The pages of the first that are there become pages of the second, too, and both have the protection. */
+Q_INLINE int64_t q_share(q_handle pager, q_handle from, q_handle to, uint64_t va, uint64_t pages, uint64_t prot) {
+  return Q_SYSCALL(protect, pager, from, va, pages, prot, to);
+}
+
 struct q_harvested {
   uint64_t accessed, dirty, present;
 };

@@ -14,7 +14,8 @@
 #define P_HANDLE_GIFT 4    /* what its parent passed with spawn, or nothing */
 
 /* A server, which the boot option serve=PROGRAM[:ARGUMENT...] starts, finds there instead: */
-#define P_HANDLE_OWN 4   /* RECV, SEND, NOTIFY, DUP: its endpoint, which outlives it; a server that dies is started again */
+#define P_HANDLE_OWN                                                                                                 \
+  4 /* RECV, SEND, NOTIFY, DUP: its endpoint, which outlives it; a server that dies is started again */
 #define P_HANDLE_BELOW 5 /* SEND: the endpoint of the server named before it; no rights for the first one */
 #define P_HANDLE_ABOVE 6 /* NOTIFY, P_BIT_BELOW: the endpoint of the server named after it, if there is one */
 /* Its handle of the machine has IRQ too. All its memory is resident: it never faults. When it exits, the machine is
@@ -123,9 +124,11 @@ enum p_request {
 #define P_SPAWN_CLIENT 2
 #define P_SPAWN_NAMED 4
 #define P_SPAWN_STRICT 8
-#define P_SPAWN_MAX 2048 /* bytes of arguments and environment */
+#define P_SPAWN_MAX 32768 /* bytes of arguments and environment */
+#define P_SPAWN_STRINGS 512
+#define P_PROCESSES 4096 /* fewer than that at a time */
 #define P_NAME_MAX 64    /* of a program, with its NUL */
-#define P_MAP_SHARED 16 /* beside Q_PROT_*, which are below */
+#define P_MAP_SHARED 16  /* beside Q_PROT_*, which are below */
 #define P_MAP_FIXED 32
 #define P_SYSTEM_DROP 1
 #define P_SYSTEM_READY 2
@@ -147,7 +150,8 @@ enum p_request {
   X(8, NOEXEC, "execute of data")                                                                                    \
   X(9, KERNEL, "not a user address")                                                                                 \
   X(10, NOFRAME, "out of memory")                                                                                    \
-  X(11, EXCEPTION, "exception")
+  X(11, EXCEPTION, "exception")                                                                                      \
+  X(12, ACCESS, "not what the mapping allows")
 
 enum p_reason {
 #define X(n, name, text) P_REASON_##name = n,

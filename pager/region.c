@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Mappings: regions between the break and the gap below the stack. What can fail is done first: a region that has to be
+ * divided is, and only then anything changes. */
+#include <assert.h>
+#include <errno.h>
+
+#include "slab.h"
+#include "space.h"
+
+static struct slab slab = {.bytes = (sizeof(struct region) + 15) & ~15ul};
+
+struct region *region_find(const struct space *space, uint64_t va) {
+  struct region *region = space->regions;
+  while (region && region->end <= va)
+    region = region->next;
+  return region && region->start <= va ? region : NULL;
+}
+
+static struct region *region_copy(const struct region *from) {
+  struct region *region = slab_take(&slab);
+  if (region) {
+    *region = *from;
+    if (region->object)
+      object_hold(region->object);
+  }
+  return region;
+}
+
+static void region_free(struct region *region) {
+  if (region->object)
+    space_drop_object(region->object);
+  slab_give(&slab, region);
+}
+
+/* No region goes across the address any more. */
+static bool divide(struct space *space, uint64_t at) {
+  struct region *region = region_find(space, at);
+  if (!region || region->start == at)
+    return true;
+  struct region *rest = region_copy(region);
+  if (!rest)
+    return false;
+  rest->offset += (at - region->start) >> Q_PAGE_SHIFT;
+  rest->start = region->end = at;
+  region->next = rest;
+  return true;
+}
+
+/* The first region at or after the address, by the link that leads to it. */
+static struct region **link_from(struct space *space, uint64_t at) {
+  struct region **link = &space->regions;
+  while (*link && (*link)->start < at)
+    link = &(*link)->next;
+  return link;
+}
+
+/* Divided at both ends. */
+static void remove_range(struct space *space, uint64_t start, uint64_t end) {
+  struct region **link = link_from(space, start);
+  while (*link && (*link)->start < end) {
+    struct region *region = *link;
+    backend_unmap(space, region->start, (region->end - region->start) >> Q_PAGE_SHIFT, space_removed);
+    *link = region->next;
+    region_free(region);
+  }
+}
+
+static bool range_good(const struct space *space, uint64_t start, uint64_t bytes) {
+  return start % Q_PAGE_SIZE == 0 && bytes && start >= PAGE_UP(space->brk) && start < P_BREAK_MAX &&
+         bytes <= P_BREAK_MAX - start;
+}
+
+bool regions_copy(const struct space *parent, struct space *child) {
+  struct region **link = &child->regions;
+  for (const struct region *r = parent->regions; r; r = r->next, link = &(*link)->next) {
+    if (!(*link = region_copy(r))) {
+      regions_drop(child);
+      return false;
+    }
+    (*link)->next = NULL;
+  }
+  return true;
+}
+
+void regions_drop(struct space *space) {
+  while (space->regions) {
+    struct region *region = space->regions;
+    space->regions = region->next;
+    region_free(region);
+  }
+}
+
+/* ---- Map ------------------------------------------------------------------------------------------------------------------ */
+/* The highest gap that is large enough; 0: there is none. */
+static uint64_t highest_gap(const struct space *space, uint64_t bytes) {
+  uint64_t found = 0, gap = PAGE_UP(space->brk);
+  for (const struct region *r = space->regions; r; gap = r->end, r = r->next)
+    found = r->start - gap >= bytes ? r->start - bytes : found;
+  return P_BREAK_MAX - gap >= bytes ? P_BREAK_MAX - bytes : found;
+}
+
+static bool is_free(const struct space *space, uint64_t start, uint64_t bytes) {
+  const struct region *region = space->regions;
+  while (region && region->end <= start)
+    region = region->next;
+  return range_good(space, start, bytes) && (!region || region->start >= start + bytes);
+}
+
+static int64_t choose_place(struct space *space, const struct map_request *wanted, uint64_t bytes) {
+  uint64_t hint = wanted->address & ~(Q_PAGE_SIZE - 1ul), place = 0;
+  if (wanted->flags & P_MAP_FIXED) {
+    if (!range_good(space, wanted->address, bytes))
+      return wanted->address % Q_PAGE_SIZE ? -EINVAL : -EEXIST;
+    if (!divide(space, wanted->address) || !divide(space, wanted->address + bytes))
+      return -ENOMEM;
+    return (int64_t)wanted->address;
+  }
+  place = hint && is_free(space, hint, bytes) ? hint : highest_gap(space, bytes);
+  return place ? (int64_t)place : -ENOMEM;
+}
+
+static bool prot_good(unsigned prot) {
+  bool writes_code = prot & Q_PROT_WRITE && prot & Q_PROT_EXECUTE;
+  return !prot || (prot <= (Q_PROT_READ | Q_PROT_WRITE | Q_PROT_EXECUTE) && prot & Q_PROT_READ && !writes_code);
+}
+
+int64_t space_map(struct space *space, const struct map_request *wanted) {
+  unsigned prot = wanted->flags & ~(unsigned)(P_MAP_SHARED | P_MAP_FIXED);
+  bool shared = wanted->flags & P_MAP_SHARED;
+  if (!wanted->bytes || wanted->bytes > P_BREAK_MAX || wanted->offset % Q_PAGE_SIZE || !prot_good(prot) ||
+      (shared && wanted->object))
+    return -EINVAL;
+  uint64_t bytes = PAGE_UP(wanted->bytes);
+  struct region plain = {NULL, 0, 0, wanted->object, wanted->offset >> Q_PAGE_SHIFT, (uint8_t)prot, shared};
+  struct region *region = region_copy(&plain);
+  if (region && shared)
+    region->object = object_new(bytes);
+  int64_t place = region && (!shared || region->object) ? choose_place(space, wanted, bytes) : -ENOMEM;
+  if (place < 0) {
+    if (region)
+      region_free(region);
+    return place;
+  }
+  remove_range(space, (uint64_t)place, (uint64_t)place + bytes);
+  region->start = (uint64_t)place;
+  region->end = region->start + bytes;
+  struct region **link = link_from(space, region->start);
+  region->next = *link;
+  *link = region;
+  return place;
+}
+
+int space_unmap(struct space *space, uint64_t start, uint64_t bytes) {
+  if (!range_good(space, start, bytes))
+    return EINVAL;
+  uint64_t end = start + PAGE_UP(bytes);
+  if (!divide(space, start) || !divide(space, end))
+    return ENOMEM;
+  remove_range(space, start, end);
+  return 0;
+}
+
+/* ---- Protect -------------------------------------------------------------------------------------------------------------- */
+/* A page table has no entry for a page that nobody may touch: what is there becomes an object's, which the region shows again
+ * when it may be. */
+static struct object *park_object(const struct region *region) {
+  uint64_t pages = (region->end - region->start) >> Q_PAGE_SHIFT;
+  struct object *object = object_new(pages << Q_PAGE_SHIFT);
+  bool good = object && object_reserve(object);
+  if (good && region->object)
+    object->creator = region->object->creator; /* whose pages may be among those */
+  for (uint64_t i = 0; good && region->object && i < pages; i++) {
+    uint64_t frame = object_frame(region->object, region->offset + i);
+    good = !frame || object_put(object, i, frame);
+  }
+  if (good || !object)
+    return object;
+  space_drop_object(object);
+  return NULL;
+}
+
+/* 0: the page is as it was, for want of memory. */
+static bool park_page(struct space *space, struct object *object, uint64_t index, uint64_t va) {
+  uint64_t entry = backend_take(space, va), frame = PAGE_OF(entry), last = entry & 1, parked = frame;
+  bool own = frame_state(frame) == STATE_USED;
+  if (own && !last) { /* it is another program's, too, since a fork */
+    if ((parked = frame_get(false)))
+      copy_page(frame_data(parked), frame_data(frame));
+  }
+  if (!parked)
+    return backend_map(space, va, frame | Q_PROT_READ);
+  if (own)
+    space->stats.resident--;
+  else
+    space_removed(space, frame, last); /* the object has it already */
+  return !own || object_put(object, index, parked);
+}
+
+/* Though it fails half-way, what was parked is found in the object. */
+static int park_pages(struct space *space, struct region *region, struct object *object) {
+  for (uint64_t va = region->start; va < region->end; va += 64 * Q_PAGE_SIZE) {
+    uint64_t present = backend_present(space, va);
+    for (unsigned bit = 0; bit < 64 && present >> bit; bit++) {
+      uint64_t at = va + bit * Q_PAGE_SIZE;
+      if (present >> bit & 1 && at < region->end &&
+          !park_page(space, object, (at - region->start) >> Q_PAGE_SHIFT, at))
+        return ENOMEM;
+    }
+  }
+  return 0;
+}
+
+static bool any_present(struct space *space, const struct region *region) {
+  for (uint64_t va = region->start; va < region->end; va += 64 * Q_PAGE_SIZE)
+    if (backend_present(space, va))
+      return true;
+  return false;
+}
+
+static int park(struct space *space, struct region *region) {
+  if (region->shared)
+    backend_unmap(space, region->start, (region->end - region->start) >> Q_PAGE_SHIFT, space_removed);
+  if (region->shared || !any_present(space, region))
+    return 0;
+  struct object *object = park_object(region), *old = region->object;
+  if (!object)
+    return ENOMEM;
+  int error = park_pages(space, region, object);
+  region->object = object;
+  region->offset = 0;
+  if (old)
+    space_drop_object(old);
+  return error;
+}
+
+/* What may be written again is so when it is written: the page may be one of several programs'. */
+static int change(struct space *space, struct region *region, unsigned prot) {
+  uint64_t pages = (region->end - region->start) >> Q_PAGE_SHIFT;
+  unsigned now = region->shared ? prot : prot & ~(unsigned)Q_PROT_WRITE;
+  int error = prot ? backend_protect(space, region->start, pages, now) : park(space, region);
+  if (error && prot) {
+    backend_protect(space, region->start, pages, region->prot & ~(unsigned)Q_PROT_WRITE);
+    return error == Q_E_WX ? EACCES : ENOMEM;
+  }
+  if (!error)
+    region->prot = (uint8_t)prot;
+  return error;
+}
+
+int space_protect(struct space *space, uint64_t start, uint64_t bytes, unsigned prot) {
+  if (!range_good(space, start, bytes) || !prot_good(prot))
+    return EINVAL;
+  uint64_t end = start + PAGE_UP(bytes);
+  if (!divide(space, start) || !divide(space, end))
+    return ENOMEM;
+  struct region *first = *link_from(space, start), *region = first;
+  for (uint64_t at = start; at < end; at = region->end, region = region->next)
+    if (!region || region->start != at)
+      return ENOMEM; /* a hole */
+  int error = 0;
+  for (region = first; region && region->start < end && !error; region = region->next)
+    error = change(space, region, prot);
+  return error;
+}
