@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define JOBS 250 /* more than that run, too, but are not listed */
 #define WORDS 64
 #define STAGES 8
 
@@ -33,7 +34,7 @@ static int last_status;
 static struct job {
   uint64_t pid; /* 0: the entry is free */
   char name[32];
-} jobs[POSIX_PROCESSES]; /* what was started and has not been reported */
+} jobs[JOBS]; /* what was started and has not been reported */
 
 /* ---- Reading a line --------------------------------------------------------------------------------------------------- */
 enum token { END, WORD, PIPE, INPUT, OUTPUT, APPEND, BACKGROUND, OPEN_QUOTE };
@@ -123,7 +124,7 @@ static const char *parse(const char *line, struct pipeline *p) {
 
 /* ---- Starting and waiting ---------------------------------------------------------------------------------------------- */
 static struct job *job_of(uint64_t pid) {
-  for (unsigned i = 0; i < POSIX_PROCESSES; i++)
+  for (unsigned i = 0; i < JOBS; i++)
     if (jobs[i].pid == pid)
       return &jobs[i];
   return NULL;
@@ -336,7 +337,7 @@ static int do_kill(const struct command *c) {
 static int do_jobs(const struct command *c) {
   (void)c;
   report_ended();
-  for (unsigned i = 0; i < POSIX_PROCESSES; i++)
+  for (unsigned i = 0; i < JOBS; i++)
     if (jobs[i].pid)
       printf("[%lu] %s\n", (unsigned long)jobs[i].pid, jobs[i].name);
   return 0;

@@ -12,3 +12,8 @@ _start:
   ld a0, (sp)
   addi a1, sp, 8
   call program_start
+
+# What picolibc calls by these names is libsys's, not what picolibc has for a machine without a system. The linker takes the
+# first one that it meets, so they are asked for here; the section itself goes, with all that a program does not use.
+.section .asked_for, "a"
+.dword sbrk, raise, gettimeofday, times

@@ -162,7 +162,11 @@ int rename(const char *from, const char *to) {
   return of_two_paths(POSIX_rename, from, to);
 }
 
+/* NULL: it is allocated, of that size or, with 0, as long as it must be. */
 char *getcwd(char *path, size_t size) {
+  char found[1024];
+  if (!path)
+    return getcwd(found, size && size < sizeof found ? size : sizeof found) ? strdup(found) : NULL;
   int64_t error = or_errno(ask_server(&(struct q_call){.label = POSIX_getcwd, .write = path, .write_bytes = size}));
   return error < 0 ? NULL : path;
 }

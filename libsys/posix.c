@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests to the posix server, and the functions of <unistd.h> and <signal.h> that are made of them. */
+/* Requests to the posix server, and the functions of <unistd.h> that are made of them. */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,7 +56,7 @@ int64_t px_console(struct posix_console *counts) {
   return ask(&(struct q_call){.label = POSIX_console, .write = counts, .write_bytes = sizeof *counts});
 }
 
-/* ---- <unistd.h>, <signal.h> --------------------------------------------------------------------------------------------- */
+/* ---- <unistd.h> -------------------------------------------------------------------------------------------------------- */
 ssize_t read(int fd, void *to, size_t bytes) {
   return or_errno(ask(&(struct q_call){
       .label = POSIX_read, .word = {(uint64_t)(int64_t)fd, POSIX_HERE}, .write = to, .write_bytes = bytes}));
@@ -77,21 +76,6 @@ ssize_t write(int fd, const void *from, size_t bytes) {
     return or_errno(fd == 1 || fd == 2 ? write_log(from, bytes) : -EBADF);
   return or_errno(ask(&(struct q_call){
       .label = POSIX_write, .word = {(uint64_t)(int64_t)fd, POSIX_HERE}, .read = from, .read_bytes = bytes}));
-}
-
-int kill(pid_t pid, int signal) {
-  return (int)or_errno(pid > 0 ? px_kill((uint64_t)pid, signal) : -EINVAL);
-}
-
-unsigned sleep(unsigned seconds) {
-  q_sleep_until(q_time() + seconds * p_timebase());
-  return 0;
-}
-
-int usleep(useconds_t microseconds) {
-  uint64_t rate = p_timebase();
-  q_sleep_until(q_time() + microseconds / 1000000 * rate + microseconds % 1000000 * rate / 1000000);
-  return 0;
 }
 
 /* Without a server, its id at the pager is its name. */

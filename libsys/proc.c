@@ -99,9 +99,14 @@ static int64_t watch_at(q_handle endpoint) {
   return error;
 }
 
-/* The endpoint that hears of children; made once, and only kept if it will hear of them: else a wait would not end. */
+static q_handle endpoint; /* that hears of children */
+
+void p_forked(void) {
+  endpoint = 0; /* the parent's */
+}
+
+/* Made once, and only kept if it will hear of them: else a wait would not end. */
 static int64_t children(q_handle *result) {
-  static q_handle endpoint;
   if (!endpoint) {
     q_handle made;
     if (q_endpoint_create(&made) < 0)

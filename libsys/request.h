@@ -31,6 +31,9 @@ static inline int64_t or_errno(int64_t result) {
   return -1;
 }
 
+/* What a child made by fork has not from its parent. */
+void p_forked(void);
+
 /* Appends the strings, each with its NUL, to the text; their number, or -E2BIG. */
 int64_t strings_join(const char *const strings[], char *text, size_t size, size_t *used);
 #endif

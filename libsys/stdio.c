@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The standard streams of picolibc, by line, and the two functions under malloc() and exit(). */
-#include <errno.h>
+/* The standard streams of picolibc, by line, and the function under exit(). */
 #include <quire/proc.h>
 #include <stdio.h>
 #include <sys/lock.h>
 #include <unistd.h>
-
-void *sbrk(ptrdiff_t bytes) {
-  int64_t old = p_sbrk_bytes(bytes, 0);
-  if (old >= 0)
-    return (void *)old;
-  errno = (int)-old;
-  return (void *)-1;
-}
 
 void _exit(int status) {
   p_exit_now(status);

@@ -67,7 +67,8 @@ void console_event(void) {
     if (!ask_driver(&c) || c.label || !c.word[0])
       break;
     typed(bytes, c.word[0]);
-    requests_run(AGAIN_INPUT);
+    requests_wake(&input_queue);
+    requests_run();
   }
 }
 
@@ -81,7 +82,7 @@ static int console_read(struct request *q, struct q_reply *r) {
   if (!most)
     return 0;
   if (!tty_peek(&tty, line, most, &got))
-    return AGAIN_INPUT;
+    return wait_in(q, &input_queue);
   int error = store(q, line, got);
   if (error)
     return error;
@@ -114,7 +115,7 @@ static int console_write(struct request *q, struct q_reply *r) {
     uint64_t left = q->m.read_bytes - q->progress, n = left < sizeof text ? left : sizeof text;
     if (tty_room(&tty) < 2 * n) {
       room_wanted = true;
-      return AGAIN_ROOM;
+      return wait_in(q, &room_queue);
     }
     int error = load(q, q->progress, text, n);
     if (error)

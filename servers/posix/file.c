@@ -11,6 +11,8 @@
 
 #include "cpio.h"
 
+#define TABLE_STEP 8 /* descriptors that a process's table grows by */
+
 /* ---- Open files and descriptors --------------------------------------------------------------------------------------- */
 static struct file *file_new(struct inode *inode, struct pipe *pipe, unsigned flags) {
   struct file *file = malloc(sizeof *file);
@@ -26,7 +28,7 @@ static bool writes(const struct file *file) {
   return (file->flags & O_ACCMODE) != O_RDONLY;
 }
 
-static bool reads(const struct file *file) {
+bool file_reads(const struct file *file) {
   return (file->flags & O_ACCMODE) != O_WRONLY;
 }
 
@@ -40,50 +42,88 @@ static void file_release(struct file *file) {
   free(file);
 }
 
-static int descriptor_give(struct process *process, struct file *file, uint64_t least, uint64_t *descriptor) {
-  for (uint64_t fd = least; fd < POSIX_DESCRIPTORS; fd++)
-    if (!process->file[fd]) {
-      process->file[fd] = file;
-      process->close_on_exec &= ~(1ul << fd);
-      *descriptor = fd;
-      return 0;
-    }
-  return EMFILE;
+static struct descriptor *descriptor_of(const struct process *process, uint64_t fd) {
+  return fd < process->descriptors && process->descriptor[fd].file ? &process->descriptor[fd] : NULL;
+}
+
+struct file *file_of(const struct process *process, uint64_t fd) {
+  const struct descriptor *descriptor = descriptor_of(process, fd);
+  return descriptor ? descriptor->file : NULL;
 }
 
 static bool descriptor_left(const struct process *process) {
   uint64_t fd = 0;
-  while (fd < POSIX_DESCRIPTORS && process->file[fd])
+  while (file_of(process, fd))
     fd++;
   return fd < POSIX_DESCRIPTORS;
 }
 
-static struct file *file_of(const struct process *process, uint64_t fd) {
-  return fd < POSIX_DESCRIPTORS ? process->file[fd] : NULL;
+static bool table_grow(struct process *process, uint64_t descriptors) {
+  if (descriptors <= process->descriptors)
+    return true;
+  descriptors = (descriptors + TABLE_STEP - 1) / TABLE_STEP * TABLE_STEP;
+  struct descriptor *table = realloc(process->descriptor, descriptors * sizeof *table);
+  if (!table)
+    return false;
+  memset(table + process->descriptors, 0, (descriptors - process->descriptors) * sizeof *table);
+  process->descriptor = table;
+  process->descriptors = (unsigned)descriptors;
+  return true;
+}
+
+static int descriptor_give(struct process *process, struct file *file, uint64_t least, bool closes,
+                           uint64_t *result) {
+  uint64_t fd = least;
+  while (file_of(process, fd))
+    fd++;
+  if (fd >= POSIX_DESCRIPTORS)
+    return EMFILE;
+  if (!table_grow(process, fd + 1))
+    return ENOMEM;
+  process->descriptor[fd] = (struct descriptor){file, closes};
+  *result = fd;
+  return 0;
 }
 
 static void descriptor_close(struct process *process, uint64_t fd) {
-  file_release(process->file[fd]);
-  process->file[fd] = NULL;
+  struct file *file = process->descriptor[fd].file;
+  process->descriptor[fd].file = NULL;
+  file_release(file);
+}
+
+static void close_all(struct process *process, bool only_on_exec) {
+  for (unsigned fd = 0; fd < process->descriptors; fd++)
+    if (file_of(process, fd) && (!only_on_exec || process->descriptor[fd].closes))
+      descriptor_close(process, fd);
+}
+
+void files_exec(struct process *process) {
+  close_all(process, true);
 }
 
 void files_close(struct process *process) {
-  for (uint64_t fd = 0; fd < POSIX_DESCRIPTORS; fd++)
-    if (process->file[fd])
-      descriptor_close(process, fd);
+  close_all(process, false);
+  free(process->descriptor);
+  process->descriptor = NULL;
+  process->descriptors = 0;
   if (process->directory)
     inode_release(process->directory);
   process->directory = NULL;
 }
 
-void files_inherit(const struct process *parent, struct process *child) {
-  for (uint64_t fd = 0; fd < POSIX_DESCRIPTORS; fd++)
-    if (parent->file[fd] && !(parent->close_on_exec >> fd & 1)) {
-      child->file[fd] = parent->file[fd];
-      child->file[fd]->users++;
-    }
+bool files_inherit(const struct process *parent, struct process *child, bool all) {
+  if (!table_grow(child, parent->descriptors))
+    return false;
+  for (unsigned fd = 0; fd < parent->descriptors; fd++) {
+    const struct descriptor *from = &parent->descriptor[fd];
+    if (!from->file || (from->closes && !all))
+      continue;
+    child->descriptor[fd] = *from;
+    from->file->users++;
+  }
   child->directory = parent->directory;
   inode_use(child->directory);
+  return true;
 }
 
 /* ---- The tree at the start: the boot image's files, and the devices ------------------------------------------------------ */
@@ -102,17 +142,14 @@ static int write_nothing(struct request *q, struct q_reply *r) {
 #define TURN (64 * TREE_PAGE)
 
 static bool turn_over(const struct request *q, uint64_t began) {
-  bool over = q->progress - began >= TURN;
-  if (over)
-    requests_wake(AGAIN_TURN);
-  return over;
+  return q->progress - began >= TURN;
 }
 
 static int read_zeros(struct request *q, struct q_reply *r) {
   static const char zeros[TREE_PAGE];
   for (uint64_t began = q->progress; q->progress < q->m.write_bytes; q->progress += TREE_PAGE) {
     if (turn_over(q, began))
-      return AGAIN_TURN;
+      return wait_in(q, &turn_queue);
     uint64_t left = q->m.write_bytes - q->progress;
     int error = store_at(q, q->progress, zeros, left < TREE_PAGE ? left : TREE_PAGE);
     if (error)
@@ -194,10 +231,12 @@ static bool unpack_all(void) {
 static bool open_console(struct process *first, struct inode *devices) {
   const struct entry *console = tree_entry(devices, "console");
   struct file *file = file_new(console->inode, NULL, O_RDWR);
+  uint64_t fd = 0;
   if (!file)
     return false;
-  for (unsigned fd = 0; fd <= 2; fd++)
-    first->file[fd] = file;
+  while (fd < 2)
+    if (descriptor_give(first, file, 0, false, &fd))
+      return false;
   file->users = 3;
   return true;
 }
@@ -211,22 +250,6 @@ bool files_start(struct process *first) {
   first->directory = root;
   inode_use(root);
   return true;
-}
-
-int program_find(struct process *process, const char *name, const char **program) {
-  char path[TREE_PATH_MAX + 5];
-  struct inode *inode;
-  if (!*name || strlen(name) >= TREE_PATH_MAX)
-    return *name ? ENAMETOOLONG : ENOENT;
-  strcpy(path, strchr(name, '/') ? "" : "/bin/");
-  strcat(path, name);
-  int error = tree_find(process->directory, path, &inode);
-  if (error)
-    return error;
-  if (inode->type != INODE_FILE)
-    return EACCES;
-  *program = inode->program;
-  return inode->program && inode->image_bytes == inode->size && !inode->chunks ? 0 : ENOEXEC;
 }
 
 /* ---- Reading and writing ---------------------------------------------------------------------------------------------- */
@@ -253,11 +276,13 @@ static int file_read(struct request *q, struct file *file, struct q_reply *r) {
   uint64_t all = q->m.write_bytes < left ? q->m.write_bytes : left, began = q->progress;
   while (q->progress < all) {
     if (turn_over(q, began))
-      return AGAIN_TURN;
+      return wait_in(q, &turn_queue);
     size_t piece;
     const char *from = inode_bytes(file->inode, q->base + q->progress, &piece);
     piece = piece < all - q->progress ? piece : all - q->progress;
     int error = store_at(q, q->progress, from, piece);
+    if (error > 0 && q->progress)
+      break;
     if (error)
       return error;
     q->progress += piece;
@@ -265,14 +290,14 @@ static int file_read(struct request *q, struct file *file, struct q_reply *r) {
   return finish_at(q, file, r);
 }
 
-/* What was written before memory or the file's limit ran out stays, and is the result. */
+/* What was written before memory, the file's limit or the caller's buffer ended stays, and is the result. */
 static int file_write(struct request *q, struct file *file, struct q_reply *r) {
   begin_at(q, file);
   struct inode *inode = file->inode;
   uint64_t began = q->progress;
   while (q->progress < q->m.read_bytes) {
     if (turn_over(q, began))
-      return AGAIN_TURN;
+      return wait_in(q, &turn_queue);
     uint64_t at = q->base + q->progress, piece = TREE_PAGE - at % TREE_PAGE, left = q->m.read_bytes - q->progress;
     piece = piece < left ? piece : left;
     bool fits = at < TREE_FILE_MAX && piece <= TREE_FILE_MAX - at;
@@ -284,6 +309,8 @@ static int file_write(struct request *q, struct file *file, struct q_reply *r) {
     int error = load(q, q->progress, page + at % TREE_PAGE, piece);
     if (error) { /* what came of it is not the file's */
       inode_clear_rest(inode, at);
+      if (error > 0 && q->progress)
+        break;
       return error;
     }
     q->progress += piece;
@@ -294,7 +321,7 @@ static int file_write(struct request *q, struct file *file, struct q_reply *r) {
 
 int do_read(struct request *q, struct q_reply *r) {
   struct file *file = file_of(q->caller, q->m.word[0]);
-  if (!file || !reads(file))
+  if (!file || !file_reads(file))
     return EBADF;
   if (file->pipe)
     return q->m.word[1] != POSIX_HERE ? ESPIPE : pipe_read(q, file->pipe, r);
@@ -350,17 +377,15 @@ int do_dup(struct request *q, struct q_reply *r) {
   if (to >= POSIX_DESCRIPTORS)
     return EINVAL;
   r->word[0] = to;
-  if (exact && q->caller->file[to] == file && to == q->m.word[0])
+  if (exact && to == q->m.word[0])
     return 0;
-  if (exact && q->caller->file[to])
+  if (exact && !table_grow(q->caller, to + 1))
+    return ENOMEM;
+  if (exact && file_of(q->caller, to))
     descriptor_close(q->caller, to);
-  int error = descriptor_give(q->caller, file, to, &r->word[0]);
-  if (error)
-    return error;
-  file->users++;
-  if (q->m.word[2] & POSIX_DUP_CLOSE)
-    q->caller->close_on_exec |= 1ul << r->word[0];
-  return 0;
+  int error = descriptor_give(q->caller, file, to, q->m.word[2] & POSIX_DUP_CLOSE, &r->word[0]);
+  file->users += !error;
+  return error;
 }
 
 int do_pipe(struct request *q, struct q_reply *r) {
@@ -372,9 +397,9 @@ int do_pipe(struct request *q, struct q_reply *r) {
     free(pipe);
     return ENOMEM;
   }
-  int error = descriptor_give(q->caller, reader, 0, &r->word[0]);
-  if (!error && (error = descriptor_give(q->caller, writer, 0, &r->word[1])))
-    q->caller->file[r->word[0]] = NULL;
+  int error = descriptor_give(q->caller, reader, 0, false, &r->word[0]);
+  if (!error && (error = descriptor_give(q->caller, writer, 0, false, &r->word[1])))
+    q->caller->descriptor[r->word[0]].file = NULL;
   if (!error)
     return 0;
   file_release(reader);
@@ -383,17 +408,17 @@ int do_pipe(struct request *q, struct q_reply *r) {
 }
 
 int do_control(struct request *q, struct q_reply *r) {
-  struct file *file = file_of(q->caller, q->m.word[0]);
-  uint64_t bit = file ? 1ul << q->m.word[0] : 0, *closes = &q->caller->close_on_exec;
+  struct descriptor *descriptor = descriptor_of(q->caller, q->m.word[0]);
+  struct file *file = descriptor ? descriptor->file : NULL;
   const unsigned changeable = O_APPEND | O_NONBLOCK;
   if (!file)
     return EBADF;
   switch (q->m.word[1]) {
   case F_GETFD:
-    r->word[0] = *closes & bit ? FD_CLOEXEC : 0;
+    r->word[0] = descriptor->closes ? FD_CLOEXEC : 0;
     return 0;
   case F_SETFD:
-    *closes = q->m.word[2] & FD_CLOEXEC ? *closes | bit : *closes & ~bit;
+    descriptor->closes = q->m.word[2] & FD_CLOEXEC;
     return 0;
   case F_GETFL:
     r->word[0] = file->flags;
@@ -472,16 +497,12 @@ int do_open(struct request *q, struct q_reply *r) {
   struct file *file = file_new(inode, NULL, flags & (O_ACCMODE | O_APPEND | O_NONBLOCK));
   if (!file)
     return ENOMEM;
-  error = descriptor_give(q->caller, file, 0, &r->word[0]);
-  if (error) {
+  error = flags & O_TRUNC && inode->type == INODE_FILE ? inode_resize(inode, 0) : 0;
+  if (!error)
+    error = descriptor_give(q->caller, file, 0, flags & O_CLOEXEC, &r->word[0]);
+  if (error)
     file_release(file);
-    return error;
-  }
-  if (flags & O_TRUNC && inode->type == INODE_FILE)
-    inode_resize(inode, 0);
-  if (flags & O_CLOEXEC)
-    q->caller->close_on_exec |= 1ul << r->word[0];
-  return 0;
+  return error;
 }
 
 static void describe(const struct inode *inode, struct posix_stat *out) {

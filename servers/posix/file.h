@@ -25,10 +25,17 @@ extern const struct device console_device;
 
 /* ---- file.c ---- */
 bool files_start(struct process *first); /* the tree, and the console as the first process's descriptors */
-void files_inherit(const struct process *parent, struct process *child);
+/* Those that are closed on exec only with `all`. False: no memory. */
+bool files_inherit(const struct process *parent, struct process *child, bool all);
+void files_exec(struct process *process); /* closes what a new program does not inherit */
 void files_close(struct process *process);
-/* The program that the first of the strings names: by a path, or a name in /bin. */
-int program_find(struct process *process, const char *name, const char **program);
+struct file *file_of(const struct process *process, uint64_t fd); /* NULL: none */
+bool file_reads(const struct file *file);
+
+/* ---- program.c ---- */
+/* The program at that path, or of that name in /bin: its name for the pager, and the object that it is, 0 for what is still as
+ * it is in the boot image. */
+int program_find(const struct process *process, const char *path, char name[P_NAME_MAX], uint64_t *object);
 
 /* ---- pipe.c ---- */
 struct pipe *pipe_new(void);

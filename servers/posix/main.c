@@ -5,13 +5,15 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define BIT_CHILD 1
-#define REQUESTS 512
+#define FURTHER 1024 /* kept requests beyond the first of their process, for which there always is room */
 
-static struct request requests[REQUESTS]; /* in no order; the ticket tells who came first */
-static uint64_t tickets[REQUESTS], next_ticket;
-static unsigned further; /* kept ones beyond the first of their process, for which there always is room */
+struct link input_queue = LIST_HEAD(input_queue), room_queue = LIST_HEAD(room_queue),
+            turn_queue = LIST_HEAD(turn_queue);
+static struct link woken = LIST_HEAD(woken);
+static unsigned further;
 
 typedef int handler(struct request *q, struct q_reply *r);
 static handler *const handlers[] = {
@@ -26,7 +28,7 @@ static int transfer(struct request *q, unsigned direction, uint64_t offset, cons
   if (q->m.kind == Q_MSG_COPY_FAILED)
     return q->m.error == Q_E_NOFRAME ? ENOMEM : EFAULT;
   int64_t error = q_copy(q->m.token, direction, offset, own, bytes, &done);
-  return error == -Q_E_PENDING ? AGAIN_COPY : error == -Q_E_ARG ? EINVAL : error ? EFAULT : 0;
+  return error == -Q_E_PENDING ? AGAIN : error == -Q_E_ARG ? EINVAL : error ? EFAULT : 0;
 }
 
 int load(struct request *q, uint64_t offset, void *own, uint64_t bytes) {
@@ -41,17 +43,33 @@ int store(struct request *q, const void *own, uint64_t bytes) {
   return bytes > q->m.write_bytes ? EINVAL : transfer(q, Q_COPY_TO, 0, own, bytes);
 }
 
+int64_t ask_pager(struct q_call *c) {
+  int64_t error = q_call(P_HANDLE_PAGER, c);
+  return error ? -EIO : c->label ? -(int64_t)c->label : (int64_t)c->word[0];
+}
+
 /* ---- Kept requests --------------------------------------------------------------------------------------------------- */
-static struct request *kept(q_token token) {
-  for (unsigned i = 0; i < REQUESTS; i++)
-    if (requests[i].again && requests[i].m.token == token)
-      return &requests[i];
-  return NULL;
+static struct request *next_kept(const struct process *caller, const struct link *after) {
+  return after->next == &caller->kept ? NULL : LIST_ITEM(after->next, struct request, kept);
+}
+
+static struct request *kept(const struct process *caller, q_token token) {
+  struct request *q = next_kept(caller, &caller->kept);
+  while (q && q->m.token != token)
+    q = next_kept(caller, &q->kept);
+  return q;
 }
 
 static void drop(struct request *q) {
-  further -= --q->caller->requests > 0;
-  q->again = 0;
+  struct process *caller = q->caller;
+  list_remove(&q->queued);
+  list_remove(&q->kept);
+  caller->requests--;
+  q->caller = NULL;
+  if (q == &caller->one)
+    return;
+  free(q);
+  further--;
 }
 
 /* Whoever asked is no more, though its process may be: a thread can be destroyed by another. Of that nobody tells. */
@@ -60,88 +78,94 @@ static bool gone(const struct request *q) {
   return q_copy(q->m.token, Q_COPY_FROM, 0, NULL, 0, &done) == -Q_E_TOKEN;
 }
 
-static void drop_gone(const struct process *caller) {
-  for (unsigned i = 0; i < REQUESTS; i++)
-    if (requests[i].again && requests[i].caller == caller && gone(&requests[i]))
-      drop(&requests[i]);
+static void drop_if(struct process *caller, const struct request *but, bool only_gone) {
+  struct request *next, *q = next_kept(caller, &caller->kept);
+  for (; q; q = next) {
+    next = next_kept(caller, &q->kept);
+    if (q != but && (!only_gone || gone(q)))
+      drop(q);
+  }
 }
 
-void requests_drop(const struct process *caller) {
-  for (unsigned i = 0; i < REQUESTS; i++)
-    if (requests[i].again && requests[i].caller == caller)
-      drop(&requests[i]);
+void requests_drop(struct process *caller, const struct request *but) {
+  drop_if(caller, but, false);
 }
 
 bool requests_waiting(const struct process *caller, uint64_t *label) {
-  for (unsigned i = 0; i < REQUESTS; i++)
-    if (requests[i].again && requests[i].caller == caller) {
-      *label = requests[i].m.label;
-      return true;
-    }
-  return false;
+  const struct request *q = next_kept(caller, &caller->kept);
+  if (q)
+    *label = q->m.label;
+  return q;
 }
 
-/* Runs it; an answer goes out at once. A failed reply means that the caller is gone. */
-static int run(struct request *q) {
+int wait_in(struct request *q, struct link *queue) {
+  q->queue = queue;
+  return AGAIN;
+}
+
+/* Runs it; an answer goes out at once. A failed reply means that the caller is gone. False: it is to be kept. */
+static bool run(struct request *q) {
   struct q_reply r = {.token = q->m.token};
   bool known = q->m.label < sizeof handlers / sizeof *handlers && handlers[q->m.label];
+  q->queue = NULL;
   int result = known ? handlers[q->m.label](q, &r) : ENOSYS;
-  if (result < 0)
-    return result;
-  r.label = (uint64_t)result;
-  q_reply(&r);
-  return 0;
+  if (result >= 0) {
+    r.label = (uint64_t)result;
+    q_reply(&r);
+  }
+  return result != AGAIN;
 }
 
-static struct request *oldest(int again, uint64_t before) {
-  struct request *found = NULL;
-  uint64_t first = before;
-  for (unsigned i = 0; i < REQUESTS; i++)
-    if (requests[i].again == again && tickets[i] < first) {
-      found = &requests[i];
-      first = tickets[i];
-    }
-  return found;
+static void line_up(struct request *q) {
+  if (q->queue)
+    list_add(q->queue, &q->queued);
+}
+
+static void run_kept(struct request *q) {
+  list_remove(&q->queued);
+  if (gone(q) || run(q)) /* a child or a line is not for the dead */
+    drop(q);
+  else
+    line_up(q);
+}
+
+void requests_wake(struct link *queue) {
+  for (struct link *first; (first = list_first(queue));)
+    list_add(&woken, first);
 }
 
 /* Those that go on waiting get in line behind, in the order they had. */
-void requests_run(int again) {
-  uint64_t end = next_ticket;
-  for (struct request *q; (q = oldest(again, end));) {
-    tickets[q - requests] = next_ticket++;
-    int result = gone(q) ? 0 : run(q); /* a child or a line is not for the dead */
-    if (!result)
-      drop(q);
-    else
-      q->again = result;
+void requests_run(void) {
+  for (struct link *first; (first = list_first(&woken));)
+    run_kept(LIST_ITEM(first, struct request, queued));
+}
+
+static struct request *place_for(struct process *caller) {
+  if (!caller->one.caller)
+    return &caller->one;
+  if (caller->requests >= POSIX_REQUESTS_EACH || further == FURTHER)
+    return NULL;
+  struct request *place = malloc(sizeof *place);
+  further += place != NULL;
+  return place;
+}
+
+static void keep(const struct request *q) {
+  struct request *place = place_for(q->caller);
+  if (!place) {
+    drop_if(q->caller, NULL, true);
+    place = place_for(q->caller);
   }
-}
-
-static bool pipes_moved, turn_wanted;
-
-void requests_wake(int again) {
-  pipes_moved = pipes_moved || again == AGAIN_PIPE;
-  turn_wanted = turn_wanted || again == AGAIN_TURN;
-}
-
-static bool may_keep(const struct process *caller) {
-  return !caller->requests || (caller->requests < POSIX_REQUESTS_EACH && further < REQUESTS - POSIX_PROCESSES);
-}
-
-static void keep(struct request *q, int again) {
-  struct request *slot = requests;
-  if (!may_keep(q->caller))
-    drop_gone(q->caller);
-  if (!may_keep(q->caller)) {
+  if (!place) {
     q_reply(&(struct q_reply){.label = EAGAIN, .token = q->m.token});
     return;
   }
-  while (slot->again)
-    slot++;
-  *slot = *q;
-  slot->again = again;
-  further += slot->caller->requests++ > 0;
-  tickets[slot - requests] = next_ticket++;
+  *place = *q;
+  list_init(&place->queued);
+  list_init(&place->kept);
+  list_add(&q->caller->kept, &place->kept);
+  q->caller->requests++;
+  line_up(place);
 }
 
 /* ---- Messages -------------------------------------------------------------------------------------------------------- */
@@ -151,23 +175,18 @@ static void called(const struct q_received *m) {
     q_handle_close(m->handle); /* no request takes one */
   if (!q.caller)
     return; /* its task is being destroyed */
-  int result = run(&q);
-  if (result)
-    keep(&q, result);
+  if (!run(&q))
+    keep(&q);
 }
 
 /* A copy can go on, or has failed; or its caller is no more. */
 static void copy_settled(const struct q_received *m) {
-  struct request *q = kept(m->token);
+  const struct process *caller = process_of(m->badge);
+  struct request *q = caller ? kept(caller, m->token) : NULL;
   if (!q)
     return;
   q->m = *m;
-  bool dead = m->kind == Q_MSG_COPY_FAILED && m->error == Q_E_DEAD;
-  int result = dead ? 0 : run(q);
-  if (result)
-    q->again = result;
-  else
-    drop(q);
+  run_kept(q);
 }
 
 static void notified(uint64_t bits) {
@@ -196,14 +215,13 @@ static bool start_pacer(void) {
 
 static void take_turn(q_token token) {
   turn = token;
-  requests_run(AGAIN_ROOM);
-  requests_run(AGAIN_TURN);
+  requests_wake(&room_queue);
+  requests_wake(&turn_queue);
 }
 
 static void end_turn(void) {
-  if (!turn || !(turn_wanted | console_owes()))
+  if (!turn || !(console_owes() | !list_empty(&turn_queue)))
     return;
-  turn_wanted = false;
   q_reply(&(struct q_reply){.token = turn});
   turn = 0;
 }
@@ -232,10 +250,7 @@ int main(int argc, char **argv) {
       called(&m);
     else if (m.kind == Q_MSG_COPY_READY || m.kind == Q_MSG_COPY_FAILED)
       copy_settled(&m);
-    while (pipes_moved) {
-      pipes_moved = false;
-      requests_run(AGAIN_PIPE);
-    }
+    requests_run();
     console_push();
     end_turn();
   }

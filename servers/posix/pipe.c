@@ -9,18 +9,22 @@ struct pipe {
   char ring[POSIX_PIPE];
   uint64_t read, written; /* positions only grow */
   bool has_reader, has_writer;
+  struct link waiting; /* on either side */
 };
 
 struct pipe *pipe_new(void) {
-  struct pipe *pipe = calloc(1, sizeof *pipe);
-  if (pipe)
-    pipe->has_reader = pipe->has_writer = true;
+  struct pipe *pipe = malloc(sizeof *pipe);
+  if (!pipe)
+    return NULL;
+  pipe->read = pipe->written = 0;
+  pipe->has_reader = pipe->has_writer = true;
+  list_init(&pipe->waiting);
   return pipe;
 }
 
 void pipe_release(struct pipe *pipe, bool writer) {
   *(writer ? &pipe->has_writer : &pipe->has_reader) = false;
-  requests_wake(AGAIN_PIPE);
+  requests_wake(&pipe->waiting);
   if (!pipe->has_reader && !pipe->has_writer)
     free(pipe);
 }
@@ -29,7 +33,7 @@ void pipe_release(struct pipe *pipe, bool writer) {
 int pipe_read(struct request *q, struct pipe *pipe, struct q_reply *r) {
   uint64_t waiting = pipe->written - pipe->read, n = q->m.write_bytes < waiting ? q->m.write_bytes : waiting;
   if (!n && q->m.write_bytes && pipe->has_writer)
-    return AGAIN_PIPE;
+    return wait_in(q, &pipe->waiting);
   for (uint64_t done = 0; done < n;) {
     uint64_t at = (pipe->read + done) % POSIX_PIPE, piece = n - done < POSIX_PIPE - at ? n - done : POSIX_PIPE - at;
     int error = store_at(q, done, pipe->ring + at, piece);
@@ -39,7 +43,7 @@ int pipe_read(struct request *q, struct pipe *pipe, struct q_reply *r) {
   }
   pipe->read += n;
   if (n)
-    requests_wake(AGAIN_PIPE);
+    requests_wake(&pipe->waiting);
   r->word[0] = n;
   return 0;
 }
@@ -56,7 +60,7 @@ static int take_in(struct request *q, struct pipe *pipe, uint64_t n) {
   }
   pipe->written += n;
   q->progress += n;
-  requests_wake(AGAIN_PIPE);
+  requests_wake(&pipe->waiting);
   return 0;
 }
 
@@ -72,7 +76,7 @@ int pipe_write(struct request *q, struct pipe *pipe, bool wait, struct q_reply *
         return EAGAIN;
       if (!wait)
         break;
-      return AGAIN_PIPE;
+      return wait_in(q, &pipe->waiting);
     }
     int error = take_in(q, pipe, left < room ? left : room);
     if (error)

@@ -4,25 +4,35 @@
 #include "file.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define SLOTS 256
-static struct process processes[SLOTS]; /* slot 0 is none's */
-static uint64_t first, foreground; /* the first process, whose job is the shell's; the job that has the console */
+#define CHUNK 16 /* slots that are made together */
+#define NAMES 1024
+static struct process *chunk[P_PROCESSES / CHUNK], *free_slots;
+static struct process *named[NAMES]; /* by the low bits of the pid */
+static struct process *first;        /* whose job is the shell's */
+static uint64_t foreground;          /* the job that has the console */
 static uint64_t generation;
-static unsigned count;
+static unsigned slots, count; /* made, and in use */
+
+static struct process *at_slot(uint64_t slot) {
+  return &chunk[slot / CHUNK][slot % CHUNK];
+}
 
 struct process *process_of(uint64_t badge) {
-  struct process *process = &processes[badge % SLOTS];
-  return badge && process->badge == badge && !process->ended ? process : NULL;
+  uint64_t slot = badge % P_PROCESSES;
+  struct process *process = slot < slots ? at_slot(slot) : NULL;
+  return process && badge && process->badge == badge && !process->ended ? process : NULL;
 }
 
 struct process *process_named(uint64_t pid) {
-  for (unsigned i = 1; i < SLOTS; i++)
-    if (processes[i].badge && processes[i].pid == pid)
-      return &processes[i];
-  return NULL;
+  struct process *process = named[pid % NAMES];
+  while (process && process->pid != pid)
+    process = process->next;
+  return process;
 }
 
 bool in_foreground(const struct process *process) {
@@ -36,132 +46,261 @@ bool interrupted(struct process *process) {
 }
 
 /* ---- Beginning ------------------------------------------------------------------------------------------------------ */
+static bool slots_make(void) {
+  struct process *made = slots < P_PROCESSES ? calloc(CHUNK, sizeof *made) : NULL;
+  if (!made)
+    return false;
+  chunk[slots / CHUNK] = made;
+  for (unsigned i = CHUNK; i-- > 0; free_slots = &made[i])
+    made[i] = (struct process){.slot = slots + i, .next = free_slots};
+  slots += CHUNK;
+  return true;
+}
+
+/* It has no name yet. */
 static struct process *process_new(void) {
-  if (count == POSIX_PROCESSES)
+  if (count == POSIX_PROCESSES || (!free_slots && !slots_make()))
     return NULL;
-  for (unsigned i = 1; i < SLOTS; i++)
-    if (!processes[i].badge) {
-      processes[i] = (struct process){.badge = ++generation * SLOTS + i};
-      count++;
-      return &processes[i];
-    }
-  return NULL;
+  struct process *process = free_slots;
+  free_slots = process->next;
+  *process = (struct process){.slot = process->slot, .badge = ++generation * P_PROCESSES + process->slot};
+  list_init(&process->children);
+  list_init(&process->ended_children);
+  list_init(&process->sibling);
+  list_init(&process->kept);
+  list_init(&process->waiting);
+  count++;
+  return process;
 }
 
 static void process_free(struct process *process) {
+  struct process **place = &named[process->pid % NAMES];
+  while (*place && *place != process)
+    place = &(*place)->next;
+  if (*place)
+    *place = process->next;
+  list_remove(&process->sibling);
   process->badge = 0;
+  process->next = free_slots;
+  free_slots = process;
   count--;
 }
 
-/* The pager's answer: its id, or a negated errno value. */
-static int64_t start(struct process *process, const char *program, const char *strings, uint64_t bytes,
-                     uint64_t environment) {
-  static char text[P_NAME_MAX + P_SPAWN_MAX];
-  q_handle server;
-  size_t name = strlen(program) + 1;
-  if (name > P_NAME_MAX)
-    return -ENAMETOOLONG;
-  memcpy(text, program, name);
-  memcpy(text + name, strings, bytes);
-  if (q_handle_dup(P_HANDLE_OWN, Q_RIGHT_SEND | Q_RIGHT_DUP, process->badge, &server))
+static void process_begins(struct process *process, struct process *parent, uint64_t pid) {
+  process->pid = pid;
+  process->next = named[pid % NAMES];
+  named[pid % NAMES] = process;
+  process->parent = parent;
+  if (parent)
+    list_add(&parent->children, &process->sibling);
+}
+
+/* The pager's answer to a request with a handle that makes whoever gets it this process. */
+static int64_t ask_with_badge(const struct process *process, struct q_call *c) {
+  if (q_handle_dup(P_HANDLE_OWN, Q_RIGHT_SEND | Q_RIGHT_DUP, process->badge, &c->handle))
     return -ENOMEM;
-  struct q_call c = {.label = P_spawn,
-                     .word = {name + bytes, P_SPAWN_CLIENT | P_SPAWN_QUIET | P_SPAWN_NAMED, environment},
-                     .handle = server,
-                     .read = text,
-                     .read_bytes = name + bytes};
-  int64_t error = q_call(P_HANDLE_PAGER, &c);
-  q_handle_close(server);
-  return error ? -EIO : c.label ? -(int64_t)c.label : (int64_t)c.word[0];
+  q_handle own = c->handle;
+  int64_t result = ask_pager(c);
+  q_handle_close(own);
+  return result;
+}
+
+/* What the pager is to make a program of. */
+struct strings {
+  char *memory;     /* they lie in */
+  const char *text; /* the program's name, arguments, environment */
+  uint64_t bytes, environment, object;
+};
+
+static int64_t start(const struct process *process, const struct strings *strings) {
+  return ask_with_badge(process,
+                        &(struct q_call){.label = P_spawn,
+                                         .word = {strings->bytes, P_SPAWN_CLIENT | P_SPAWN_QUIET | P_SPAWN_NAMED,
+                                                  strings->environment, strings->object},
+                                         .read = strings->text,
+                                         .read_bytes = strings->bytes});
+}
+
+static uint64_t put(char *to, const char *string) {
+  return (uint64_t)(stpcpy(to, string) + 1 - to);
 }
 
 bool processes_start(char **argv) {
-  char text[P_SPAWN_MAX];
-  uint64_t used = 0;
-  struct process *process = process_new();
-  if (!files_start(process)) {
+  static char text[1024 + P_NAME_MAX]; /* longer ones do not fit into the boot options */
+  struct strings strings = {.text = text, .bytes = put(text, argv[0])};
+  first = process_new();
+  if (!first || !files_start(first)) {
     printf("posix: no memory for the files of the boot image\n");
     return false;
   }
   for (; *argv; argv++) {
-    size_t bytes = strlen(*argv) + 1;
-    if (bytes > sizeof text - used)
+    if (strlen(*argv) >= sizeof text - strings.bytes)
       return false;
-    memcpy(text + used, *argv, bytes);
-    used += bytes;
+    strings.bytes += put(text + strings.bytes, *argv);
   }
-  int64_t pid = start(process, text, text, used, 0);
+  int64_t pid = start(first, &strings);
   if (pid < 0)
     printf("posix: cannot start '%s': %s\n", text, strerror((int)-pid));
-  process->pid = process->job = first = foreground = (uint64_t)pid;
+  process_begins(first, NULL, (uint64_t)pid);
+  first->job = foreground = (uint64_t)pid;
   return pid > 0;
+}
+
+/* The caller's strings, with the name by which the pager knows the program before them. strings_free() them in any case. */
+static int strings_load(struct request *q, uint64_t environment, bool path_only, struct strings *strings) {
+  uint64_t bytes = q->m.word[0];
+  *strings = (struct strings){.environment = environment};
+  if (bytes > P_SPAWN_MAX + (path_only ? TREE_PATH_MAX : 0))
+    return E2BIG;
+  if (!bytes || bytes > q->m.read_bytes)
+    return EINVAL;
+  if (!(strings->memory = malloc(P_NAME_MAX + bytes)))
+    return ENOMEM;
+  char *path = strings->memory + P_NAME_MAX, *end = path + bytes;
+  int error = load(q, 0, path, bytes);
+  if (error)
+    return error;
+  if (end[-1])
+    return EINVAL;
+  char name[P_NAME_MAX] = {0};
+  error = program_find(q->caller, path, name, &strings->object);
+  if (error)
+    return error;
+  char *arguments = path + (path_only ? strlen(path) + 1 : 0), *at = arguments - strlen(name) - 1;
+  if (arguments == end)
+    return EINVAL;
+  if (end - arguments > P_SPAWN_MAX)
+    return E2BIG;
+  put(at, name);
+  strings->text = at;
+  strings->bytes = (uint64_t)(end - at);
+  return 0;
+}
+
+static void strings_free(struct strings *strings) {
+  free(strings->memory);
 }
 
 /* What can be said of a spawn before its strings are read. */
 static int check_spawn(const struct request *q) {
-  uint64_t bytes = q->m.word[0], flags = q->m.word[1], job = q->m.word[3];
+  uint64_t flags = q->m.word[1], job = q->m.word[3];
   bool joins = flags & POSIX_SPAWN_JOIN;
   const struct process *leader = joins ? process_named(job) : NULL;
-  if (bytes > P_SPAWN_MAX)
-    return E2BIG;
-  if (!bytes || bytes > q->m.read_bytes ||
-      flags & ~(uint64_t)(POSIX_SPAWN_JOB | POSIX_SPAWN_FOREGROUND | POSIX_SPAWN_JOIN))
+  if (flags & ~(uint64_t)(POSIX_SPAWN_JOB | POSIX_SPAWN_FOREGROUND | POSIX_SPAWN_JOIN | POSIX_SPAWN_NAMED))
     return EINVAL;
   if (flags & POSIX_SPAWN_FOREGROUND && !in_foreground(q->caller) && !(joins && foreground == job))
     return EPERM;
-  return joins && (!leader || leader->parent != q->caller->pid || leader->job != leader->pid) ? ESRCH : 0;
+  return joins && (!leader || leader->parent != q->caller || leader->job != leader->pid) ? ESRCH : 0;
 }
 
 /* A job that has lost its leader can be joined, but gets no console: nobody's end would give it back. */
 static void enter_job(struct process *child, const struct process *parent, uint64_t flags, uint64_t job) {
   bool joins = flags & POSIX_SPAWN_JOIN;
-  child->job = joins ? job : flags ? child->pid : parent->job;
+  child->job = joins ? job : flags & ~(uint64_t)POSIX_SPAWN_NAMED ? child->pid : parent->job;
   if (flags & POSIX_SPAWN_FOREGROUND && !(joins && process_named(job)->ended))
     foreground = child->job;
 }
 
-int do_spawn(struct request *q, struct q_reply *r) {
-  static char text[P_SPAWN_MAX];
-  uint64_t bytes = q->m.word[0];
-  int error = check_spawn(q);
-  if (error)
-    return error;
-  error = load(q, 0, text, bytes);
-  if (error)
-    return error;
-  const char *program;
-  if (text[bytes - 1])
-    return EINVAL;
-  error = program_find(q->caller, text, &program);
-  if (error)
-    return error;
-  struct process *child = process_new();
-  if (!child)
+/* A child that has all that the caller has to give, but does not run. */
+static int child_new(struct process *parent, bool forked, struct process **child) {
+  *child = process_new();
+  if (!*child)
     return EAGAIN;
-  files_inherit(q->caller, child);
-  int64_t pid = start(child, program, text, bytes, q->m.word[2]);
+  if (files_inherit(parent, *child, forked))
+    return 0;
+  process_free(*child);
+  return ENOMEM;
+}
+
+static void child_undo(struct process *child) {
+  files_close(child);
+  process_free(child);
+}
+
+static int spawn(struct request *q, const struct strings *strings, struct q_reply *r) {
+  struct process *child;
+  int error = child_new(q->caller, false, &child);
+  if (error)
+    return error;
+  int64_t pid = start(child, strings);
   if (pid < 0) {
-    files_close(child);
-    process_free(child);
+    child_undo(child);
     return (int)-pid;
   }
-  child->pid = (uint64_t)pid;
-  child->parent = q->caller->pid;
+  process_begins(child, q->caller, (uint64_t)pid);
   enter_job(child, q->caller, q->m.word[1], q->m.word[3]);
   r->word[0] = child->pid;
   return 0;
 }
 
+int do_spawn(struct request *q, struct q_reply *r) {
+  struct strings strings;
+  int error = check_spawn(q);
+  if (error)
+    return error;
+  error = strings_load(q, q->m.word[2], q->m.word[1] & POSIX_SPAWN_NAMED, &strings);
+  if (!error)
+    error = spawn(q, &strings, r);
+  strings_free(&strings);
+  return error;
+}
+
+int do_fork(struct request *q, struct q_reply *r) {
+  struct process *child;
+  int error = child_new(q->caller, true, &child);
+  if (error)
+    return error;
+  struct q_call c = {.label = P_fork, .word = {q->caller->pid, q->m.word[0], q->m.word[1]}};
+  int64_t pid = ask_with_badge(child, &c);
+  if (pid < 0) {
+    child_undo(child);
+    return (int)-pid;
+  }
+  process_begins(child, q->caller, (uint64_t)pid);
+  child->job = q->caller->job;
+  r->word[0] = child->pid;
+  return 0;
+}
+
+/* What the caller's other threads had asked goes with them, and so does this call. */
+static int become(struct request *q, const struct strings *strings) {
+  struct q_call c = {.label = P_exec,
+                     .word = {q->caller->pid, strings->bytes, strings->environment, strings->object},
+                     .read = strings->text,
+                     .read_bytes = strings->bytes};
+  int64_t error = ask_with_badge(q->caller, &c);
+  if (error < 0)
+    return (int)-error;
+  files_exec(q->caller);
+  requests_drop(q->caller, q);
+  q->caller->interrupted = false;
+  return NO_ANSWER;
+}
+
+int do_exec(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct strings strings;
+  if (q->m.word[2] & ~(uint64_t)POSIX_SPAWN_NAMED)
+    return EINVAL;
+  int error = strings_load(q, q->m.word[1], q->m.word[2] & POSIX_SPAWN_NAMED, &strings);
+  if (!error)
+    error = become(q, &strings);
+  strings_free(&strings);
+  return error;
+}
+
 /* ---- Ending --------------------------------------------------------------------------------------------------------- */
-/* Its children become the first process's; those that have ended already are nobody's concern. */
-static void orphan_children(uint64_t parent) {
-  for (unsigned i = 1; i < SLOTS; i++) {
-    struct process *child = &processes[i];
-    if (!child->badge || child->parent != parent)
-      continue;
+/* Those that have ended already are nobody's concern; the others become the first process's. It need not wait for them: their
+ * end is forgotten by itself, as that of children whose parent ignores SIGCHLD (POSIX.1-2017, 2.4.3). */
+static void orphan_children(struct process *parent) {
+  struct link *link;
+  while ((link = list_first(&parent->ended_children)))
+    process_free(LIST_ITEM(link, struct process, sibling));
+  while ((link = list_first(&parent->children))) {
+    struct process *child = LIST_ITEM(link, struct process, sibling);
     child->parent = first;
-    if (child->ended)
-      process_free(child);
+    child->orphan = true;
+    list_add(&first->children, link);
   }
 }
 
@@ -169,22 +308,29 @@ static void orphan_children(uint64_t parent) {
 static void job_leader_ended(const struct process *process) {
   if (foreground != process->pid)
     return;
-  const struct process *parent = process_named(process->parent);
-  const struct process *leader = parent ? process_named(parent->job) : NULL;
-  foreground = leader && !leader->ended ? leader->pid : first;
+  const struct process *leader = process->parent ? process_named(process->parent->job) : NULL;
+  foreground = leader && !leader->ended ? leader->pid : first->pid;
+}
+
+static void first_ended(const struct p_death *death) {
+  console_drain();
+  p_exit_now(death->reason == P_REASON_EXIT ? (int)death->status : 1);
 }
 
 static void process_ended(struct process *process, const struct p_death *death) {
+  if (process == first)
+    first_ended(death);
   process->death = *death;
   process->ended = true;
   files_close(process);
-  requests_drop(process);
-  orphan_children(process->pid);
+  requests_drop(process, NULL);
+  orphan_children(process);
   job_leader_ended(process);
-  if (process->pid != first)
-    return;
-  console_drain();
-  p_exit_now(death->reason == P_REASON_EXIT ? (int)death->status : 1);
+  requests_wake(&process->parent->waiting);
+  if (process->orphan)
+    process_free(process);
+  else
+    list_add(&process->parent->ended_children, &process->sibling);
 }
 
 void processes_reap(void) {
@@ -195,41 +341,64 @@ void processes_reap(void) {
     if (process)
       process_ended(process, &death);
   }
-  requests_run(AGAIN_CHILD);
   if (foreground != had_console)
-    requests_run(AGAIN_INPUT); /* readers of that job hear EIO */
+    requests_wake(&input_queue); /* readers of that job hear EIO */
 }
 
-static struct process *ended_child(uint64_t parent, uint64_t pid, int *error) {
-  *error = ECHILD;
-  for (unsigned i = 1; i < SLOTS; i++) {
-    struct process *child = &processes[i];
-    if (!child->badge || child->parent != parent || (pid && child->pid != pid))
-      continue;
-    *error = AGAIN_CHILD;
-    if (child->ended)
-      return child;
+/* One that has ended, of that name or any; else NULL, and in *error whether there will be one. */
+static struct process *ended_child(const struct process *parent, uint64_t pid, int *error) {
+  struct link *ended = list_first(&parent->ended_children);
+  struct process *child = pid ? process_named(pid) : ended ? LIST_ITEM(ended, struct process, sibling) : NULL;
+  if (pid && child && child->parent != parent)
+    child = NULL;
+  *error = child || (!pid && !list_empty(&parent->children)) ? AGAIN : ECHILD;
+  return child && child->ended ? child : NULL;
+}
+
+/* As <sys/wait.h> has it. */
+static uint64_t wait_status(const struct process *process) {
+  static const unsigned char exceptions[] = {SIGBUS, SIGBUS, SIGILL, SIGTRAP, SIGBUS, SIGBUS, SIGBUS, SIGBUS};
+  const struct p_death *death = &process->death;
+  switch (death->reason) {
+  case P_REASON_EXIT:
+    return (death->status & 0xff) << 8;
+  case P_REASON_KILLED:
+    return process->signal ? process->signal : SIGKILL;
+  case P_REASON_NOFRAME:
+    return SIGKILL;
+  case P_REASON_EXCEPTION:
+    return death->status < sizeof exceptions ? exceptions[death->status] : SIGILL;
+  default:
+    return SIGSEGV;
   }
-  return NULL;
 }
 
 int do_wait(struct request *q, struct q_reply *r) {
   int error;
   if (q->m.word[1] & ~(uint64_t)POSIX_WAIT_NOHANG)
     return EINVAL;
-  struct process *child = ended_child(q->caller->pid, q->m.word[0], &error);
-  if (!child && error == AGAIN_CHILD && q->m.word[1] & POSIX_WAIT_NOHANG)
+  struct process *child = ended_child(q->caller, q->m.word[0], &error);
+  if (!child && error == AGAIN && q->m.word[1] & POSIX_WAIT_NOHANG)
     return 0;
+  if (!child && error == AGAIN)
+    return interrupted(q->caller) ? EINTR : wait_in(q, &q->caller->waiting);
   if (!child)
-    return error == AGAIN_CHILD && interrupted(q->caller) ? EINTR : error;
+    return error;
   error = q->m.write_bytes ? store(q, &child->death, sizeof child->death) : 0;
   if (error)
     return error;
   r->word[0] = child->pid;
   r->word[1] = child->death.status;
   r->word[2] = child->death.reason;
+  r->word[3] = wait_status(child);
   process_free(child);
   return 0;
+}
+
+static void process_kill(struct process *process, unsigned signal) {
+  if (!process->signal)
+    process->signal = signal;
+  p_kill_program(process->pid);
 }
 
 int do_kill(struct request *q, struct q_reply *r) {
@@ -239,25 +408,26 @@ int do_kill(struct request *q, struct q_reply *r) {
     return ESRCH;
   if (q->m.word[1] > 31)
     return EINVAL;
-  if (victim->pid == first)
+  if (victim == first)
     return EPERM;
   if (q->m.word[1] && !victim->ended)
-    p_kill_program(victim->pid);
+    process_kill(victim, (unsigned)q->m.word[1]);
   return 0;
 }
 
 void job_interrupt(void) {
-  for (unsigned i = 1; i < SLOTS; i++) {
-    struct process *process = &processes[i];
+  for (unsigned i = 0; i < slots; i++) {
+    struct process *process = at_slot(i);
     if (!process->badge || process->ended || !in_foreground(process))
       continue;
-    if (foreground == first)
-      process->interrupted = true;
-    else
-      p_kill_program(process->pid);
+    if (foreground != first->pid) {
+      process_kill(process, SIGINT);
+      continue;
+    }
+    process->interrupted = true;
+    requests_wake(&process->waiting);
   }
-  requests_run(AGAIN_INPUT);
-  requests_run(AGAIN_CHILD);
+  requests_wake(&input_queue);
 }
 
 /* ---- Asking ----------------------------------------------------------------------------------------------------------- */
@@ -266,7 +436,7 @@ int do_identity(struct request *q, struct q_reply *r) {
   if (!process)
     return ESRCH;
   r->word[0] = process->pid;
-  r->word[1] = process->parent;
+  r->word[1] = process->parent ? process->parent->pid : 0;
   r->word[2] = process->job;
   return 0;
 }
@@ -276,41 +446,45 @@ int do_foreground(struct request *q, struct q_reply *r) {
   const struct process *leader = process_named(q->m.word[0]);
   if (!leader || leader->ended || leader->job != leader->pid)
     return ESRCH;
-  if (!in_foreground(q->caller) && q->caller->pid != first)
+  if (!in_foreground(q->caller) && q->caller != first)
     return EPERM;
   foreground = leader->job;
-  requests_run(AGAIN_INPUT); /* its readers may read now, and others no more */
+  requests_wake(&input_queue); /* its readers may read now, and others no more */
   return 0;
 }
 
 static struct posix_process entry(const struct process *process) {
-  struct posix_process e = {
-      .pid = process->pid, .parent = process->parent, .job = process->job, .ended = process->ended};
+  struct posix_process e = {.pid = process->pid,
+                            .parent = process->parent ? process->parent->pid : 0,
+                            .job = process->job,
+                            .ended = process->ended};
   requests_waiting(process, &e.waits);
   return e;
 }
 
-static const struct process *next_after(uint64_t pid) {
-  const struct process *found = NULL;
-  for (unsigned i = 1; i < SLOTS; i++)
-    if (processes[i].badge && processes[i].pid >= pid && (!found || processes[i].pid < found->pid))
-      found = &processes[i];
-  return found;
+#define LISTED 32
+
+/* Those with the least pids from that one on, in order; how many. */
+static unsigned collect(uint64_t from, const struct process *found[LISTED]) {
+  unsigned n = 0;
+  for (unsigned i = 0; i < slots; i++) {
+    const struct process *process = at_slot(i);
+    if (!process->badge || process->pid < from || (n == LISTED && process->pid > found[n - 1]->pid))
+      continue;
+    unsigned at = n < LISTED ? n++ : n - 1;
+    for (; at && found[at - 1]->pid > process->pid; at--)
+      found[at] = found[at - 1];
+    found[at] = process;
+  }
+  return n;
 }
 
 int do_list(struct request *q, struct q_reply *r) {
-  static struct posix_process list[32];
-  uint64_t n = 0, most = q->m.write_bytes / sizeof *list;
-  const struct process *process = next_after(q->m.word[0]);
-  for (; process && n < most && n < sizeof list / sizeof *list; process = next_after(process->pid + 1))
-    list[n++] = entry(process);
+  static struct posix_process list[LISTED];
+  const struct process *found[LISTED];
+  uint64_t n = 0, all = collect(q->m.word[0], found);
+  for (; n < all && n < q->m.write_bytes / sizeof *list; n++)
+    list[n] = entry(found[n]);
   r->word[0] = n;
   return store(q, list, n * sizeof *list);
 }
-
-#define NOT_YET(name)                                                                                                \
-  int do_##name(struct request *q, struct q_reply *r) {                                                              \
-    (void)q, (void)r;                                                                                                \
-    return ENOSYS;                                                                                                   \
-  }
-NOT_YET(fork) NOT_YET(exec) NOT_YET(map)

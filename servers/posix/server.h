@@ -9,29 +9,10 @@
 #include <quire/proc.h>
 #include <stdbool.h>
 
+#include "list.h"
+
 struct file;
 struct inode;
-
-struct process {
-  uint64_t badge; /* of its calls: slot and a number that tells it from those before; 0: the slot is free */
-  uint64_t pid;   /* the pager's id of it */
-  uint64_t parent, job;
-  bool ended;        /* and nobody has waited for it */
-  unsigned requests; /* kept ones */
-  bool interrupted;  /* Ctrl-C came: what it waits in, or the next that it would wait in, ends with EINTR */
-  struct p_death death;
-  struct inode *directory; /* the working one */
-  struct file *file[POSIX_DESCRIPTORS];
-  uint64_t close_on_exec; /* descriptors that a new program does not inherit, one bit each */
-};
-
-/* Results of a handler beside errno values. */
-#define AGAIN_COPY (-1)  /* a copy is pending: the kernel delivers the request again */
-#define AGAIN_CHILD (-2) /* when a process has ended */
-#define AGAIN_INPUT (-3) /* when a line was typed */
-#define AGAIN_ROOM (-4)  /* when output was sent */
-#define AGAIN_PIPE (-5)  /* when something was done to a pipe */
-#define AGAIN_TURN (-6)  /* when others have had their turn */
 
 struct request {
   struct q_received m;
@@ -39,18 +20,54 @@ struct request {
   uint64_t progress; /* bytes done */
   uint64_t base;     /* of a file's bytes: where it began */
   bool begun;
-  int again; /* AGAIN_*; 0: the slot is free */
+  struct link *queue;       /* what it waits in; NULL: a copy is pending, of which the kernel tells */
+  struct link queued, kept; /* there, and among its caller's */
 };
 
+struct descriptor {
+  struct file *file;
+  bool closes; /* when a new program begins (FD_CLOEXEC) */
+};
+
+struct process {
+  uint64_t badge; /* of its calls: slot and a number that tells it from those before; 0: the slot is free */
+  unsigned slot;
+  uint64_t pid, job;      /* the pager's id of it; of its job's leader */
+  struct process *next;   /* with the same low bits of the pid; or the next free one */
+  struct process *parent; /* NULL: it is the first */
+  struct link children, ended_children, sibling;
+  bool orphan;      /* it was left to the first process, which need not wait for it */
+  bool ended;       /* and nobody has waited for it */
+  bool interrupted; /* Ctrl-C came: what it waits in, or the next that it would wait in, ends with EINTR */
+  unsigned signal;  /* that kill named */
+  struct p_death death;
+  struct inode *directory;       /* the working one */
+  struct descriptor *descriptor; /* a table that grows */
+  unsigned descriptors;          /* its entries */
+  unsigned requests;             /* kept ones */
+  struct link kept;
+  struct link waiting; /* of these the ones that wait for a child */
+  struct request one;  /* there always is room for one */
+};
+
+/* Results of a handler beside errno values. */
+#define AGAIN (-1)     /* the request is kept */
+#define NO_ANSWER (-2) /* there is nobody any more to hear it */
+
 /* ---- main.c ---- */
-void requests_run(int again);  /* all that wait for this */
-void requests_wake(int again); /* the same, once the request at hand is done */
-void requests_drop(const struct process *caller);
+extern struct link input_queue;                     /* requests that wait for a line */
+extern struct link room_queue;                      /* for output to be sent */
+extern struct link turn_queue;                      /* for others to have their turn */
+int wait_in(struct request *q, struct link *queue); /* AGAIN */
+void requests_wake(struct link *queue);             /* those that wait there run once the request at hand is done */
+void requests_run(void);                            /* now: not from a handler */
+void requests_drop(struct process *caller, const struct request *but);
 bool requests_waiting(const struct process *caller, uint64_t *label); /* and the request, POSIX_* */
-/* 0, AGAIN_COPY, or an errno value. */
+/* 0, AGAIN, or an errno value. */
 int load(struct request *q, uint64_t offset, void *own, uint64_t bytes);
 int store(struct request *q, const void *own, uint64_t bytes);
 int store_at(struct request *q, uint64_t offset, const void *own, uint64_t bytes);
+int64_t ask_pager(struct q_call *c); /* word 0 of the answer, or a negated errno value */
 
 /* ---- process.c ---- */
 bool processes_start(char **argv); /* the first process */
@@ -67,7 +84,7 @@ bool console_owes(void);  /* there is room again that somebody waits for; says s
 void console_push(void);  /* gives the driver what it takes */
 void console_drain(void); /* all of it */
 
-/* ---- The handlers: an errno value for the label of the reply, whose words they fill; or AGAIN_* ---- */
+/* ---- The handlers: an errno value for the label of the reply, whose words they fill; or one of the above ---- */
 #define X(n, name) int do_##name(struct request *q, struct q_reply *r);
 POSIX_REQUESTS(X)
 #undef X

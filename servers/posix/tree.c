@@ -16,27 +16,88 @@ static struct inode *inode_new(enum inode_type type, unsigned mode) {
   return inode;
 }
 
-static void pages_free(struct inode *inode, uint64_t from) {
-  for (uint64_t c = from / TREE_CHUNK; c < inode->chunks; c++) {
-    char **page = inode->chunk[c];
-    bool whole = c * TREE_CHUNK >= from;
-    for (uint64_t i = whole ? 0 : from % TREE_CHUNK; page && i < TREE_CHUNK; i++) {
-      free(page[i]);
-      page[i] = NULL;
-    }
-    if (whole) {
-      free(page);
-      inode->chunk[c] = NULL;
-    }
-  }
+/* The place of a page, or NULL. A far page of a sparse file costs its own table and no others. */
+static uintptr_t *page_find(const struct inode *inode, uint64_t index) {
+  uintptr_t *chunk = index / TREE_CHUNK < inode->chunks ? inode->chunk[index / TREE_CHUNK] : NULL;
+  return chunk ? &chunk[index % TREE_CHUNK] : NULL;
 }
 
-static void inode_free_unused(struct inode *inode) {
-  if (inode->links || inode->users)
+static char *page_at(uintptr_t place) {
+  return (char *)(place & ~(uintptr_t)TREE_FROZEN);
+}
+
+/* The next page from *index on that is there, or NULL. */
+static uintptr_t *page_next(const struct inode *inode, uint64_t *index) {
+  for (; *index / TREE_CHUNK < inode->chunks; ++*index) {
+    uintptr_t *page = page_find(inode, *index);
+    if (!page)
+      *index |= TREE_CHUNK - 1; /* none of its table */
+    else if (*page)
+      return page;
+  }
+  return NULL;
+}
+
+/* False: no memory, and the page is as it was. */
+static bool thaw(uintptr_t *page) {
+  if (*page & TREE_FROZEN && !page_thaw(page_at(*page)))
+    return false;
+  *page &= ~(uintptr_t)TREE_FROZEN;
+  return true;
+}
+
+static bool pages_thaw(struct inode *inode, uint64_t from) {
+  for (uintptr_t *page; (page = page_next(inode, &from)); from++)
+    if (!thaw(page))
+      return false;
+  return true;
+}
+
+static void pages_free(struct inode *inode, uint64_t from) {
+  uint64_t index = from;
+  for (uintptr_t *page; (page = page_next(inode, &index)); *page = 0)
+    page_free(page_at(*page));
+  for (uint64_t c = (from + TREE_CHUNK - 1) / TREE_CHUNK; c < inode->chunks; c++)
+    if (inode->chunk[c]) {
+      page_free((char *)inode->chunk[c]);
+      inode->chunk[c] = NULL;
+    }
+}
+
+/* It is not any more what somebody may have an object of, nor the program of the boot image. */
+static void content_changes(struct inode *inode) {
+  if (inode->object)
+    object_drop(inode->object);
+  inode->object = 0;
+  inode->program = NULL;
+}
+
+static struct inode *doomed; /* nobody has them any more, but there was no memory to thaw their pages; by `parent` */
+
+static void inode_free(struct inode *inode) {
+  content_changes(inode);
+  if (!pages_thaw(inode, 0)) {
+    inode->parent = doomed;
+    doomed = inode;
     return;
+  }
   pages_free(inode, 0);
   free(inode->chunk);
   free(inode);
+}
+
+static void inode_free_unused(struct inode *inode) {
+  if (!inode->links && !inode->users)
+    inode_free(inode);
+}
+
+static void doomed_free(void) {
+  struct inode *inode = doomed;
+  doomed = NULL;
+  for (struct inode *next; inode; inode = next) {
+    next = inode->parent;
+    inode_free(inode);
+  }
 }
 
 void inode_use(struct inode *inode) {
@@ -48,12 +109,6 @@ void inode_release(struct inode *inode) {
   inode_free_unused(inode);
 }
 
-/* The place of a page, or NULL. A far page of a sparse file costs its own table and no others. */
-static char **page_find(const struct inode *inode, uint64_t index) {
-  char **chunk = index / TREE_CHUNK < inode->chunks ? inode->chunk[index / TREE_CHUNK] : NULL;
-  return chunk ? &chunk[index % TREE_CHUNK] : NULL;
-}
-
 /* Makes room for that many chunks; their table grows by doubling, and never shrinks while the file lives. */
 static bool chunks_grow(struct inode *inode, uint64_t chunks) {
   uint64_t most = inode->chunks ? inode->chunks : 1;
@@ -61,7 +116,7 @@ static bool chunks_grow(struct inode *inode, uint64_t chunks) {
     most *= 2;
   if (most == inode->chunks)
     return true;
-  char ***table = realloc(inode->chunk, most * sizeof *table);
+  uintptr_t **table = realloc(inode->chunk, most * sizeof *table);
   if (!table)
     return false;
   memset(table + inode->chunks, 0, (most - inode->chunks) * sizeof *table);
@@ -71,20 +126,20 @@ static bool chunks_grow(struct inode *inode, uint64_t chunks) {
 }
 
 /* The place of a page, made if it is not there; NULL: no memory. */
-static char **page_place(struct inode *inode, uint64_t index) {
+static uintptr_t *page_place(struct inode *inode, uint64_t index) {
   uint64_t chunk = index / TREE_CHUNK;
   if (!chunks_grow(inode, chunk + 1))
     return NULL;
   if (!inode->chunk[chunk])
-    inode->chunk[chunk] = calloc(TREE_CHUNK, sizeof(char *));
+    inode->chunk[chunk] = (uintptr_t *)page_new();
   return page_find(inode, index);
 }
 
 void inode_clear_rest(struct inode *inode, uint64_t offset) {
   uint64_t start = offset - offset % TREE_PAGE, good = inode->size > start ? inode->size - start : 0;
-  char **page = page_find(inode, start / TREE_PAGE);
+  const uintptr_t *page = page_find(inode, start / TREE_PAGE);
   if (page && *page && good < TREE_PAGE)
-    memset(*page + good, 0, TREE_PAGE - good);
+    memset(page_at(*page) + good, 0, TREE_PAGE - good);
 }
 
 int inode_resize(struct inode *inode, uint64_t size) {
@@ -93,6 +148,11 @@ int inode_resize(struct inode *inode, uint64_t size) {
     return inode->type == INODE_DIRECTORY ? EISDIR : EINVAL;
   if (size > TREE_FILE_MAX)
     return EFBIG;
+  if (size == inode->size)
+    return 0;
+  if (!pages_thaw(inode, size / TREE_PAGE))
+    return ENOSPC;
+  content_changes(inode);
   if (size < inode->size) {
     pages_free(inode, pages);
     inode->image_bytes = inode->image_bytes < size ? inode->image_bytes : size;
@@ -110,10 +170,10 @@ static size_t in_image(const struct inode *inode, uint64_t offset, size_t bytes)
 
 const char *inode_bytes(const struct inode *inode, uint64_t offset, size_t *bytes) {
   static const char zeros[TREE_PAGE];
-  char **page = page_find(inode, offset / TREE_PAGE);
+  const uintptr_t *page = page_find(inode, offset / TREE_PAGE);
   *bytes = TREE_PAGE - offset % TREE_PAGE;
   if (page && *page)
-    return *page + offset % TREE_PAGE;
+    return page_at(*page) + offset % TREE_PAGE;
   size_t image = in_image(inode, offset, *bytes);
   if (!image)
     return zeros;
@@ -121,16 +181,47 @@ const char *inode_bytes(const struct inode *inode, uint64_t offset, size_t *byte
   return inode->image + offset;
 }
 
+/* What it holds, in a page that can be written. */
+static char *own_page(struct inode *inode, uint64_t start) {
+  uintptr_t *page = page_place(inode, start / TREE_PAGE);
+  if (!page || (*page && !thaw(page)))
+    return NULL;
+  size_t image = *page ? 0 : in_image(inode, start, TREE_PAGE);
+  if (!*page)
+    *page = (uintptr_t)page_new();
+  if (*page && image)
+    memcpy(page_at(*page), inode->image + start, image);
+  return page_at(*page);
+}
+
 char *inode_page(struct inode *inode, uint64_t offset) {
   uint64_t start = offset - offset % TREE_PAGE;
-  char **page = page_place(inode, start / TREE_PAGE);
-  if (!page || *page)
-    return page ? *page : NULL;
-  size_t image = in_image(inode, start, TREE_PAGE);
-  *page = calloc(1, TREE_PAGE);
-  if (*page && image)
-    memcpy(*page, inode->image + start, image);
-  return *page;
+  if (doomed)
+    doomed_free();
+  char *page = own_page(inode, start);
+  if (page)
+    content_changes(inode);
+  return page;
+}
+
+bool inode_pages(struct inode *inode, uint64_t *address) {
+  for (uint64_t start = 0; start < inode->image_bytes; start += TREE_PAGE)
+    if (!own_page(inode, start))
+      return false;
+  if (!pages_thaw(inode, 0))
+    return false;
+  for (uint64_t index = 0; index * TREE_PAGE < inode->size; index++) {
+    const uintptr_t *page = page_find(inode, index);
+    address[index] = page ? *page : 0;
+  }
+  return true;
+}
+
+void inode_freeze(struct inode *inode, uint64_t object) {
+  uint64_t index = 0;
+  for (uintptr_t *page; (page = page_next(inode, &index)); index++)
+    *page |= TREE_FROZEN;
+  inode->object = object;
 }
 
 /* ---- Names ---------------------------------------------------------------------------------------------------------- */
@@ -243,13 +334,21 @@ static int check_new(const struct place *place) {
   return error != ENOENT ? error : 0;
 }
 
+static unsigned names;
+
 static struct entry *entry_new(const char *name, struct inode *inode) {
-  struct entry *entry = malloc(sizeof *entry + strlen(name) + 1);
+  struct entry *entry = names < TREE_NAMES_MAX ? malloc(sizeof *entry + strlen(name) + 1) : NULL;
   if (!entry)
     return NULL;
+  names++;
   *entry = (struct entry){.inode = inode, .number = next_entry++};
   strcpy(entry->name, name);
   return entry;
+}
+
+static void entry_free(struct entry *entry) {
+  names--;
+  free(entry);
 }
 
 static void entry_add(struct inode *directory, struct entry *entry) {
@@ -265,7 +364,7 @@ static void entry_remove(struct inode *directory, struct entry **place) {
   struct entry *entry = *place;
   struct inode *inode = entry->inode;
   *place = entry->next;
-  free(entry);
+  entry_free(entry);
   inode->links--;
   if (inode->type == INODE_DIRECTORY) {
     inode->links--;
@@ -389,7 +488,7 @@ int tree_rename(const struct place *from, const struct place *to) {
     entry_remove(to->directory, there);
   struct entry **old = entry_place(from->directory, from->name), *gone = *old;
   *old = gone->next;
-  free(gone);
+  entry_free(gone);
   entry_add(to->directory, entry);
   if (moved->type == INODE_DIRECTORY) {
     moved->parent = to->directory;

@@ -13,7 +13,16 @@
 #define TREE_PATH_MAX 1024 /* with the NUL */
 #define TREE_PAGE 4096
 #define TREE_FILE_MAX (1ul << 36)
-#define TREE_CHUNK 512 /* pages of a file that one table holds */
+#define TREE_CHUNK 512       /* pages of a file that one table holds */
+#define TREE_NAMES_MAX 32768 /* of all directories together; beyond, ENOSPC */
+#define TREE_FROZEN                                                                                                  \
+  1 /* in a file's table: the page is an object's too, and is thawed before it is written or freed */
+
+/* What the tree needs of whoever uses it. A page is of TREE_PAGE bytes, on that boundary, and of zeros when it is new. */
+char *page_new(void); /* NULL: no memory */
+void page_free(char *page);
+bool page_thaw(char *page); /* false: no memory */
+void object_drop(uint64_t object);
 
 enum inode_type { INODE_FILE, INODE_DIRECTORY, INODE_DEVICE };
 
@@ -24,13 +33,14 @@ struct inode {
   unsigned users; /* open files and working directories: it stays while there are any */
   unsigned mode;  /* permission bits */
   uint64_t size;
-  char ***chunk;        /* FILE: tables of pages. NULL where nothing was written: it reads as the image, or as zero */
-  uint64_t chunks;      /* entries of that */
+  uintptr_t **chunk; /* FILE: tables of pages. 0 where nothing was written: it reads as the image, or as zero */
+  uint64_t chunks;   /* entries of that */
+  uint64_t object;   /* FILE: what the pager calls its content, as long as that is what it was; 0: nobody has asked */
   struct entry *first;  /* DIRECTORY: in the order they were made */
   struct inode *parent; /* DIRECTORY: itself for the root, NULL once it was removed */
   const char *image;    /* FILE: what it began as, in the boot image; NULL: empty */
   uint64_t image_bytes; /* of these still good */
-  const char *program;  /* its name in the boot image, if it can be run */
+  const char *program;  /* its name in the boot image, if it is a program and unchanged */
   const void *device;   /* DEVICE: whoever opens it knows what that is */
 };
 
@@ -68,6 +78,10 @@ int inode_resize(struct inode *inode, uint64_t size);
 const char *inode_bytes(const struct inode *inode, uint64_t offset, size_t *bytes);
 /* The page that holds the offset, which lies below the size, for writing. NULL: no memory. */
 char *inode_page(struct inode *inode, uint64_t offset);
+/* Writes the address of each page, 0: it has none and is of zeros. All that they hold is in them then, and none is frozen.
+ * False: no memory. */
+bool inode_pages(struct inode *inode, uint64_t *address);
+void inode_freeze(struct inode *inode, uint64_t object); /* all of them are that object's now */
 /* What lies behind the size in the page that holds the offset is zero again: a write came no further, or the file was cut. */
 void inode_clear_rest(struct inode *inode, uint64_t offset);
 #endif

@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FAILS(call, error)                                                                                           \
@@ -185,6 +187,157 @@ static void big_files(void) {
   close(zero), close(fd);
   sbrk(-(1 << 20));
   CHECK_EQ(unlink("/tmp/big"), 0);
+}
+
+/* What went before the bad page is the result; what came with it is not the file's. */
+static void half_good_buffers(void) {
+  char back[4], *page = absent(3 * 4096);
+  struct stat s;
+  int fd = make("/tmp/f", "");
+  memset(page, 'x', 3 * 4096);
+  CHECK_EQ(write(fd, page, 4 * 4096), 3 * 4096);
+  CHECK_EQ(lseek(fd, 0, SEEK_CUR), 3 * 4096);
+  CHECK(!fstat(fd, &s) && s.st_size == 3 * 4096);
+  CHECK_EQ(pwrite(fd, page, 3 * 4096, 3 * 4096), 3 * 4096);
+  CHECK_EQ(pread(fd, page, 5 * 4096, 0), 3 * 4096);
+  FAILS(pread(fd, page + 3 * 4096, 4, 0), EFAULT);
+  CHECK_EQ(pread(fd, back, 4, 6 * 4096 - 2), 2);
+  close(fd);
+  sbrk(-3 * 4096);
+  CHECK_EQ(unlink("/tmp/f"), 0);
+}
+
+/* ---- Mappings ----------------------------------------------------------------------------------------------------------- */
+static char *map_file(const char *path, size_t bytes, int prot, off_t offset) {
+  int fd = open(path, O_RDONLY);
+  char *at = mmap(NULL, bytes, prot, MAP_PRIVATE, fd, offset);
+  close(fd);
+  return at;
+}
+
+/* It has what the file held then, whatever happens to the file, and what is written there is not the file's. */
+static void mapped_files(void) {
+  char back[8] = "";
+  int fd = make("/tmp/f", "one");
+  CHECK_EQ(pwrite(fd, "two", 3, 2 * 4096), 3);
+  char *all = map_file("/tmp/f", 3 * 4096, PROT_READ | PROT_WRITE, 0),
+       *last = map_file("/tmp/f", 4096, PROT_READ, 8192);
+  CHECK(all != MAP_FAILED && last != MAP_FAILED);
+  CHECK_EQ(pwrite(fd, "ONE", 3, 0), 3);
+  CHECK_EQ(ftruncate(fd, 4), 0);
+  CHECK(!strcmp(all, "one") && !all[4096] && !strcmp(all + 8192, "two") && !strcmp(last, "two"));
+  strcpy(all, "private");
+  CHECK_EQ(pread(fd, back, 8, 0), 4);
+  CHECK(!strcmp(back, "ONE"));
+  char *later = map_file("/tmp/f", 4096, PROT_READ, 0);
+  CHECK(!strcmp(later, "ONE"));
+  close(fd);
+  CHECK_EQ(unlink("/tmp/f"), 0);
+  CHECK(!strcmp(all, "private") && !strcmp(later, "ONE"));
+  CHECK_EQ(munmap(all, 3 * 4096) | munmap(last, 4096) | munmap(later, 4096), 0);
+}
+
+static void mapped_image(void) { /* whose file has pages and an object from then on */
+  char *image = map_file("/bin/cat", 4096, PROT_READ, 0);
+  CHECK(!memcmp(image, "\177ELF", 4));
+  CHECK_EQ(munmap(image, 4096), 0);
+}
+
+static void refused_mappings(void) {
+  int fd = make("/tmp/f", "x"), out = open("/tmp/f", O_WRONLY), p[2];
+  CHECK_EQ(pipe(p), 0);
+#define NO_MAP(error, ...)                                                                                           \
+  do {                                                                                                               \
+    errno = 0;                                                                                                       \
+    CHECK(mmap(__VA_ARGS__) == MAP_FAILED);                                                                          \
+    CHECK_EQ(errno, error);                                                                                          \
+  } while (0)
+  NO_MAP(EBADF, NULL, 4096, PROT_READ, MAP_PRIVATE, 99, 0);
+  NO_MAP(EACCES, NULL, 4096, PROT_READ, MAP_PRIVATE, out, 0);
+  NO_MAP(ENODEV, NULL, 4096, PROT_READ, MAP_PRIVATE, p[0], 0);
+  NO_MAP(ENODEV, NULL, 4096, PROT_READ, MAP_PRIVATE, 0, 0);
+  NO_MAP(ENXIO, NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 4096);
+  NO_MAP(EINVAL, NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 1);
+  NO_MAP(EINVAL, NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+  NO_MAP(EINVAL, NULL, 4096, PROT_READ, 0, fd, 0);
+  NO_MAP(EINVAL, NULL, 0, PROT_READ, MAP_PRIVATE, fd, 0);
+  NO_MAP(ENOTSUP, NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE, fd, 0);
+  NO_MAP(ENOMEM, NULL, 1ul << 40, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  NO_MAP(EINVAL, (void *)((uintptr_t)refused_mappings & ~4095ul), 4096, PROT_READ,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  close(fd), close(out), close(p[0]), close(p[1]);
+  CHECK_EQ(unlink("/tmp/f"), 0);
+}
+
+static void anonymous_mappings(void) {
+  char *at = mmap(NULL, 16 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(at != MAP_FAILED);
+  for (unsigned i = 0; i < 16; i++)
+    CHECK_EQ(at[i * 4096]++, 0);
+  CHECK_EQ(mprotect(at, 4096, PROT_READ), 0);
+  FAILS(pread(open("/dev/zero", O_RDONLY), at, 1, 0), EFAULT);
+  close(3);
+  CHECK_EQ(munmap(at + 4096, 14 * 4096), 0);
+  CHECK_EQ(at[0] + at[15 * 4096], 2);
+  CHECK_EQ(munmap(at, 16 * 4096), 0);
+  FAILS(munmap(at + 1, 4096), EINVAL);
+}
+
+/* More files with objects than are kept, each mapped and gone. */
+static void many_mapped_files(void) {
+  char name[32];
+  for (unsigned i = 0; i < 600; i++) {
+    snprintf(name, sizeof name, "/tmp/m%u", i);
+    close(make(name, name));
+    char *at = map_file(name, 4096, PROT_READ, 0);
+    CHECK(at != MAP_FAILED && !strcmp(at, name));
+    CHECK_EQ(munmap(at, 4096), 0);
+  }
+  for (unsigned i = 0; i < 600; i++) {
+    snprintf(name, sizeof name, "/tmp/m%u", i);
+    CHECK_EQ(unlink(name), 0);
+  }
+}
+
+/* Files take at most half of the memory, and then everything else still works; when they are gone all of it is back. */
+static void full(void) {
+  static char text[65536];
+  struct p_death death;
+  uint64_t before = free_frames(), kept;
+  int fd = make("/tmp/full", "");
+  ssize_t got;
+  while ((got = write(fd, text, sizeof text)) > 0)
+    ;
+  CHECK_EQ(errno, ENOSPC);
+  kept = free_frames();
+  CHECK(before - kept > before / 3 && kept > before / 3);
+  int other = open("/tmp/other", O_CREAT | O_RDWR, 0644);
+  FAILS(write(other, "x", 1), ENOSPC);
+  close(other);
+  CHECK_EQ(unlink("/tmp/other"), 0);
+  int64_t pid = px_spawn(ARGV("echo", "# still there"), NULL, 0);
+  CHECK_EQ(px_wait((uint64_t)pid, 0, &death), pid);
+  CHECK_EQ(ftruncate(fd, 4096), 0);
+  close(fd);
+  CHECK_EQ(unlink("/tmp/full"), 0);
+}
+
+/* ---- Time ----------------------------------------------------------------------------------------------------------------- */
+static void clocks(void) {
+  struct timespec a, b;
+  CHECK_EQ(clock_gettime(CLOCK_MONOTONIC, &a), 0);
+  CHECK_EQ(nanosleep(&(struct timespec){0, 20000000}, &b), 0);
+  CHECK_EQ(clock_gettime(CLOCK_MONOTONIC, &b), 0);
+  int64_t slept = (b.tv_sec - a.tv_sec) * 1000000000 + b.tv_nsec - a.tv_nsec;
+  CHECK(slept >= 20000000 && slept < 40000000);
+  FAILS(nanosleep(&(struct timespec){0, 1000000000}, NULL), EINVAL);
+  FAILS(nanosleep(&(struct timespec){-1, 0}, NULL), EINVAL);
+  FAILS(clock_gettime((clockid_t)77, &a), EINVAL);
+  CHECK(!clock_getres(CLOCK_REALTIME, &a) && a.tv_nsec >= 1);
+  CHECK_EQ(sysconf(_SC_PAGESIZE), 4096);
+  CHECK_EQ(sysconf(_SC_OPEN_MAX), POSIX_DESCRIPTORS);
+  FAILS(sysconf(-5), EINVAL);
+  CHECK(time(NULL) >= 0 && time(NULL) < 1000);
 }
 
 /* ---- Descriptors ------------------------------------------------------------------------------------------------------ */
@@ -380,6 +533,14 @@ static const struct test tests[] = {
     {"a file without a name stays while it is open", unlinked_while_open},
     {"bad pointers, paths without an end", bad_pointers},
     {"a megabyte in one call", big_files},
+    {"a buffer that ends half-way", half_good_buffers},
+    {"a mapped file, and what becomes of it", mapped_files},
+    {"a mapped file of the boot image", mapped_image},
+    {"mappings that are refused", refused_mappings},
+    {"anonymous mappings in pieces", anonymous_mappings},
+    {"more mapped files than the pager has objects for", many_mapped_files},
+    {"no memory left for files", full},
+    {"clocks and sleeps", clocks},
     {"every descriptor in use", descriptors},
     {"a child's descriptors are its parent's", inherited},
     {"pipes, and ends that are closed", pipes},
@@ -397,6 +558,8 @@ static void warm_up(void) {
     CHECK_EQ(write(fd, text, sizeof text), sizeof text);
   close(fd);
   unlink("/tmp/warm");
+  mapped_image();
+  many_mapped_files();
 }
 
 int main(void) {

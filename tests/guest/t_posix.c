@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hash.h"
@@ -149,7 +152,7 @@ static void refused_spawns(void) {
   CHECK_EQ(spawn_of(text, 0, sizeof text, 0, 0), -EINVAL);
   CHECK_EQ(spawn_of(text, sizeof text, sizeof text - 1, 0, 0), -EINVAL);
   CHECK_EQ(spawn_of(text, sizeof text - 1, sizeof text, 0, 0), -EINVAL); /* no NUL */
-  CHECK_EQ(spawn_of(text, sizeof text, sizeof text, 8, 0), -EINVAL);
+  CHECK_EQ(spawn_of(text, sizeof text, sizeof text, 16, 0), -EINVAL);
   CHECK_EQ(spawn_of(text, sizeof text, sizeof text, ~0ul, 0), -EINVAL);
   CHECK_EQ(spawn_of(text, sizeof text, sizeof text, 0, 3), -EINVAL); /* not even a name */
   CHECK_EQ(spawn_of(text, sizeof text, sizeof text, 0, ~0ul), -EINVAL);
@@ -245,24 +248,20 @@ static void bad_records(void) {
   give_back(2);
 }
 
-static void wait_for_orphans(unsigned count, int64_t status) {
-  struct p_death death;
-  for (unsigned i = 0; i < count; i++) {
-    CHECK(px_wait(0, 0, &death) > 0);
-    CHECK_EQ(death.status, status);
-  }
-}
-
+/* They are this one's to see, and end without being waited for; whoever waits hears when the last has. */
 static void orphans(void) {
   ends_with(start(WORKER("leave", "5")), 8);
   CHECK_EQ(processes(), 6); /* the one that had ended is nobody's concern */
   CHECK_EQ(living(own_pid(), 0), 5);
-  wait_for_orphans(5, 7);
+  CHECK_EQ(px_wait(0, POSIX_WAIT_NOHANG, NULL), 0);
+  CHECK_EQ(px_wait(found_pid, 0, NULL), -ECHILD); /* after a while */
   CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
-  start(WORKER("leave", "3")); /* while this one waits: it hears of those that it did not have */
-  wait_for_orphans(1, 8);
-  wait_for_orphans(3, 7);
+  CHECK_EQ(processes(), 1);
+  uint64_t pid = start(WORKER("leave", "3"));
+  struct p_death death;
+  CHECK_EQ(px_wait(0, 0, &death), pid);
   CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
+  CHECK_EQ(processes(), 1);
 }
 
 static void too_many(void) {
@@ -438,7 +437,8 @@ static void a_job_without_a_leader(void) {
     settle();
   CHECK_EQ(living(late, 0), 0);
   CHECK_EQ(read(0, &byte, 0), 0);
-  kill_it(late);
+  CHECK_EQ(px_kill(late, 9), 0);
+  CHECK_EQ(px_wait(late, 0, NULL), -ECHILD);
   CHECK_EQ(read(0, &byte, 0), 0);
 }
 
@@ -528,22 +528,201 @@ static void crowds(void) {
 /* ---- Storms ---------------------------------------------------------------------------------------------------------------- */
 static void storm(void) {
   start(WORKER("storm"));
-  for (unsigned i = 0; i < 100 && processes() < POSIX_PROCESSES; i++)
+  unsigned before = 0;
+  while (processes() > before && processes() < POSIX_PROCESSES) {
+    before = processes();
     settle();
-  CHECK_EQ(processes(), POSIX_PROCESSES);
-  CHECK_EQ(px_spawn(WORKER("exit", "0"), NULL, 0), -EAGAIN);
+  }
+  CHECK(processes() > 500);
+  int64_t refused = px_spawn(WORKER("exit", "0"), NULL, 0);
+  CHECK(refused == -EAGAIN || refused == -ENOMEM);
   end_all_but_me();
   CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
 }
 
 static void brief_storm(void) { /* whose parents end before their children: all become this one's */
-  unsigned reaped = 0;
-  struct p_death death;
-  start(WORKER("burst"));
-  for (; reaped < 1000 && px_wait(0, 0, &death) > 0; reaped++)
-    CHECK_EQ(death.status, 5);
-  CHECK(reaped > 250);
-  end_all_but_me();
+  ends_with(start(WORKER("burst", "9")), 5);
+  CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
+  CHECK_EQ(processes(), 1);
+}
+
+/* ---- fork, exec, posix_spawn ----------------------------------------------------------------------------------------------- */
+static int status_of(pid_t pid) {
+  int status = -1;
+  CHECK_EQ(waitpid(pid, &status, 0), pid);
+  return status;
+}
+
+static int exits(pid_t pid) { /* with that; -1: it did not exit */
+  int status = status_of(pid);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* What the compiler keeps in registers across the call, whole and floating, and what lies in memory. */
+static void forks(void) {
+  static volatile int shared;
+  double f = (double)getpid() / 3;
+  long a = getpid() + 1, b = a * 3, c = b ^ 5;
+  shared = 1;
+  pid_t pid = fork();
+  if (!pid) {
+    struct posix_process own;
+    bool same = f == (double)(a - 1) / 3 && b == a * 3 && c == (b ^ 5) && shared == 1;
+    shared = 2;
+    px_identity(0, &own);
+    _exit(same && getppid() == a - 1 && own.job == own.parent && own.pid != own.parent ? 7 : 8);
+  }
+  CHECK(pid > 0);
+  CHECK_EQ(exits(pid), 7);
+  CHECK(f == (double)(a - 1) / 3 && b == a * 3 && c == (b ^ 5));
+  CHECK_EQ(shared, 1);
+}
+
+static void statuses_of_signals(void) {
+  static const int signals[] = {SIGHUP, SIGINT, SIGTERM, SIGKILL, SIGUSR1};
+  for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) {
+    uint64_t pid = start(WORKER("sleep"));
+    CHECK_EQ(kill((pid_t)pid, signals[i]), 0);
+    int status = status_of((pid_t)pid);
+    CHECK(WIFSIGNALED(status) && !WIFEXITED(status));
+    CHECK_EQ(WTERMSIG(status), signals[i]);
+  }
+  CHECK_EQ(WTERMSIG(status_of((pid_t)start(WORKER("fault")))), SIGSEGV);
+  CHECK_EQ(WTERMSIG(status_of((pid_t)start(WORKER("illegal")))), SIGILL);
+  pid_t pid = fork();
+  if (!pid)
+    abort();
+  CHECK_EQ(WTERMSIG(status_of(pid)), SIGABRT);
+  CHECK_EQ(exits((pid_t)start(WORKER("exit", "300"))), 300 & 255);
+  errno = 0;
+  CHECK_EQ(wait(NULL), -1);
+  CHECK_EQ(errno, ECHILD);
+}
+
+static char *const exit_9[] = {"any name", "exit", "9", NULL};
+
+static int child_of_exec(const char *path, char *const argv[]) {
+  pid_t pid = fork();
+  if (pid)
+    return exits(pid);
+  execve(path, argv, environ);
+  _exit(errno);
+}
+
+static void execs(void) {
+  CHECK_EQ(child_of_exec("/bin/worker", exit_9), 9);
+  CHECK_EQ(child_of_exec("/bin/nothing", exit_9), ENOENT);
+  CHECK_EQ(child_of_exec("/bin/garbage", exit_9), ENOEXEC);
+  CHECK_EQ(child_of_exec("/bin", exit_9), EACCES);
+  CHECK_EQ(child_of_exec("worker", exit_9), ENOENT); /* not here */
+  CHECK_EQ(child_of_exec("", exit_9), ENOENT);
+  pid_t pid = fork();
+  if (!pid) {
+    int kept = dup(1), closed = fcntl(1, F_DUPFD_CLOEXEC, 10);
+    execve("/bin/garbage", exit_9, environ); /* nothing has changed */
+    if (kept != 3 || fcntl(closed, F_GETFD) != FD_CLOEXEC)
+      _exit(1);
+    execlp("worker", "worker", "open", "3", "10", NULL);
+    _exit(2);
+  }
+  CHECK_EQ(exits(pid), 0);
+}
+
+/* Of a process whose other threads wait in the server, and run. */
+static void thread_of_exec(void *argument) {
+  if (argument)
+    px_wait(0, 0, NULL);
+  for (;;)
+    ;
+}
+
+static void exec_of_many_threads(void) {
+  static struct p_thread threads[4];
+  pid_t pid = fork();
+  if (!pid) {
+    start(WORKER("nap", "3000000", "0"));
+    for (unsigned i = 0; i < 4; i++)
+      p_thread_start(&threads[i], thread_of_exec, (void *)(uintptr_t)(i % 2), Q_PRIORITY_PROGRAM);
+    settle();
+    execv("/bin/worker", exit_9);
+    _exit(1);
+  }
+  CHECK_EQ(exits(pid), 9);
+  CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
+}
+
+static void copy_of_worker(const char *to, mode_t mode) {
+  static char page[4096];
+  int in = open("/bin/worker", O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, mode);
+  for (ssize_t got; (got = read(in, page, sizeof page)) > 0;)
+    CHECK_EQ(write(out, page, (size_t)got), got);
+  close(in), close(out);
+}
+
+/* A program that was written; it runs on while its file is written again, cut and removed. */
+static void written_programs(void) {
+  char *const nap[] = {"x", "nap", "1500000", "6", NULL};
+  copy_of_worker("/tmp/x", 0755);
+  CHECK_EQ(child_of_exec("/tmp/x", exit_9), 9);
+  pid_t pid = fork();
+  if (!pid) {
+    execv("/tmp/x", nap);
+    _exit(1);
+  }
+  settle();
+  int fd = open("/tmp/x", O_WRONLY);
+  CHECK_EQ(pwrite(fd, "nonsense", 8, 0), 8);
+  CHECK_EQ(child_of_exec("/tmp/x", exit_9), ENOEXEC);
+  CHECK_EQ(pwrite(fd, "nonsense", 8, 0x2000), 8);
+  CHECK_EQ(ftruncate(fd, 100), 0);
+  close(fd);
+  CHECK_EQ(unlink("/tmp/x"), 0);
+  CHECK_EQ(exits(pid), 6);
+  copy_of_worker("/tmp/x", 0644);
+  CHECK_EQ(child_of_exec("/tmp/x", exit_9), EACCES);
+  CHECK_EQ(unlink("/tmp/x"), 0);
+}
+
+static void spawned(void) {
+  pid_t pid;
+  char back[32] = "";
+  posix_spawn_file_actions_t actions;
+  char *const hello[] = {"echo", "hello", NULL};
+  CHECK_EQ(posix_spawn(&pid, "/bin/worker", NULL, NULL, exit_9, environ), 0);
+  CHECK_EQ(exits(pid), 9);
+  CHECK_EQ(posix_spawnp(&pid, "worker", NULL, NULL, exit_9, environ), 0);
+  CHECK_EQ(exits(pid), 9);
+  CHECK_EQ(posix_spawn(&pid, "worker", NULL, NULL, exit_9, environ), ENOENT);
+  CHECK_EQ(posix_spawn_file_actions_init(&actions), 0);
+  CHECK_EQ(posix_spawn_file_actions_addopen(&actions, 1, "/tmp/out", O_WRONLY | O_CREAT, 0600), 0);
+  CHECK_EQ(posix_spawn_file_actions_addclose(&actions, 3), 0);
+  CHECK_EQ(posix_spawnp(&pid, "echo", &actions, NULL, hello, environ), 0);
+  CHECK_EQ(exits(pid), 0);
+  CHECK_EQ(posix_spawnp(&pid, "nothing", &actions, NULL, hello, environ), ENOENT);
+  CHECK_EQ(posix_spawn_file_actions_adddup2(&actions, 77, 0), 0);
+  CHECK_EQ(posix_spawnp(&pid, "echo", &actions, NULL, hello, environ), EBADF);
+  CHECK_EQ(posix_spawn_file_actions_destroy(&actions), 0);
+  int fd = open("/tmp/out", O_RDONLY);
+  CHECK_EQ(read(fd, back, sizeof back), 6);
+  CHECK(!strcmp(back, "hello\n"));
+  close(fd);
+  CHECK_EQ(unlink("/tmp/out"), 0);
+  CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
+}
+
+/* Generations that end before their children, more than one of them at a time. */
+static void forks_of_forks(void) {
+  for (unsigned i = 0; i < 20; i++) {
+    pid_t pid = fork();
+    if (!pid) {
+      while (fork() == 0 && fork() == 0 && i++ < 23)
+        ;
+      _exit(0);
+    }
+    CHECK_EQ(exits(pid), 0);
+  }
+  CHECK_EQ(px_wait(0, 0, NULL), -ECHILD);
+  CHECK_EQ(processes(), 1);
 }
 
 /* ---- Hostile ------------------------------------------------------------------------------------------------------------- */
@@ -605,6 +784,13 @@ static const struct test tests[] = {
     {"a storm of spawns to the limit", storm},
     {"a storm of spawns that ends by itself", brief_storm},
     {"a client may not ask the pager to spawn, watch, reap or kill", not_the_pagers_business},
+    {"fork: registers, memory, who is whose", forks},
+    {"statuses of exits and signals", statuses_of_signals},
+    {"exec, and execs that are refused change nothing", execs},
+    {"exec while other threads wait and run", exec_of_many_threads},
+    {"a program that was written; its file changes while it runs", written_programs},
+    {"posix_spawn with and without actions", spawned},
+    {"forks of forks, orphans of orphans", forks_of_forks},
     {"hostile requests to the server and the pager", hostile},
 };
 static const struct test replay[] = {{"hostile requests to the server and the pager", hostile}};
@@ -613,10 +799,13 @@ static const struct test replay[] = {{"hostile requests to the server and the pa
 static void warm_up(void) {
   static char text[16384];
   int fd = open("/tmp/warm", O_WRONLY | O_CREAT, 0600);
-  for (unsigned i = 0; i < 64; i++)
+  for (unsigned i = 0; i < 256; i++)
     CHECK_EQ(write(fd, text, sizeof text), sizeof text);
   close(fd);
   CHECK_EQ(unlink("/tmp/warm"), 0);
+  too_many();
+  storm();
+  p_system_stats(P_SYSTEM_DROP, &(struct p_system){0});
 }
 
 int main(int argc, char **argv) {

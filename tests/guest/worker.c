@@ -4,6 +4,7 @@
 #include <quire/proc.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,10 @@ static int do_exit(char **argv) {
 }
 
 /* ---- One state each ---------------------------------------------------------------------------------------------------- */
+static int do_open(char **argv) { /* 0: of the two descriptors the first is open, and the second is not */
+  return fcntl(atoi(argv[0]), F_GETFD) < 0 ? 1 : fcntl(atoi(argv[1]), F_GETFD) >= 0 ? 2 : 0;
+}
+
 static int do_spin(char **argv) {
   (void)argv;
   for (;;)
@@ -121,10 +126,10 @@ static int do_storm(char **argv) { /* two more of itself, and those the same, un
   return rest();
 }
 
-static int do_burst(char **argv) { /* the same, but it gives up and ends; zombies of whoever ended before */
-  (void)argv;
-  start(WORKER("burst"));
-  start(WORKER("burst"));
+static int do_burst(char **argv) { /* two more of itself, and those the same, so many times; it ends before they do */
+  char number[16];
+  for (unsigned i = 0; i < 2 && atoi(argv[0]); i++)
+    start(WORKER("burst", itoa(atoi(argv[0]) - 1, number, 10)));
   return 5;
 }
 
@@ -391,14 +396,15 @@ static int do_neighbour(char **argv) { /* memory that it knows by heart, for so 
 static const struct {
   const char *name;
   int (*run)(char **argv);
-} roles[] = {
-    {"hash", do_hash},       {"exit", do_exit},       {"spin", do_spin},           {"sleep", do_sleep},
-    {"wait", do_wait},       {"read", do_read},       {"write", do_write},         {"pager", do_pager},
-    {"fault", do_fault},     {"illegal", do_illegal}, {"leave", do_leave},         {"nap", do_nap},
-    {"storm", do_storm},     {"burst", do_burst},     {"middle", do_middle},       {"late", do_late},
-    {"threads", do_threads}, {"gone", do_gone},       {"crowd", do_crowd},         {"writer", do_writer},
-    {"writers", do_writers}, {"hostile", do_hostile}, {"forbidden", do_forbidden}, {"neighbour", do_neighbour},
-    {"reader", do_reader},   {"type", do_type}};
+} roles[] = {{"hash", do_hash},       {"exit", do_exit},           {"spin", do_spin},
+             {"sleep", do_sleep},     {"wait", do_wait},           {"read", do_read},
+             {"write", do_write},     {"pager", do_pager},         {"fault", do_fault},
+             {"illegal", do_illegal}, {"leave", do_leave},         {"nap", do_nap},
+             {"storm", do_storm},     {"burst", do_burst},         {"middle", do_middle},
+             {"late", do_late},       {"threads", do_threads},     {"gone", do_gone},
+             {"crowd", do_crowd},     {"writer", do_writer},       {"writers", do_writers},
+             {"hostile", do_hostile}, {"forbidden", do_forbidden}, {"neighbour", do_neighbour},
+             {"open", do_open},       {"reader", do_reader},       {"type", do_type}};
 
 int main(int argc, char **argv) {
   for (unsigned i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)

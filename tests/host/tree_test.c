@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +30,44 @@ static char path[4][300];
 static unsigned below(unsigned n) {
   seed = seed * 6364136223846793005 + 1442695040888963407; /* Knuth, MMIX */
   return (unsigned)(seed >> 33) % n;
+}
+
+/* ---- Pages as the server has them: to write to a frozen one, or to free it, ends the test ------------------------------- */
+static long pages_alive, objects_alive;
+static bool no_memory; /* nothing is thawed */
+
+char *page_new(void) {
+  char *page = mmap(NULL, TREE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  pages_alive++;
+  return page == MAP_FAILED ? NULL : page;
+}
+
+void page_free(char *page) {
+  *(volatile char *)page = 1; /* it is the file's alone */
+  pages_alive--;
+  munmap(page, TREE_PAGE);
+}
+
+bool page_thaw(char *page) {
+  return !no_memory && !mprotect(page, TREE_PAGE, PROT_READ | PROT_WRITE);
+}
+
+void object_drop(uint64_t object) {
+  (void)object;
+  objects_alive--;
+}
+
+/* As a mapping or an exec does with the file. */
+static void freeze(struct inode *inode) {
+  static uint64_t address[64];
+  if (inode->type != INODE_FILE || inode->object)
+    return;
+  MUST(inode->size <= sizeof address / sizeof *address * TREE_PAGE && inode_pages(inode, address));
+  for (uint64_t i = 0; i * TREE_PAGE < inode->size; i++)
+    if (address[i])
+      mprotect((void *)address[i], TREE_PAGE, PROT_READ);
+  inode_freeze(inode, 1);
+  objects_alive++;
 }
 
 /* Few names, so that they meet; now and then one that cannot be. */
@@ -135,6 +174,12 @@ static void write_both(void) {
   close(fd);
 }
 
+static void maybe_freeze(const char *name) {
+  struct inode *inode;
+  if (below(3) == 0 && !tree_find(tree_root(), name, &inode))
+    freeze(inode);
+}
+
 static void one_operation(void) {
   static const char *const names[] = {"write", "mkdir", "unlink", "rmdir", "link", "rename"};
   int theirs = 0, ours = 0;
@@ -144,6 +189,7 @@ static void one_operation(void) {
     return;
   unsigned kind = below(6);
   what = names[kind];
+  maybe_freeze(path[0]);
   switch (kind) {
   case 0:
     write_both();
@@ -218,6 +264,44 @@ static void same_path(void) {
   free(full);
 }
 
+/* A file that is gone while its pages can't be thawed; they are freed when they can. And one page too few to cut it. */
+static void without_memory(void) {
+  struct place place;
+  struct inode *inode;
+  long pages = pages_alive, objects = objects_alive;
+  what = "without memory";
+  MUST(!tree_find_place(tree_root(), "/doomed", &place) && !tree_make(&place, INODE_FILE, 0644, &inode));
+  MUST(!tree_fill(inode, 0, "abc", 3) && !tree_fill(inode, 9000, "abc", 3));
+  freeze(inode);
+  no_memory = true;
+  MUST(inode_resize(inode, 5000) == ENOSPC && inode->size == 9003 && inode->object == 1);
+  MUST(tree_fill(inode, 1, "x", 1) == ENOSPC);
+  MUST(!tree_unlink(&place) && objects_alive == objects && pages_alive > pages);
+  no_memory = false;
+  MUST(!tree_make(&place, INODE_FILE, 0644, &inode) && !tree_fill(inode, 0, "x", 1));
+  MUST(!tree_unlink(&place) && pages_alive == pages);
+}
+
+static int one_of_many(unsigned i, bool make) {
+  struct inode *inode;
+  snprintf(path[0], sizeof path[0], "/many%u", i / 512);
+  if (i % 512 == 0 && make)
+    at_place(path[0], make_directory);
+  snprintf(path[0] + strlen(path[0]), 16, "/%u", i);
+  return make ? tree_open(path[0], true, &inode) : at_place(path[0], tree_unlink);
+}
+
+static void names_run_out(void) {
+  unsigned made = 0;
+  int error;
+  what = "names run out";
+  while (!(error = one_of_many(made, true)))
+    made++;
+  MUST((error == ENOSPC || error == ENOENT) && made <= TREE_NAMES_MAX && made > TREE_NAMES_MAX - 500);
+  while (made--)
+    MUST(!one_of_many(made, false));
+}
+
 int main(int argc, char **argv) {
   if (argc != 4 || chdir(argv[1]))
     return 2;
@@ -229,6 +313,8 @@ int main(int argc, char **argv) {
       same(".", tree_root());
   }
   same(".", tree_root());
+  without_memory();
+  names_run_out();
   printf("1..1\nok 1 - %s operations as on the build machine, seed %s\n", argv[3], argv[2]);
   return 0;
 }

@@ -54,17 +54,21 @@ enum posix_request {
  *                              -> a2 process id. POSIX_SPAWN_JOB: in a job of its own; POSIX_SPAWN_FOREGROUND: and that
  *      in the foreground (EPERM: the caller is not). POSIX_SPAWN_JOIN: in the job a5 instead, which a child of the
  *      caller leads (ESRCH). The name is a path, or that of a program in /bin; the new process has the caller's working directory and
- *      its descriptors, but for those that are closed then (FD_CLOEXEC). ENOENT, EACCES (no file), ENOEXEC (not, or not
- *      as it is now, a program of the boot image), ENOMEM, E2BIG, EINVAL, EFAULT, EAGAIN (too many processes).
+ *      its descriptors, but for those that are closed then (FD_CLOEXEC). POSIX_SPAWN_NAMED: the first string is only the
+ *      path, and argv[0] the second. ENOENT, EACCES (no file, or nobody may execute it), ENOEXEC (no program), ENOMEM, E2BIG
+ *      (arguments and environment over P_SPAWN_MAX), EINVAL, EFAULT, EAGAIN (too many processes).
  * fork(a2 pc, a3 sp)          -> a2 process id of a child with the caller's memory (P_fork, quire/pager.h), which begins at
  *      pc with sp, and with the caller's descriptors, working directory and job. EAGAIN, ENOMEM.
- * exec(a2 bytes in use of the readable buffer, a3 strings of these that are the environment; readable buffer: as spawn's)
+ * exec(a2 bytes in use of the readable buffer, a3 strings of these that are the environment, a4 POSIX_SPAWN_NAMED or 0;
+ *      readable buffer: as spawn's)
  *                              No answer: the caller has become that program, with its descriptors, but for those that are
  *      closed then. Errors as spawn, and nothing has changed.
  * wait(a2 process id or 0: any child, a3 flags; writable buffer: struct p_death, or none)
  *                              -> a2 process id of a child that has ended and is forgotten now, a3 its status, a4
  *      P_REASON_*, a5 the same as <sys/wait.h> has it: the signal is the one that kill named, SIGSEGV for a refused fault,
  *      SIGKILL for want of memory, and for an exception SIGILL, SIGTRAP or SIGBUS. Waits for one to end; with POSIX_WAIT_NOHANG a2 is 0 instead. ECHILD: there is no such child. EINTR.
+ *      A process whose parent ends becomes a child of the first process, which need not wait for it: its end is forgotten by
+ *      itself. Whoever waits for it nevertheless hears ECHILD when it, or the last of them, has ended.
  * kill(a2 process id, a3 signal)   Ends it, wherever it is blocked; signal 0 only asks whether it is there. ESRCH, EPERM
  *      (the first process), EINVAL.
  * identity(a2 process id, 0: own)  -> a2 process id, a3 its parent's, a4 its job. ESRCH.
@@ -101,7 +105,7 @@ enum posix_request {
 #define POSIX_HERE (~0ul)
 #define POSIX_DUP_EXACT 1 /* that one, which is closed first */
 #define POSIX_DUP_CLOSE 2 /* it is not inherited */
-#define POSIX_DESCRIPTORS 64
+#define POSIX_DESCRIPTORS 256
 #define POSIX_PIPE 16384       /* bytes that a pipe holds */
 #define POSIX_PIPE_ATOMIC 4096 /* so many are written together */
 
@@ -118,8 +122,9 @@ struct posix_entry {
 #define POSIX_SPAWN_JOB 1
 #define POSIX_SPAWN_FOREGROUND 2
 #define POSIX_SPAWN_JOIN 4
+#define POSIX_SPAWN_NAMED 8
 #define POSIX_WAIT_NOHANG 1
-#define POSIX_PROCESSES 250    /* at a time, ended ones that nobody waited for among them */
+#define POSIX_PROCESSES 4000   /* at a time, ended ones that nobody waited for among them */
 #define POSIX_REQUESTS_EACH 16 /* of one process, waiting at a time: so many of its threads may wait (EAGAIN) */
 #define POSIX_WHOLE 1024       /* bytes of a line being written that no other's can come into */
 #define POSIX_LINE 1024        /* bytes of a line being typed; a longer one is cut off with a bell */
