@@ -26,8 +26,6 @@
 #define NOISE 32768
 #define FAR (1l << 36) /* the largest file */
 
-pid_t fork(void) __attribute__((weak)); /* until there is one */
-
 struct token {
   uint64_t number, left, random, alive;
 };
@@ -218,7 +216,7 @@ static const struct path *some_path(unsigned which, bool directory) {
 }
 
 static int some_fd(void) {
-  static const int bad[] = {-1, 64, 65, 1 << 30, -(1 << 30)};
+  static const int bad[] = {-1, POSIX_DESCRIPTORS, POSIX_DESCRIPTORS + 1, 1 << 30, -(1 << 30)};
   int fd = chance(40) ? bad[below(5)] : chance(3) ? (int)below(55) : (int)below(14);
   say(" %d", fd);
   return fd;
@@ -566,7 +564,7 @@ static int64_t start_child(unsigned child) {
 /* One more, which has what this one has open. With fork() it has also what this one had in memory. */
 static void multiply(void) {
   unsigned child = some_slot(false);
-  bool forks = fork && chance(2);
+  bool forks = chance(2);
   begin(forks ? "fork" : "spawn");
   say(" %u = 0\n", child);
   flush(); /* or the child would say it again */
@@ -701,7 +699,8 @@ static void dump_all(const char *when) {
       _exit(90);                                                                                                     \
   } while (0)
 
-/* The devices get a second name, since the first may be lost. */
+/* Descriptors from LOG on are in use, so that a process comes to the end of them. The devices get a second name, since the
+ * first may be lost. */
 static void set_up(void) {
   int ends[2], null = open("/dev/null", O_RDWR);
   MUST(null >= 0 && dup2(1, LOG) == LOG && dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(null, 2) == 2);
@@ -710,6 +709,8 @@ static void set_up(void) {
     MUST(!pipe(ends) && dup2(ends[0], (int)READ_END(i)) >= 0 && dup2(ends[1], (int)WRITE_END(i)) >= 0);
     close(ends[0]), close(ends[1]);
   }
+  for (int fd = LOG + 1; fd < POSIX_DESCRIPTORS; fd++)
+    MUST(dup2(0, fd) == fd);
   MUST(!mkdir("/tmp/m", 0755) && !link("/dev/null", "/bin/null") && !link("/dev/zero", "/bin/zero"));
 }
 

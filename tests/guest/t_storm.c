@@ -27,9 +27,6 @@
       return __LINE__;                                                                                               \
   } while (0)
 
-pid_t fork(void) __attribute__((weak)); /* until there is one */
-int execv(const char *path, char *const argv[]) __attribute__((weak));
-
 enum role { WORKER, MEMBER, WRITER, FILTER, FAULTER, TOUCHER, NEIGHBOUR };
 static _Noreturn void become(enum role role, uint64_t seed, int a, int b);
 static int depth;
@@ -38,7 +35,7 @@ static int depth;
 static int64_t start(enum role role, int a, int b) {
   char text[4][24];
   uint64_t seed = next_random();
-  if (fork && !chance(4)) {
+  if (!chance(4)) {
     pid_t pid = fork();
     if (!pid)
       become(role, seed, a, b);
@@ -178,8 +175,6 @@ static int copy_on_write(void) {
   static char shared[16 * PAGE];
   struct p_death death;
   char before = (char)next_random(), after = (char)~before;
-  if (!fork)
-    return 0;
   memset(shared, before, sizeof shared);
   pid_t pid = fork();
   WANT(pid >= 0 || is_full(-errno));
@@ -197,17 +192,12 @@ static int copy_on_write(void) {
 static int program(void) {
   static char *const argv[] = {"worker", "exit", "0", NULL};
   struct p_death death;
-  int64_t pid;
-  if (fork && execv) {
-    pid = fork();
-    if (!pid) {
-      execv("/bin/worker", argv);
-      _exit(errno == ENOMEM ? 0 : __LINE__);
-    }
-    pid = pid < 0 ? -errno : pid;
-  } else
-    pid = px_spawn((const char *const *)argv, NULL, 0);
-  WANT(pid > 0 || is_full(pid));
+  pid_t pid = fork();
+  if (!pid) {
+    execv("/bin/worker", argv);
+    _exit(errno == ENOMEM ? 0 : __LINE__);
+  }
+  WANT(pid > 0 || is_full(-errno));
   return pid > 0 ? wait_for(pid, &death) : 0;
 }
 
@@ -445,7 +435,7 @@ static void storm(void) {
   struct p_death death;
   unsigned open_before = descriptors();
   uint64_t began = q_time();
-  printf("# %lu kills, seed %lu, %s\n", (unsigned long)kills, (unsigned long)seed, fork ? "fork" : "no fork");
+  printf("# %lu kills, seed %lu\n", (unsigned long)kills, (unsigned long)seed);
   random_begin(seed);
   CHECK_EQ(mkdir("/tmp/storm", 0755), 0);
   neighbour = (uint64_t)start(NEIGHBOUR, 0, 0);
