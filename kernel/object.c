@@ -43,7 +43,7 @@ void handle_void(struct handle *handle) {
 
 /* ---- A task's table: some slots in the task itself, then pages of 127 ----------------------------------------------- */
 struct page_header **handle_page(struct task *task, unsigned page) {
-  return page < HANDLE_PAGES ? &task->handle_pages[page] : &task->index->pages[page - HANDLE_PAGES];
+  return page < HANDLE_PAGES ? &task->handle_pages[page] : &task->index[page];
 }
 
 static struct handle *handle_slot(struct task *task, unsigned slot) {
@@ -76,17 +76,9 @@ void handles_free(struct task *task, struct handle *first, unsigned count, unsig
   }
 }
 
-/* Whether the task may take so many more pages. The server of its own pager object is not held to a quota: it gets what
- * is not set aside for others. */
-static bool quota_has(struct task *task, unsigned pages) {
-  struct pager *pager = task->pager;
-  for (; task->quota < pages && task->window == pager && pager->promised < pager->donated_free; pager->promised++)
-    task->quota++;
-  return task->quota >= pages;
-}
-
+/* A page for objects of the task, as long as its quota lasts. */
 static struct page_header *page_add(struct task *task, enum frame_kind kind) {
-  if (!quota_has(task, 1))
+  if (!task->quota)
     return NULL;
   struct page_header *page = page_alloc(task->pager, kind);
   task->quota--;
@@ -95,15 +87,23 @@ static struct page_header *page_add(struct task *task, enum frame_kind kind) {
   return page;
 }
 
+/* The table of a task that serves its own pager object is not held to the quota: it gets what nobody else was promised. */
+static bool table_quota(struct task *task, unsigned pages) {
+  struct pager *pager = task->pager;
+  for (unsigned i = 0; i < pages && task->window == pager && pager->promised < pager->donated_free; i++)
+    task->quota++, pager->promised++;
+  return task->quota >= pages;
+}
+
 static int handle_page_add(struct task *task) {
   unsigned number = task->handle_page_count;
   bool indexed = number < HANDLE_PAGES || task->index;
-  if (number == HANDLE_PAGES + INDEX_PAGES)
+  if (number == HANDLE_PAGES_MAX)
     return Q_E_FULL;
-  if (!quota_has(task, indexed ? 1 : 2))
+  if (!table_quota(task, indexed ? 1 : 2))
     return Q_E_NOMEM;
   if (!indexed)
-    task->index = (struct handle_index *)page_add(task, FRAME_INDEX);
+    task->index = (struct page_header **)page_add(task, FRAME_INDEX);
   struct page_header *page = page_add(task, FRAME_HANDLES);
   handles_free(task, (struct handle *)page, 128, INLINE_HANDLES + 128u * number);
   *handle_page(task, number) = page;

@@ -4,7 +4,7 @@
  *   THREADS page  slot 0 a header; slots 1-3 a thread each
  *   OBJECTS page  slot 0 (128 bytes) a header; slots 1-31 an endpoint or IRQ each
  *   HANDLES page  slot 0 (32 bytes) a header; slots 1-127 a handle each
- *   INDEX page    a header; where the HANDLES pages of its task are, behind the first few
+ *   INDEX page    a header; addresses of HANDLES pages of its task
  *   PAGER page    one pager object
  * An object has no reference count: destroying it voids the handles on its list. All fields are guarded by the one
  * kernel lock. */
@@ -105,9 +105,9 @@ struct irq {
  * pager may hold a fault in its name. */
 enum wait_state {
   WAIT_NONE,
-  WAIT_SENT, /* queued, not received */
-  WAIT_HELD  /* received: the token is out */
-};
+  WAIT_SENT,
+  WAIT_HELD
+}; /* SENT: queued, not received. HELD: received, the token is out */
 enum wait_slot { SLOT_CALL, SLOT_FAULT };
 struct wait {
   struct link link;          /* on the endpoint's queue; of a HELD one too, when a copy is ready */
@@ -130,24 +130,8 @@ enum thread_state {
 };
 
 /* x[] is also the message: what a blocked caller sent lies in its own argument registers until it is answered. */
-enum {
-  REG_PC,
-  REG_SP = 2,
-  REG_T0 = 5,
-  REG_T1,
-  REG_T2,
-  REG_A0 = 10,
-  REG_A1,
-  REG_A2,
-  REG_A3,
-  REG_A4,
-  REG_A5,
-  REG_A6,
-  REG_A7,
-  REG_T3 = 28,
-  REG_T4,
-  REG_T6 = 31
-};
+enum { REG_PC, REG_SP = 2, REG_T0 = 5, REG_T1, REG_T2, REG_T3 = 28, REG_T4, REG_T6 = 31 };
+enum { REG_A0 = 10, REG_A1, REG_A2, REG_A3, REG_A4, REG_A5, REG_A6, REG_A7 };
 struct thread {
   uint64_t x[32];
   uint64_t f[32];
@@ -178,15 +162,8 @@ struct page_header { /* of TASK, THREADS, OBJECTS, HANDLES and INDEX pages */
 };
 
 #define INLINE_HANDLES 20
-#define HANDLE_PAGES 8  /* that the task knows itself */
-#define INDEX_PAGES 500 /* that its index page knows */
-struct handle_index {
-  struct page_header header;
-  struct page_header *pages[INDEX_PAGES];
-};
-_Static_assert(sizeof(struct handle_index) <= 4096 && INLINE_HANDLES + 128 * (HANDLE_PAGES + INDEX_PAGES) <= 65536,
-               "one page; 16 bits of slot number");
-
+#define HANDLE_PAGES 8       /* that the task knows itself; the INDEX page knows the others */
+#define HANDLE_PAGES_MAX 511 /* what a handle's 16 bits of slot number reach */
 struct task {
   struct page_header header;
   uint64_t satp; /* with the ASID of asid_generation */
@@ -199,7 +176,7 @@ struct task {
   struct pager *window;     /* whose frames it sees */
   struct task *next, *prev; /* of its pager */
   struct page_header *handle_pages[HANDLE_PAGES];
-  struct handle_index *index; /* of the others; NULL: there are none */
+  struct page_header **index; /* by number; a header lies where those would be that the task knows itself */
   struct handle supervisor;
   uva_t teardown; /* how far destroying it has come */
   uint32_t cursor;

@@ -91,11 +91,11 @@ static struct ret memory_protect(struct task *task, uva_t va, word pages, word p
 }
 
 static struct ret memory_harvest(struct task *task, uva_t va, word pages, word clear) {
-  struct harvest harvest;
+  word out[3] = {0};
   if (pages > 64 || clear > 3)
     return fail(Q_E_ARG);
-  vm_harvest(task, va, pages, clear, &harvest);
-  finish(0, harvest.accessed, harvest.dirty, harvest.present);
+  vm_harvest(task, va, pages, clear, out);
+  finish(0, out[0], out[1], out[2]);
 }
 
 /* ---- New objects and handles ------------------------------------------------------------------------------------- */

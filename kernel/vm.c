@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sv39 page tables (ISA manual, volume II, 4.4): mapping, removing, looking up, ASIDs and fences. Does not know why a
  * page is mapped. A change of an entry goes through set_pte(), which keeps the counts and fences it; many pages of one
- * table at once through remove_pages() and share_pages(), with one fence for all. Builds with check_invariants keep a
+ * table at once through remove_pages() and protect_pages(), with one fence for all. Builds with check_invariants keep a
  * ledger of what still has to be fenced, since QEMU would not notice. */
 #include "vm.h"
 
@@ -75,10 +75,6 @@ static inline void fence(struct task *task, uva_t va) {
     sbi_call(SBI_RFENCE, SBI_RFENCE_SFENCE_ASID, others, 0, va == ~0ul ? 0 : va, va == ~0ul ? ~0ul : Q_PAGE_SIZE,
              asid_of(task));
   ledger_fenced(task, va);
-}
-
-static void fence_pages(struct task *task, uva_t va, uint64_t pages) {
-  fence(task, pages == 1 ? va : ~0ul);
 }
 
 static void asid_assign(struct task *task) {
@@ -364,7 +360,7 @@ static uint64_t remove_pages(struct task *task, pte_t *slot, uva_t va, uint64_t 
     if (out)
       out[n] = pte_pa(old) | (frame && !frame->count) | (old & PTE_D ? 2 : 0);
   }
-  fence_pages(task, va, n);
+  fence(task, n == 1 ? va : ~0ul);
   *steps -= TRIM + (int)n * PAGE;
   table->count -= (uint32_t)n;
   if (!table->count)
@@ -428,7 +424,7 @@ static int protect_pages(struct task *task, pte_t *slot, pte_t *copy, uva_t va, 
   kernel.info.mapped += added;
   table->count += (uint32_t)added;
   if (changed) /* what was not valid before needs no fence: at worst there is a spurious fault */
-    fence_pages(task, va, i);
+    fence(task, i == 1 ? va : ~0ul);
   *n = i;
   return error;
 }
@@ -451,16 +447,15 @@ int vm_protect(struct task *task, struct task *to, struct range *range, unsigned
   return error;
 }
 
-void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, struct harvest *out) {
+void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, uint64_t out[3]) {
   pte_t bits = (clear & Q_HARVEST_ACCESSED ? PTE_A : 0) | (clear & Q_HARVEST_DIRTY ? PTE_D : 0);
   uva_t at = va, end = va + pages * Q_PAGE_SIZE;
   int steps = STEPS;
-  *out = (struct harvest){0};
   for (pte_t *slot; (slot = next_leaf(task, &at, end, &steps, false)); at += Q_PAGE_SIZE) {
     uint64_t bit = 1ul << ((at - va) >> Q_PAGE_SHIFT);
-    out->present |= bit;
-    out->accessed |= *slot & PTE_A ? bit : 0;
-    out->dirty |= *slot & PTE_D ? bit : 0;
+    out[0] |= *slot & PTE_A ? bit : 0;
+    out[1] |= *slot & PTE_D ? bit : 0;
+    out[2] |= bit;
     if (*slot & bits)
       set_pte(task, slot, *slot & ~bits, at);
   }

@@ -33,9 +33,6 @@ struct range {
   uva_t va, end; /* what remains */
   uint64_t written;
 };
-struct harvest {
-  uint64_t accessed, dirty, present;
-};
 
 int vm_create(struct task *task);
 bool vm_destroy(struct task *task); /* false: bounded work was done, call again */
@@ -51,7 +48,8 @@ uint64_t vm_fault(struct task *task, uva_t va, unsigned kind);
 int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entries);
 /* Page by page: an error leaves those before it changed. `to`, if not NULL, gets them too. */
 int vm_protect(struct task *task, struct task *to, struct range *range, unsigned prot);
-void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, struct harvest *out);
+/* out: one bit a page that was accessed; dirty; present. */
+void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, uint64_t out[3]);
 int vm_window(struct pager *pager, struct task *task, bool *done);
 int vm_window_block(struct pager *pager, pa_t block, bool visible);
 void vm_revoke(struct pager *pager, pa_t block); /* unmaps some of the block: call until nothing is mapped */

@@ -50,18 +50,16 @@ off_t lseek(int fd, off_t offset, int whence) {
   return of(POSIX_seek, fd, offset, whence);
 }
 
-static int64_t at(uint64_t label, int fd, const void *read, void *write, size_t bytes, off_t offset) {
-  struct q_call c = {.label = label, .word = {(uint64_t)(int64_t)fd, (uint64_t)offset}, .read = read, .write = write};
-  *(read ? &c.read_bytes : &c.write_bytes) = bytes;
+ssize_t pread(int fd, void *to, size_t bytes, off_t offset) {
+  struct q_call c = {
+      .label = POSIX_read, .word = {(uint64_t)fd, (uint64_t)offset}, .write = to, .write_bytes = bytes};
   return or_errno(offset < 0 ? -EINVAL : ask_server(&c));
 }
 
-ssize_t pread(int fd, void *to, size_t bytes, off_t offset) {
-  return at(POSIX_read, fd, NULL, to, bytes, offset);
-}
-
 ssize_t pwrite(int fd, const void *from, size_t bytes, off_t offset) {
-  return at(POSIX_write, fd, from, NULL, bytes, offset);
+  struct q_call c = {
+      .label = POSIX_write, .word = {(uint64_t)fd, (uint64_t)offset}, .read = from, .read_bytes = bytes};
+  return or_errno(offset < 0 ? -EINVAL : ask_server(&c));
 }
 
 int dup(int fd) {
@@ -95,15 +93,18 @@ int ftruncate(int fd, off_t size) {
 }
 
 /* ---- Paths ----------------------------------------------------------------------------------------------------------------- */
+static int64_t describe(const char *path, int fd, struct posix_stat *s) {
+  return or_errno(ask_server(&(struct q_call){.label = POSIX_stat,
+                                              .word = {(uint64_t)(int64_t)fd},
+                                              .read = path,
+                                              .read_bytes = path ? strlen(path) + 1 : 0,
+                                              .write = s,
+                                              .write_bytes = sizeof *s}));
+}
+
 static int status(const char *path, int fd, struct stat *out) {
   struct posix_stat s;
-  int64_t error = or_errno(ask_server(&(struct q_call){.label = POSIX_stat,
-                                                       .word = {(uint64_t)(int64_t)fd},
-                                                       .read = path,
-                                                       .read_bytes = path ? strlen(path) + 1 : 0,
-                                                       .write = &s,
-                                                       .write_bytes = sizeof s}));
-  if (error < 0)
+  if (describe(path, fd, &s) < 0)
     return -1;
   *out = (struct stat){
       .st_ino = (ino_t)s.number, .st_mode = (mode_t)s.mode, .st_nlink = (nlink_t)s.links, .st_size = (off_t)s.size};
@@ -111,6 +112,8 @@ static int status(const char *path, int fd, struct stat *out) {
 }
 
 int stat(const char *restrict path, struct stat *restrict out) {
+  if (!path)
+    return (int)or_errno(-EFAULT); /* which would be to ask about a descriptor */
   return status(path, -1, out);
 }
 
@@ -119,10 +122,10 @@ int fstat(int fd, struct stat *out) {
 }
 
 int isatty(int fd) {
-  struct stat s;
-  if (fstat(fd, &s))
+  struct posix_stat s;
+  if (describe(NULL, fd, &s) < 0)
     return 0;
-  if (S_ISCHR(s.st_mode))
+  if (s.terminal)
     return 1;
   errno = ENOTTY;
   return 0;
@@ -130,6 +133,8 @@ int isatty(int fd) {
 
 int access(const char *path, int mode) {
   struct stat s;
+  if (mode & ~(R_OK | W_OK | X_OK))
+    return (int)or_errno(-EINVAL);
   if (stat(path, &s))
     return -1;
   if (!(mode & X_OK) || s.st_mode & 0111)
@@ -167,7 +172,8 @@ char *getcwd(char *path, size_t size) {
   char found[1024];
   if (!path)
     return getcwd(found, size && size < sizeof found ? size : sizeof found) ? strdup(found) : NULL;
-  int64_t error = or_errno(ask_server(&(struct q_call){.label = POSIX_getcwd, .write = path, .write_bytes = size}));
+  struct q_call c = {.label = POSIX_getcwd, .write = path, .write_bytes = size};
+  int64_t error = or_errno(size ? ask_server(&c) : -EINVAL);
   return error < 0 ? NULL : path;
 }
 

@@ -39,6 +39,7 @@ struct space *space_new(const struct image *image, const struct policy *policy) 
 void space_clear(struct space *space) {
   backend_unmap(space, 0, Q_USER_TOP >> Q_PAGE_SHIFT, space_removed);
   assert(space->stats.resident == 0 && space->stats.shared == 0);
+  promise_end(space);
   regions_drop(space);
   if (space->image->object)
     space_drop_object(space->image->object);
@@ -49,14 +50,14 @@ void space_end(struct space *space) {
   assert(space->state == SPACE_ALIVE);
   space_clear(space);
   space->state = SPACE_ENDED;
-  while ((object = object_of(space->badge))) {
+  while (space->server && (object = object_of(space->badge))) {
     object_unname(object);
     space_drop_object(object);
   }
 }
 
 void space_free(struct space *space) {
-  assert(space->state == SPACE_ENDED && !space->children);
+  assert(space->state == SPACE_ENDED && !space->children && !space->ended);
   if (space->parent)
     space_disown(space);
   spaces[space->badge % P_PROCESSES] = NULL;
@@ -66,16 +67,18 @@ void space_free(struct space *space) {
 
 /* ---- Families ------------------------------------------------------------------------------------------------------------ */
 void space_adopt(struct space *parent, struct space *child) {
+  struct space **list = child->state == SPACE_ENDED ? &parent->ended : &parent->children;
   child->parent = parent;
   child->prev = NULL;
-  child->next = parent->children;
+  child->next = *list;
   if (child->next)
     child->next->prev = child;
-  parent->children = child;
+  *list = child;
 }
 
 void space_disown(struct space *child) {
-  *(child->prev ? &child->prev->next : &child->parent->children) = child->next;
+  struct space *parent = child->parent, **list = parent->children == child ? &parent->children : &parent->ended;
+  *(child->prev ? &child->prev->next : list) = child->next;
   if (child->next)
     child->next->prev = child->prev;
   child->parent = NULL;
@@ -109,7 +112,7 @@ static void unshared(struct space *space, uint64_t frame, bool last) {
 int space_fork(struct space *parent, struct space *child) {
   assert(!child->regions && !child->stats.resident);
   child->brk = parent->brk;
-  if (!regions_copy(parent, child))
+  if (!regions_copy(parent, child) || !promise_first(child))
     return ENOMEM;
   if (share_all(parent, child)) {
     backend_unmap(child, 0, Q_USER_TOP >> Q_PAGE_SHIFT, unshared);
@@ -132,4 +135,5 @@ void space_become(struct space *space, struct space *next) {
   space->brk = next->brk;
   space->image = next->image;
   space->task = next->task;
+  space->promised = next->promised;
 }

@@ -12,6 +12,7 @@
 
 const struct q_boot *boot;
 const struct policy *policy = &policy_demand;
+bool strict;
 static const struct policy *const policies[] = {&policy_demand};
 _Noreturn void pager_main(const struct q_boot *info);
 _Noreturn void __assert_func(const char *file, int line, const char *function, const char *expression);
@@ -117,6 +118,10 @@ static unsigned read_option(char *word, bool first) {
   if (!strncmp(word, "policy=", 7)) {
     if (first)
       choose_policy(word + 7);
+    return 0;
+  }
+  if (!strcmp(word, "memory=strict") || !strcmp(word, "memory=lazy")) {
+    strict = word[7] == 's';
     return 0;
   }
   if (!strncmp(word, "processes=", 10)) {

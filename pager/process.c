@@ -118,6 +118,8 @@ static void start(const struct space *space, q_handle thread, uint64_t pc, uint6
 static int64_t build(struct space *space, const struct spawn *spawn, q_handle *thread) {
   if (!make_task(space, spawn, thread))
     return -ENOMEM;
+  if (!promise_first(space))
+    return -ENOMEM;
   uint64_t name = spawn->flags & P_SPAWN_NAMED ? strlen(spawn->text) + 1 : 0;
   int64_t sp = space_arguments(space, spawn->text + name, spawn->bytes - name, spawn->environment);
   if (sp > 0 && spawn->server && !space_populate(space, SERVER_STACK))
@@ -158,10 +160,12 @@ static int64_t space_for(const struct spawn *spawn, const struct image *image, s
   *space = space_new(image, policy);
   if (!*space)
     return space_count == space_limit ? -EAGAIN : -ENOMEM;
-  if (spawn->parent)
-    space_adopt(spawn->parent, *space);
+  struct space *parent = spawn->parent;
+  if (parent)
+    space_adopt(parent, *space);
   (*space)->quiet = spawn->flags & P_SPAWN_QUIET;
   (*space)->client = spawn->flags & P_SPAWN_CLIENT;
+  (*space)->strict = !spawn->server && (strict || spawn->flags & P_SPAWN_STRICT || (parent && parent->strict));
   (*space)->server = spawn->server;
   return 0;
 }
@@ -193,6 +197,7 @@ int64_t process_fork(struct space *original, const struct spawn *spawn, uint64_t
   if (error)
     return error;
   space->policy = original->policy;
+  space->strict = original->strict;
   if (!make_task(space, spawn, &thread) || space_fork(original, space))
     return failed(space, -ENOMEM);
   start(space, thread, pc, sp);
@@ -209,6 +214,7 @@ int process_exec(struct space *space, const struct spawn *spawn) {
     return error;
   space_begin(&next, space->badge, image, space->policy);
   next.client = space->client;
+  next.strict = space->strict;
   int64_t sp = build(&next, spawn, &thread);
   if (sp < 0) {
     space_clear(&next);
@@ -268,9 +274,9 @@ static void orphan_children(struct space *parent) {
   for (struct space *child; (child = parent->children);) {
     space_disown(child);
     child->orphan = true;
-    if (child->state == SPACE_ENDED)
-      space_free(child);
   }
+  while (parent->ended)
+    space_free(parent->ended);
 }
 
 static uint64_t run_failed; /* some boot program did not end with status 0 */
@@ -293,9 +299,7 @@ static void kill_children(struct space *parent) {
     while (last->children)
       last = last->children;
     last->quiet = true;
-    if (last->state == SPACE_ALIVE)
-      process_kill(last);
-    space_free(last);
+    process_kill(last);
   }
 }
 
@@ -307,7 +311,7 @@ static void leave_record(struct space *space) {
     return;
   }
   space_disown(space);
-  space_adopt(parent, space); /* before those that live */
+  space_adopt(parent, space); /* among those that have ended */
   if (parent->watch)
     q_notify(parent->watch, parent->watch_bits);
 }

@@ -135,7 +135,8 @@ int64_t space_map(struct space *space, const struct map_request *wanted) {
   struct region *region = region_copy(&plain);
   if (region && shared)
     region->object = object_new(bytes);
-  int64_t place = region && (!shared || region->object) ? choose_place(space, wanted, bytes) : -ENOMEM;
+  bool fits = !(prot & Q_PROT_WRITE) || promise_fits(space, bytes >> Q_PAGE_SHIFT);
+  int64_t place = fits && region && (!shared || region->object) ? choose_place(space, wanted, bytes) : -ENOMEM;
   if (place < 0) {
     if (region)
       region_free(region);
@@ -147,6 +148,7 @@ int64_t space_map(struct space *space, const struct map_request *wanted) {
   struct region **link = link_from(space, region->start);
   region->next = *link;
   *link = region;
+  promise_update(space);
   return place;
 }
 
@@ -157,6 +159,7 @@ int space_unmap(struct space *space, uint64_t start, uint64_t bytes) {
   if (!divide(space, start) || !divide(space, end))
     return ENOMEM;
   remove_range(space, start, end);
+  promise_update(space);
   return 0;
 }
 
@@ -189,10 +192,12 @@ static bool park_page(struct space *space, struct object *object, uint64_t index
   }
   if (!parked)
     return backend_map(space, va, frame | Q_PROT_READ);
-  if (own)
+  if (own) {
     space->stats.resident--;
-  else
+    promises_use(space, last ? -1 : 0); /* it is the object's now, and promised anew */
+  } else {
     space_removed(space, frame, last); /* the object has it already */
+  }
   return !own || object_put(object, index, parked);
 }
 
@@ -236,7 +241,10 @@ static int park(struct space *space, struct region *region) {
 /* What may be written again is so when it is written: the page may be one of several programs'. */
 static int change(struct space *space, struct region *region, unsigned prot) {
   uint64_t pages = (region->end - region->start) >> Q_PAGE_SHIFT;
+  bool more = prot & ~(unsigned)region->prot & Q_PROT_WRITE;
   unsigned now = region->shared ? prot : prot & ~(unsigned)Q_PROT_WRITE;
+  if (more && !promise_fits(space, pages))
+    return ENOMEM;
   int error = prot ? backend_protect(space, region->start, pages, now) : park(space, region);
   if (error && prot) {
     backend_protect(space, region->start, pages, region->prot & ~(unsigned)Q_PROT_WRITE);
@@ -244,6 +252,7 @@ static int change(struct space *space, struct region *region, unsigned prot) {
   }
   if (!error)
     region->prot = (uint8_t)prot;
+  promise_update(space);
   return error;
 }
 

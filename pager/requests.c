@@ -138,9 +138,8 @@ int do_watch(struct space *caller, struct q_received *m, struct q_reply *r) {
   return 0;
 }
 
-/* Those that have ended come first. */
 static struct space *ended_child(const struct space *parent, uint64_t id, int *error) {
-  struct space *child = id ? space_find(id) : parent->children;
+  struct space *any = parent->ended ? parent->ended : parent->children, *child = id ? space_find(id) : any;
   *error = ECHILD;
   if (!child || child->parent != parent)
     return NULL;
@@ -271,7 +270,11 @@ static handler *const handlers[] = {
 #undef X
 };
 
+#define CHECK_EVERY 64
 int request(struct space *caller, struct q_received *m, struct q_reply *r) {
+  static unsigned asked;
+  if (asked++ % CHECK_EVERY == 0)
+    check_pager();
   bool known = m->label < sizeof handlers / sizeof *handlers && handlers[m->label];
   return known ? handlers[m->label](caller, m, r) : ENOSYS;
 }

@@ -13,6 +13,7 @@
 
 extern const struct q_boot *boot;
 extern const struct policy *policy;
+extern bool strict; /* all programs are */
 
 /* requests.c: an errno value for the label of the reply, whose words it fills; or DEFER or HEARD. */
 int request(struct space *caller, struct q_received *m, struct q_reply *r);

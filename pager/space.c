@@ -62,8 +62,10 @@ void space_removed(struct space *space, uint64_t frame, bool last) {
   }
   assert(space->stats.resident);
   space->stats.resident--;
-  if (last)
+  if (last) {
+    promises_use(space, -1);
     frame_give(frame);
+  }
 }
 
 #define FIRST 0x800ul /* beside a frame and its protection: it is mapped nowhere so far */
@@ -77,14 +79,14 @@ static uint64_t show(struct space *space, uint64_t frame) {
 }
 
 /* ---- The cache of read-only pages ---------------------------------------------------------------------------------------- */
-static uint64_t cached_page(const struct image *image, const struct segment *segment, uint64_t page) {
+static uint64_t cached_page(const struct space *space, const struct segment *segment, uint64_t page) {
   uint32_t *slot = &segment->cache[(page - segment->start) >> Q_PAGE_SHIFT];
   if (*slot)
     return (uint64_t)*slot << Q_PAGE_SHIFT;
-  uint64_t frame = take_zeroed();
+  uint64_t frame = promise_allows(space) ? take_zeroed() : 0;
   if (!frame)
     return 0;
-  image_fill(image, segment, page, frame_data(frame));
+  image_fill(space->image, segment, page, frame_data(frame));
   frames.state[frame_number(frame)] = STATE_CACHED;
   frames.link[frame_number(frame)] = (struct link){0, 0};
   *slot = (uint32_t)(frame >> Q_PAGE_SHIFT);
@@ -174,27 +176,30 @@ unsigned space_refusal(const struct space *space, uint64_t va, unsigned kind, ui
 }
 
 /* ---- Faults ------------------------------------------------------------------------------------------------------------- */
-static uint64_t new_page(struct space *space) {
-  uint64_t frame = take_zeroed();
-  if (frame)
+static uint64_t charged(struct space *space, uint64_t frame) {
+  if (frame) {
     charge(space);
+    promises_use(space, 1);
+  }
   return frame;
 }
 
+static uint64_t new_page(struct space *space) {
+  return charged(space, promise_allows(space) ? take_zeroed() : 0);
+}
+
 static uint64_t new_copy(struct space *space, uint64_t original) {
-  uint64_t frame = frame_get(false);
-  if (!frame)
-    return 0;
-  copy_page(frame_data(frame), frame_data(original));
-  charge(space);
-  return frame;
+  uint64_t frame = promise_allows(space) ? frame_get(false) : 0;
+  if (frame)
+    copy_page(frame_data(frame), frame_data(original));
+  return charged(space, frame);
 }
 
 static uint64_t segment_content(struct space *space, const struct segment *segment, uint64_t page) {
   const struct image *image = space->image;
   uint64_t index, frame;
   if (segment->cache) {
-    frame = cached_page(image, segment, page);
+    frame = cached_page(space, segment, page);
     return frame ? show(space, frame) | segment->prot : 0;
   }
   if (image_page(image, segment, page, &index) && (frame = object_frame(image->object, index)))
@@ -206,9 +211,9 @@ static uint64_t segment_content(struct space *space, const struct segment *segme
 }
 
 /* A page of memory that programs share, made when the first of them touches it. */
-static uint64_t shared_page(struct object *object, uint64_t index) {
+static uint64_t shared_page(const struct space *space, struct object *object, uint64_t index) {
   uint64_t frame = object_frame(object, index);
-  if (frame || !(frame = take_zeroed()))
+  if (frame || !promise_allows(space) || !(frame = take_zeroed()))
     return frame;
   if (object_put(object, index, frame))
     return frame;
@@ -218,7 +223,7 @@ static uint64_t shared_page(struct object *object, uint64_t index) {
 
 static uint64_t region_content(struct space *space, const struct region *region, uint64_t page, unsigned kind) {
   uint64_t index = region->offset + ((page - region->start) >> Q_PAGE_SHIFT);
-  uint64_t frame = region->shared   ? shared_page(region->object, index)
+  uint64_t frame = region->shared   ? shared_page(space, region->object, index)
                    : region->object ? object_frame(region->object, index)
                                     : 0;
   if (region->shared)
@@ -336,7 +341,7 @@ static __attribute__((noinline)) void fault_slow(struct space *space, uint64_t v
 void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, uint64_t there,
                  struct answer *answer) {
   bool heap = va - space->heap < space->brk - space->heap;
-  if (__builtin_expect(!heap || kind == Q_FAULT_EXECUTE || space->policy->fault || there, 0))
+  if (__builtin_expect(!heap || kind == Q_FAULT_EXECUTE || space->policy->fault || there || promised, 0))
     return fault_slow(space, va, kind, sp, there, answer);
   uint64_t frame = take_zeroed();
   *answer = (struct answer){PAGE_OF(va), frame | DATA, 0, 0, true};
@@ -406,7 +411,8 @@ static int clear_tail(struct space *space, uint64_t brk) {
 static int64_t grow(struct space *space, uint64_t bytes, unsigned flags) {
   uint64_t old = space->brk;
   assert(old >= space->heap && old <= P_BREAK_MAX);
-  if (bytes > regions_start(space) - old)
+  if (bytes > regions_start(space) - old ||
+      !promise_fits(space, (PAGE_UP(old + bytes) - PAGE_UP(old)) >> Q_PAGE_SHIFT))
     return -ENOMEM;
   space->brk = old + bytes;
   if (flags & P_SBRK_POPULATE && populate(space, PAGE_UP(old), PAGE_UP(space->brk))) {
@@ -431,7 +437,10 @@ static int64_t shrink(struct space *space, uint64_t bytes) {
 int64_t space_sbrk(struct space *space, int64_t bytes, unsigned flags) {
   if (flags & ~(unsigned)P_SBRK_POPULATE)
     return -EINVAL;
-  return bytes < 0 ? shrink(space, -(uint64_t)bytes) : grow(space, (uint64_t)bytes, flags);
+  int64_t old = bytes < 0 ? shrink(space, -(uint64_t)bytes) : grow(space, (uint64_t)bytes, flags);
+  if (space->strict)
+    promise_update(space);
+  return old;
 }
 
 bool space_populate(struct space *space, uint64_t stack_bytes) {

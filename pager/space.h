@@ -34,11 +34,13 @@ struct space {
   struct region *regions;
   struct p_stats stats; /* resident, peak, shared, faults and so on; the rest is filled when asked */
   uint8_t state;
-  bool quiet;                                    /* its death is not printed */
-  q_handle task;                                 /* and the shell's: */
-  bool orphan;                                   /* its parent has ended */
-  bool client;                                   /* of a server, which spawns, reaps and kills for it */
-  struct space *parent, *children, *next, *prev; /* those that have ended come first */
+  bool strict;                                           /* its growth is promised or refused */
+  uint64_t promised;                                     /* pages */
+  bool quiet;                                            /* its death is not printed */
+  q_handle task;                                         /* and the shell's: */
+  bool orphan;                                           /* its parent has ended */
+  bool client;                                           /* of a server, which spawns, reaps and kills for it */
+  struct space *parent, *children, *ended, *next, *prev; /* children: those that live */
   struct server *server;
   q_handle watch; /* endpoint that hears of its children's ends */
   uint64_t watch_bits;
@@ -111,6 +113,23 @@ static inline uint64_t regions_start(const struct space *space) {
   return space->regions ? space->regions->start : P_BREAK_MAX;
 }
 
+/* ---- promise.c ---- */
+extern uint64_t promised;                 /* pages, to all strict programs: 0 where there are none */
+bool promise_first(struct space *space);  /* of a new space. false: there is no room for it */
+void promise_update(struct space *space); /* after any change of what it may touch */
+void promise_end(struct space *space);
+void promises_use(const struct space *space, int64_t frames); /* of its own it has so many more */
+bool promise_room(uint64_t more);                             /* without what is withheld there are so many pages */
+/* So many more may be promised, which promise_update() then counts. */
+static inline bool promise_fits(const struct space *space, uint64_t more) {
+  return !space->strict || promise_room(more);
+}
+bool promise_spare(void); /* some frame is not withheld */
+/* It may have a frame. */
+static inline bool promise_allows(const struct space *space) {
+  return !promised || space->strict || promise_spare();
+}
+
 /* ---- What all files of the core share ---- */
 #define PAGE_OF(va) ((va) & ~(Q_PAGE_SIZE - 1ul))
 #define PAGE_UP(va) PAGE_OF((va) + Q_PAGE_SIZE - 1)
@@ -122,6 +141,14 @@ void cache_drop(void);                                /* frees the cached pages 
 uint64_t cache_pages(void);
 extern struct image images[IMAGES_MAX];
 extern unsigned image_count;
+
+/* ---- check.c ---- */
+#ifdef CHECK_INVARIANTS
+void check_pager(void);
+#else
+static inline void check_pager(void) {
+}
+#endif
 
 /* ---- The backend ---- */
 /* 0 or a Q_E_*; gives the kernel memory for page tables when it wants some. */

@@ -324,7 +324,8 @@ def environment(s):
     need("\nC=3\n" in s.run("env"), "and not for ever")
     s.run("E=" + "e" * 900)
     s.run("F=" + "f" * 900)
-    s.run("G=" + "g" * 900)
+    for i in range(40):
+        s.run(f"G{i}=" + "g" * 900)
     need("cannot start env" in s.run("env"), "more than a program can be given")
     s.type("exit 0\n")
     s.off()

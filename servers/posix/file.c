@@ -324,7 +324,7 @@ int do_read(struct request *q, struct q_reply *r) {
   if (!file || !file_reads(file))
     return EBADF;
   if (file->pipe)
-    return q->m.word[1] != POSIX_HERE ? ESPIPE : pipe_read(q, file->pipe, r);
+    return q->m.word[1] != POSIX_HERE ? ESPIPE : pipe_read(q, file->pipe, !(file->flags & O_NONBLOCK), r);
   if (file->inode->type == INODE_DIRECTORY)
     return EISDIR;
   if (file->inode->type == INODE_DEVICE)
@@ -507,8 +507,11 @@ int do_open(struct request *q, struct q_reply *r) {
 
 static void describe(const struct inode *inode, struct posix_stat *out) {
   static const unsigned kind[] = {S_IFREG, S_IFDIR, S_IFCHR};
-  *out = (struct posix_stat){
-      .size = inode->size, .number = inode->number, .mode = kind[inode->type] | inode->mode, .links = inode->links};
+  *out = (struct posix_stat){.size = inode->size,
+                             .number = inode->number,
+                             .mode = kind[inode->type] | inode->mode,
+                             .links = inode->links,
+                             .terminal = inode->device == &console_device};
 }
 
 int do_stat(struct request *q, struct q_reply *r) {

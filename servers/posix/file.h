@@ -40,6 +40,6 @@ int program_find(const struct process *process, const char *path, char name[P_NA
 /* ---- pipe.c ---- */
 struct pipe *pipe_new(void);
 void pipe_release(struct pipe *pipe, bool writer); /* one of its ends has gone */
-int pipe_read(struct request *q, struct pipe *pipe, struct q_reply *r);
+int pipe_read(struct request *q, struct pipe *pipe, bool wait, struct q_reply *r);
 int pipe_write(struct request *q, struct pipe *pipe, bool wait, struct q_reply *r);
 #endif

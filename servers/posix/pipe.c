@@ -30,10 +30,10 @@ void pipe_release(struct pipe *pipe, bool writer) {
 }
 
 /* In at most two pieces, since the ring goes round. What was taken in the first is only gone when both have arrived. */
-int pipe_read(struct request *q, struct pipe *pipe, struct q_reply *r) {
+int pipe_read(struct request *q, struct pipe *pipe, bool wait, struct q_reply *r) {
   uint64_t waiting = pipe->written - pipe->read, n = q->m.write_bytes < waiting ? q->m.write_bytes : waiting;
   if (!n && q->m.write_bytes && pipe->has_writer)
-    return wait_in(q, &pipe->waiting);
+    return wait ? wait_in(q, &pipe->waiting) : EAGAIN;
   for (uint64_t done = 0; done < n;) {
     uint64_t at = (pipe->read + done) % POSIX_PIPE, piece = n - done < POSIX_PIPE - at ? n - done : POSIX_PIPE - at;
     int error = store_at(q, done, pipe->ring + at, piece);

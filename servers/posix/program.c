@@ -9,7 +9,7 @@
 
 /* Files that have one, the latest last. The pager has only so many: the oldest is given up for a new one, which is no loss but
  * that programs made of it later have pages of their own. */
-#define OBJECTS 256
+#define OBJECTS 64
 static struct inode *holders[OBJECTS];
 static unsigned next_holder;
 

@@ -1,76 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Instruction counts of single operations, read in the guest: median of ITERATIONS after a warm-up, with what reading the
- * counter costs subtracted. The same on every run under -icount. Before the last iteration of each, trace_begin() is
- * called and after it trace_end(), where the host's tracer finds one warm operation. */
-#include "../guest/tap.h"
+/* Instruction counts of single operations, read in the guest (measure.h). The same on every run under -icount. */
+#include "measure.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define WARM_UP 64
-#define ITERATIONS 1001
-#define PAGE 4096
-
-__attribute__((noinline)) void trace_begin(unsigned index);
-__attribute__((noinline)) void trace_end(unsigned index);
-void trace_begin(unsigned index) {
-  __asm__ volatile("" ::"r"(index) : "memory");
-}
-void trace_end(unsigned index) {
-  __asm__ volatile("" ::"r"(index) : "memory");
-}
-
-static uint64_t overhead, samples[ITERATIONS];
-static int iterations = ITERATIONS; /* 1 when only the trace is wanted */
-static unsigned index_of_next;
-static unsigned parts = 1; /* equal ones, of which the measured operation consists; the figure is that of one */
-
-static int compare(const void *a, const void *b) {
-  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-  return (x > y) - (x < y);
-}
-
-static uint64_t report(const char *name, uint64_t lost) {
-  for (int i = 0; i < iterations; i++)
-    samples[i] = (samples[i] - lost) / parts;
-  qsort(samples, (size_t)iterations, sizeof *samples, compare);
-  uint64_t median = samples[iterations / 2];
-  printf("# bench {\"name\": \"%s\", \"median\": %lu, \"min\": %lu, \"max\": %lu, \"n\": %d, \"index\": %u}\n", name,
-         (unsigned long)median, (unsigned long)samples[0], (unsigned long)samples[iterations - 1], iterations,
-         index_of_next);
-  return median;
-}
-
-static void once(const char *name, uint64_t value) {
-  printf("# bench {\"name\": \"%s\", \"median\": %lu, \"n\": 1}\n", name, (unsigned long)value);
-}
-
-/* `prepare` is not counted. Each operation is inlined into a loop of its own, so that no call through a pointer is. */
-#define MEASURE(name, prepare, operation)                                                                            \
-  do {                                                                                                               \
-    index_of_next++;                                                                                                 \
-    for (int i_ = -WARM_UP; i_ < iterations; i_++) {                                                                 \
-      prepare;                                                                                                       \
-      if (i_ == iterations - 1)                                                                                      \
-        trace_begin(index_of_next);                                                                                  \
-      uint64_t start_ = q_instret();                                                                                 \
-      operation;                                                                                                     \
-      uint64_t end_ = q_instret();                                                                                   \
-      if (i_ == iterations - 1)                                                                                      \
-        trace_end(index_of_next);                                                                                    \
-      samples[i_ < 0 ? 0 : i_] = end_ - start_;                                                                      \
-    }                                                                                                                \
-    CHECK(report(name, overhead) > 0);                                                                               \
-  } while (0)
-
-static void measure_overhead(void) {
-  for (int i = 0; i < iterations; i++) {
-    uint64_t start = q_instret();
-    samples[i] = q_instret() - start;
-  }
-  overhead = report("counter_overhead", 0);
-}
 
 static void calls(void) {
   MEASURE("null_call", , q_null());
@@ -106,7 +40,7 @@ static int serve(void) {
   }
 }
 
-#define READY_MOST 8192
+#define READY_MOST 24576
 static void faults(void) {
   volatile char *base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE), *at = base;
   struct p_system system;
@@ -209,17 +143,21 @@ static const struct test tests[] = {
     {"switches", switches}, /* last: a program that has used floating point is one instruction slower to switch to */
 };
 
-static const struct test posix_tests[] = {{"the posix server", posix_server}};
+static const struct test posix_tests[] = {
+    {"the posix server", posix_server}, {"files", unix_files}, {"pipes", unix_pipes}, {"forks", unix_forks}};
 
 int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "serve"))
     return serve();
   if (argc > 1 && !strcmp(argv[1], "yield"))
     yield(argc > 2);
-  if (p_server)
-    return TAP_RUN("bench", posix_tests);
   if (argc > 1)
     iterations = 1;
+  if (p_server) {
+    tap_before(true); /* as many processes as there will be, first: what they leave is used again */
+    unix_warm_up();
+    return TAP_RUN("bench", posix_tests);
+  }
   at_start = q_instret();
   return TAP_RUN("bench", tests);
 }

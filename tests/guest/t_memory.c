@@ -20,6 +20,28 @@ static void eater_ends(void) {
   }
 }
 
+/* One that is promised its memory gets it, though another has eaten all the rest in between. */
+static void promised_beside_an_eater(void) {
+  struct p_death death;
+  struct q_received m;
+  q_handle endpoint;
+  CHECK_EQ(q_endpoint_create(&endpoint), 0);
+  int64_t id = p_spawn_program(ARGV("victim", "promised", "50000000"), P_SPAWN_QUIET | P_SPAWN_STRICT, endpoint);
+  q_recv(endpoint, &m);
+  CHECK_EQ(m.word[0], 1);
+  CHECK_EQ(run_victim(ARGV("victim", "eat")).reason, P_REASON_NOFRAME);
+  CHECK_EQ(q_reply(&(struct q_reply){.token = m.token}), 0);
+  CHECK_EQ(p_wait_for((uint64_t)id, &death), id);
+  CHECK_EQ(death.reason + death.status, 0);
+  CHECK(death.peak > 50000000 / 4096);
+  id = p_spawn_program(ARGV("victim", "promised", "150000000"), P_SPAWN_QUIET | P_SPAWN_STRICT, endpoint);
+  q_recv(endpoint, &m);
+  CHECK_EQ(m.word[0], 0); /* there never is as much */
+  CHECK_EQ(q_reply(&(struct q_reply){.token = m.token}), 0);
+  CHECK_EQ(p_wait_for((uint64_t)id, &death), id);
+  CHECK_EQ(q_handle_destroy(endpoint), 0);
+}
+
 static void thousand_programs(void) {
   struct q_info before = kernel_info();
   uint64_t frames = free_frames();
@@ -40,6 +62,23 @@ static void many_at_once(void) {
     CHECK_EQ(p_wait_for(id[i], &death), id[i]);
     CHECK_EQ(death.reason + death.status, 0);
   }
+}
+
+/* One that has ended is found though a younger one lives. */
+static void reap_before_the_living(void) {
+  struct p_death death;
+  struct p_stats stats;
+  uint64_t first = spawn(0, ARGV("victim", "exit", "3"));
+  while (!p_stats_of(first, &stats))
+    q_yield();
+  uint64_t second = spawn(0, ARGV("victim", "sleep"));
+  CHECK_EQ(p_reap_child(second, &death), -EAGAIN);
+  CHECK_EQ(p_reap_child(0, &death), first);
+  CHECK_EQ(death.status, 3);
+  CHECK_EQ(p_reap_child(0, &death), -EAGAIN);
+  CHECK_EQ(p_kill_program(second), 0);
+  CHECK_EQ(p_reap_child(0, &death), second);
+  CHECK_EQ(p_reap_child(0, &death), -ECHILD);
 }
 
 static void too_many_programs(void) {
@@ -111,8 +150,10 @@ static void all_accounted_for(void) {
 
 static const struct test tests[] = {
     {"20 programs eat all memory beside a neighbour", eater_ends},
+    {"a program that is promised its memory", promised_beside_an_eater},
     {"1000 programs leave everything as it was", thousand_programs},
     {"100 programs at once", many_at_once},
+    {"a child that has ended beside one that lives", reap_before_the_living},
     {"more programs than there is room for", too_many_programs},
     {"kernel objects until there are no more", object_exhaustion},
     {"requests that cannot be met", spawn_errors},

@@ -37,6 +37,17 @@ static int do_eat(char **argv) {
   return 0;
 }
 
+/* Grows, tells so, and touches it when it has been told to. */
+static int do_promised(char **argv) {
+  uint64_t bytes = strtoul(argv[0], NULL, 0);
+  volatile char *base = sbrk((ptrdiff_t)bytes);
+  struct q_call c = {.label = 1, .word = {base != (void *)-1}};
+  q_call(P_HANDLE_GIFT, &c);
+  for (uint64_t i = 0; base != (void *)-1 && i < bytes; i += 4096)
+    base[i] = 1;
+  return base == (void *)-1;
+}
+
 static int do_exit(char **argv) {
   return atoi(argv[0]);
 }
@@ -127,6 +138,7 @@ static const struct {
 } actions[] = {{"touch", do_touch},
                {"recurse", do_recurse},
                {"eat", do_eat},
+               {"promised", do_promised},
                {"exit", do_exit},
                {"spin", do_spin},
                {"sleep", do_sleep},

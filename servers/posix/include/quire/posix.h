@@ -111,6 +111,7 @@ enum posix_request {
 
 struct posix_stat {
   uint64_t size, number, mode, links;
+  uint64_t terminal; /* 1: it is the console */
 };
 
 struct posix_entry {

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Commit accounting. A strict program is refused a growth that could not be honoured; what it was granted is withheld from
+ * everybody else until it is touched. Withheld are the pages promised to all strict programs, less the frames that they
+ * have already, each counted once however many of them share it since a fork: so a page that is copied when it is written
+ * has its frame, too. */
+#include <assert.h>
+
+#include "space.h"
+
+#define MARGIN 1024 /* frames for page tables and for what the pager needs for itself */
+#define STACK 16    /* pages of its stack that a program is promised */
+uint64_t promised;
+static uint64_t used;
+
+static uint64_t withheld(void) {
+  return promised > used ? promised - used : 0;
+}
+
+void promises_use(const struct space *space, int64_t frames) {
+  used += space->strict ? (uint64_t)frames : 0;
+}
+
+static uint64_t pages(uint64_t start, uint64_t end) {
+  return (end - start) >> Q_PAGE_SHIFT;
+}
+
+/* Of memory that it may write, and of its image. */
+static uint64_t promise_of(const struct space *space) {
+  uint64_t sum = STACK + pages(space->image->segment[0].start, PAGE_UP(space->brk));
+  for (const struct region *r = space->regions; r; r = r->next)
+    sum += r->prot & Q_PROT_WRITE ? pages(r->start, r->end) : 0;
+  return sum;
+}
+
+bool promise_room(uint64_t more) {
+  uint64_t need = withheld() + more + MARGIN;
+  if (more < frames.total && frames.available < need)
+    cache_drop();
+  return more < frames.total && frames.available >= need;
+}
+
+bool promise_spare(void) {
+  if (frames.available <= withheld())
+    cache_drop();
+  return frames.available > withheld();
+}
+
+void promise_update(struct space *space) {
+  uint64_t now = space->strict ? promise_of(space) : 0;
+  promised += now - space->promised;
+  space->promised = now;
+}
+
+void promise_end(struct space *space) {
+  promised -= space->promised;
+  space->promised = 0;
+}
+
+bool promise_first(struct space *space) {
+  if (!promise_fits(space, promise_of(space)))
+    return false;
+  promise_update(space);
+  return true;
+}
