@@ -51,6 +51,13 @@ struct file *file_of(const struct process *process, uint64_t fd) {
   return descriptor ? descriptor->file : NULL;
 }
 
+static bool descriptor_left(const struct process *process) {
+  uint64_t fd = 0;
+  while (file_of(process, fd))
+    fd++;
+  return fd < POSIX_DESCRIPTORS;
+}
+
 static bool table_grow(struct process *process, uint64_t descriptors) {
   if (descriptors <= process->descriptors)
     return true;
@@ -251,9 +258,9 @@ static void begin_at(struct request *q, struct file *file) {
   if (q->begun)
     return;
   q->begun = true;
-  q->base = q->m.word[1] != POSIX_HERE                                    ? q->m.word[1]
-            : writes(file) && file->flags & O_APPEND && !q->m.write_bytes ? file->inode->size
-                                                                          : file->offset;
+  q->base = q->m.word[1] != POSIX_HERE                                  ? q->m.word[1]
+            : writes(file) && file->flags & O_APPEND && q->m.read_bytes ? file->inode->size
+                                                                        : file->offset;
 }
 
 static int finish_at(struct request *q, struct file *file, struct q_reply *r) {
@@ -479,6 +486,8 @@ int do_open(struct request *q, struct q_reply *r) {
   unsigned flags = (unsigned)q->m.word[0];
   struct inode *inode;
   int error = (flags & O_ACCMODE) == O_ACCMODE ? EINVAL : load_paths(q, path, 1, NULL);
+  if (!error && !descriptor_left(q->caller))
+    error = EMFILE; /* before a file is made for it */
   if (!error)
     error = open_inode(q->caller, path, flags, (unsigned)q->m.word[1], &inode);
   if (!error)
@@ -600,7 +609,7 @@ int do_chdir(struct request *q, struct q_reply *r) {
 int do_getcwd(struct request *q, struct q_reply *r) {
   char path[TREE_PATH_MAX];
   (void)r;
-  int error = tree_path(q->caller->directory, path, sizeof path);
+  int error = q->m.write_bytes ? tree_path(q->caller->directory, path, sizeof path) : EINVAL;
   if (!error && strlen(path) >= q->m.write_bytes)
     error = ERANGE;
   return error ? error : store(q, path, strlen(path) + 1);

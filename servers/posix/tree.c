@@ -327,9 +327,11 @@ static struct entry *existing(const struct place *place, int *error) {
 /* What must hold before a name is added. */
 static int check_new(const struct place *place) {
   int error;
+  if (!place->directory->parent)
+    return ENOENT; /* removed, and so are its dots */
   if (is_dots(place->name) || existing(place, &error))
     return EEXIST;
-  return error != ENOENT ? error : place->directory->parent ? 0 : ENOENT;
+  return error != ENOENT ? error : 0;
 }
 
 static unsigned names;
@@ -376,7 +378,7 @@ int tree_make(const struct place *place, enum inode_type type, unsigned mode, st
   struct inode *directory = place->directory;
   int error = check_new(place);
   if (!error && place->slash && type != INODE_DIRECTORY)
-    error = EISDIR;
+    error = ENOENT;
   if (error)
     return error;
   struct inode *inode = inode_new(type, mode);
@@ -457,7 +459,7 @@ static int check_replaced(const struct inode *moved, const struct inode *there) 
 static int check_rename(const struct place *from, const struct place *to) {
   int error;
   if (is_dots(from->name) || is_dots(to->name))
-    return EINVAL;
+    return *from->name && *to->name ? EINVAL : EBUSY; /* the root */
   const struct entry *entry = existing(from, &error), *there = tree_entry(to->directory, to->name);
   if (!entry)
     return error;
