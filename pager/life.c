@@ -50,7 +50,7 @@ void space_end(struct space *space) {
   assert(space->state == SPACE_ALIVE);
   space_clear(space);
   space->state = SPACE_ENDED;
-  while ((object = object_of(space->badge))) {
+  while (space->server && (object = object_of(space->badge))) {
     object_unname(object);
     space_drop_object(object);
   }
