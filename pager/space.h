@@ -98,7 +98,7 @@ int64_t space_arguments(struct space *space, const char *text, uint64_t bytes, u
 bool space_populate(struct space *space, uint64_t stack_bytes);
 
 /* ---- region.c ---- */
-#define REGIONS_MAX 16384 /* of a space: bounds what a walk over them costs */
+#define REGIONS_MAX 8192 /* of a space: bounds what a walk over them costs */
 struct region *region_find(const struct space *space, uint64_t va);
 struct map_request {
   uint64_t address, bytes;
