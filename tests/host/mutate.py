@@ -23,7 +23,7 @@ TESTS = {
     "image fuzz": ("image_fuzz.c", ["pager/image.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["10000"]),
     "pager fuzz": ("pager_fuzz.c", ["pager/frames.c", "pager/slab.c", "pager/image.c", "pager/object.c", "pager/space.c", "pager/region.c",
                                     "pager/life.c", "pager/arguments.c", "pager/promise.c", "pager/policy/demand.c"],
-                   ["-fsanitize=fuzzer"], ["fuzz.py"], ["12000"]),
+                   ["-fsanitize=fuzzer"], ["fuzz.py"], ["2500"]),
     "fdt": ("fdt_test.c", ["kernel/devicetree.c"], ["-lfdt"], ["fdt_test.py"], []),
     "fdt fuzz": ("fdt_fuzz.c", ["kernel/devicetree.c"], ["-fsanitize=fuzzer", "-lfdt"], ["fuzz.py"], ["50000"]),
     "tty fuzz": ("tty_fuzz.c", ["servers/posix/tty.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["3000"]),

@@ -682,7 +682,7 @@ static void step(const uint8_t *op) {
   wanted_pages = 1 + op[3] % 40;
   fail_in = op[1] >> 6 == 3 ? 1 + op[3] % 4 : 0;
   fail_with = op[2] & 1 ? Q_E_NOMEM : Q_E_EXISTS;
-  switch (op[1] % 16) {
+  switch (op[1] % 17) { /* prime to the bits that say more */
   case 8:
     double_up(m, &models[(op[0] >> 2) % MODEL_SPACES]);
     break;
@@ -725,7 +725,7 @@ static void step(const uint8_t *op) {
   case 4:
     fail_in = 0;
     clearing = true;
-    change_break(m, -(int64_t)(number * 5), 0);
+    change_break(m, -(int64_t)(op[0] & 128 ? number * 5 : number * 5 % (m->brk - m->space->heap + 1)), 0);
     clearing = false;
     break;
   case 5:
