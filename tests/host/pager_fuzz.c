@@ -15,6 +15,7 @@
 #define PAGES 200      /* of one space that the model has room for */
 #define MODEL_PAGES 96 /* heap pages looked at */
 #define WRITABLE 2
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define SHADOWED 128 /* pages of mappings whose content the model knows */
 #define MADE 6
 #define OBJECT_MOST 8
@@ -508,6 +509,9 @@ static void freeze(const uint8_t *op) {
   int error = object_reserve(object) ? 0 : ENOMEM;
   for (uint64_t i = 0; i < object->pages && !error; i++) {
     uint64_t va = m->space->heap + (op[2] / 8 + i * (op[3] / 8 % 4)) % MODEL_PAGES * 4096;
+    if (op[1] & 32 && va < m->brk)
+      fault(m, va, Q_FAULT_WRITE, 0);
+    clearing = true;
     const struct page *page = find(m, va);
     new->content[i] = page && !(op[0] >> i & 1) ? *(uint8_t *)frame_data(page->frame) : 0;
     error = op[0] >> i & 1 ? 0 : space_freeze(m->space, va, object, i);
@@ -602,6 +606,8 @@ static void map(struct model *m, uint64_t number, const uint8_t *op) {
                                .flags =
                                    prots[op[3] % 8] | (op[0] & 8 ? P_MAP_SHARED : 0) | (fixed ? P_MAP_FIXED : 0)};
   const struct made *of = &made[(op[1] >> 4) % MADE];
+  for (unsigned i = 0; i < MADE && !of->id; i++)
+    of = &made[i];
   bool shows = op[0] & 16 && !(op[0] & 8) && of->id;
   wanted.object = shows ? object_find(of->id, of->creator) : NULL;
   wanted.offset = wanted.object ? op[2] % 3 * 4096ul : 0;
@@ -620,9 +626,21 @@ static void map(struct model *m, uint64_t number, const uint8_t *op) {
   }
 }
 
+/* The same, or a page of some region, if the input says so. */
+static uint64_t place_in_region(struct model *m, const uint8_t *op, uint64_t start) {
+  const struct region *region = op[0] & 128 ? m->space->regions : NULL;
+  for (unsigned i = op[3] % 4; i && region && region->next; i--)
+    region = region->next;
+  return region ? region->start + op[2] % 8 * 4096ul % (region->end - region->start) : start;
+}
+
 static void unmap_or_protect(struct model *m, uint64_t number, const uint8_t *op) {
   static const uint8_t prots[] = {0, 1, 3, 5};
-  uint64_t start = P_BREAK_MAX - (number % 60 + 1) * 4096, bytes = (op[0] >> 2) % 24 * 4096 + 1;
+  uint64_t start = place_in_region(m, op, P_BREAK_MAX - (number % 60 + 1) * 4096),
+           bytes = (op[0] >> 2) % 24 * 4096 + 1;
+  const struct region *region = op[0] & 128 ? region_find(m->space, start) : NULL;
+  if (region && bytes > region->end - start)
+    bytes = region->end - start;
   if (bytes > P_BREAK_MAX - start)
     bytes = P_BREAK_MAX - start;
   if (op[1] & 8) {
@@ -707,10 +725,11 @@ static void step(const uint8_t *op) {
     hoard_all_but(op[2] & 3 ? op[3] % 16 : 0);
     break;
   case 11:
-    fault(m, P_BREAK_MAX - 1 - number * 4 % (60 * 4096), (op[1] >> 4) % 3, 0);
+    fault(m, place_in_region(m, op, P_BREAK_MAX - 1 - number * 4 % (60 * 4096)), (op[1] >> 4) % 3, 0);
     break;
   case 0:
-    fault(m, m->space->heap + number * 64 % (MODEL_PAGES * 4096), op[1] >> 3 & 1, 0);
+    fault(m, m->space->heap + number * 64 % MIN(m->brk - m->space->heap + 8192, MODEL_PAGES * 4096ul), op[1] >> 3 & 1,
+          0);
     break;
   case 1:
     fault(m, 0xf000 + number % 0x6000, op[1] >> 3 & 1 ? 2 : op[1] >> 4 & 1, 0);
