@@ -203,7 +203,8 @@ def compiled(clang, name, source, mutated, folder):
     own, others, more, _, _ = TESTS[name]
     program = folder / name.replace(" ", "_")
     files = [HERE / own] + [mutated if other == source else ROOT / other for other in others]
-    subprocess.run(clang + ["-fsanitize=address,undefined"] + files + more + ["-o", program], check=True, capture_output=True,
+    here = ["-iquote", (ROOT / source).parent] # where its headers are
+    subprocess.run(clang[:1] + here + clang[1:] + ["-fsanitize=address,undefined"] + files + more + ["-o", program], check=True, capture_output=True,
                    text=True)
     return program
 

@@ -628,7 +628,7 @@ static void map(struct model *m, uint64_t number, const uint8_t *op) {
 
 /* The same, or a page of some region, if the input says so. */
 static uint64_t place_in_region(struct model *m, const uint8_t *op, uint64_t start) {
-  const struct region *region = op[0] & 128 ? m->space->regions : NULL;
+  const struct region *region = op[0] & 192 ? m->space->regions : NULL;
   for (unsigned i = op[3] % 4; i && region && region->next; i--)
     region = region->next;
   return region ? region->start + op[2] % 8 * 4096ul % (region->end - region->start) : start;
@@ -638,7 +638,7 @@ static void unmap_or_protect(struct model *m, uint64_t number, const uint8_t *op
   static const uint8_t prots[] = {0, 1, 3, 5};
   uint64_t start = place_in_region(m, op, P_BREAK_MAX - (number % 60 + 1) * 4096),
            bytes = (op[0] >> 2) % 24 * 4096 + 1;
-  const struct region *region = op[0] & 128 ? region_find(m->space, start) : NULL;
+  const struct region *region = op[0] & 192 ? region_find(m->space, start) : NULL;
   if (region && bytes > region->end - start)
     bytes = region->end - start;
   if (bytes > P_BREAK_MAX - start)
@@ -705,6 +705,7 @@ static void step(const uint8_t *op) {
     double_up(m, &models[(op[0] >> 2) % MODEL_SPACES]);
     break;
   case 9:
+  case 16:
     if (m != SERVER)
       map(m, number, op);
     break;
@@ -755,7 +756,10 @@ static void step(const uint8_t *op) {
     other(op[2] % 4, op[3]);
     break;
   default:
-    end(m);
+    if (op[2] % 4)
+      fault(m, place_in_region(m, op, m->space->heap), (op[1] >> 4) % 2, 0);
+    else
+      end(m);
     break;
   }
   fail_in = 0;
