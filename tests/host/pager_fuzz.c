@@ -225,6 +225,10 @@ static void check_promises(void) {
     struct model *m = &models[i];
     if (!m->space || !m->space->strict)
       continue;
+    uint64_t least = 16 + ((PAGE_UP(m->brk) - 0x10000) >> 12);
+    for (const struct region *r = m->space->regions; r; r = r->next)
+      least += r->prot & WRITABLE ? (r->end - r->start) >> 12 : 0;
+    MUST(m->space->promised >= least);
     promised += m->space->promised;
     for (unsigned j = 0; j < PAGES; j++)
       if (m->page[j].frame && frame_state(m->page[j].frame) == STATE_USED)
@@ -783,6 +787,146 @@ static void run_out(void) {
   end(m);
 }
 
+/* ---- What is too rare to be left to chance -------------------------------------------------------------------------------- */
+static struct space *program_of(struct model *m, bool is_strict) {
+  static const uint8_t plain[4] = {0, 0, 0, 0}, promised[4] = {0, 0, 3, 0};
+  begin(m, is_strict ? promised : plain);
+  MUST(m->space && m->space->strict == is_strict);
+  return m->space;
+}
+
+static uint64_t map_some(struct model *m, uint64_t pages, unsigned prot, struct object *object) {
+  struct map_request wanted = {.bytes = pages * 4096, .flags = prot, .object = object};
+  int64_t at = space_map(m->space, &wanted);
+  MUST(at > 0);
+  for (uint64_t i = 0; i < pages; i++)
+    *shadow(m, (uint64_t)at + i * 4096) = 0;
+  return (uint64_t)at;
+}
+
+static int protect(struct model *m, uint64_t at, uint64_t pages, unsigned prot) {
+  clearing = true;
+  int error = space_protect(m->space, at, pages * 4096, prot);
+  clearing = false;
+  check_all();
+  return error;
+}
+
+static uint8_t first_byte(struct model *m, uint64_t va, unsigned kind) {
+  fault(m, va, kind, 0);
+  check_all();
+  const struct page *page = find(m, va);
+  MUST(page && page->prot & (kind == Q_FAULT_EXECUTE ? Q_PROT_EXECUTE : Q_PROT_READ));
+  return *(uint8_t *)frame_data(page->frame);
+}
+
+static void bad_ranges(void) {
+  struct model *m = &models[1];
+  set_up();
+  struct space *space = program_of(m, false);
+  uint64_t at = map_some(m, 4, 3, NULL);
+  MUST(space_unmap(space, at, 0ul - at) == EINVAL && space_unmap(space, at, 0ul - 4096) == EINVAL);
+  MUST(space_unmap(space, 0x10000, 4096) == EINVAL && space_protect(space, P_STACK_BASE, 4096, 1) == EINVAL);
+  struct map_request wanted = {.address = 0x10000, .bytes = 4096, .flags = 3 | P_MAP_FIXED};
+  MUST(space_map(space, &wanted) == -EEXIST);
+  MUST(space_protect(space, at, 5 * 4096, 1) == EINVAL && space_protect(space, at - 4096, 4096, 1) == ENOMEM);
+  check_all();
+  end(m);
+}
+
+/* The server's pages 0 and 1, of which a program has written one and parks both, in two parts, and shares them by a fork. */
+static void parked_twice(void) {
+  struct model *m = &models[1], *c = &models[2];
+  set_up();
+  program_of(SERVER, false);
+  program_of(m, true);
+  change_break(SERVER, 4 * 4096, 0);
+  struct object *object = object_new(4 * 4096);
+  MUST(object && object_reserve(object) && object_name(object, SERVER->space->badge));
+  for (uint64_t i = 0; i < 4; i++) {
+    fault(SERVER, SERVER->space->heap + i * 4096, Q_FAULT_WRITE, 0);
+    clearing = true;
+    MUST(!space_freeze(SERVER->space, SERVER->space->heap + i * 4096, object, i));
+    clearing = false;
+  }
+  uint8_t first = (uint8_t)(written - 3);
+  uint64_t at = map_some(m, 4, 3, object);
+  for (uint64_t i = 0; i < 4; i++)
+    *shadow(m, at + i * 4096) = (uint8_t)(first + i);
+  fault(m, at + 4096, Q_FAULT_WRITE, 0);
+  uint8_t own = written;
+  MUST(!protect(m, at + 2 * 4096, 1, 1)); /* divides it */
+  for (uint64_t i = 0; i < 4; i++)
+    MUST(first_byte(m, at + i * 4096, Q_FAULT_READ) == (i == 1 ? own : first + i));
+  MUST(!protect(m, at, 4, 0) && !protect(m, at, 4, 5));
+  for (uint64_t i = 0; i < 4; i++)
+    MUST(first_byte(m, at + i * 4096, Q_FAULT_EXECUTE) == (i == 1 ? own : first + i));
+  MUST(!protect(m, at, 4, 3));
+  fault(m, at, Q_FAULT_WRITE, 0);
+  own = written;
+  double_up(m, c);
+  MUST(c->space && !protect(m, at, 4, 0) && !protect(c, at, 4, 0) && !protect(c, at, 4, 5));
+  MUST(first_byte(c, at, Q_FAULT_EXECUTE) == own);
+  object_unname(object);
+  space_drop_object(object);
+  check_all();
+  end(m);
+  MUST(first_byte(c, at + 3 * 4096, Q_FAULT_READ) == first + 3);
+  end(c);
+  check_all();
+  end(SERVER);
+  cache_drop();
+  MUST(frames.available == USABLE && !promises_any());
+}
+
+/* Without memory for what must be made, all is as it was. */
+static void parked_without_memory(void) {
+  struct model *m = &models[1], *c = &models[2];
+  set_up();
+  program_of(m, false);
+  uint64_t at = map_some(m, 4, 3, NULL);
+  for (uint64_t i = 0; i < 4; i++)
+    fault(m, at + i * 4096, Q_FAULT_WRITE, 0);
+  MUST(!protect(m, at, 4, 5));
+  double_up(m, c);
+  for (unsigned few = 0; few < 5; few++) {
+    while (frames.available > few)
+      hoard[hoarded++] = frame_get_own();
+    MUST(protect(m, at, 4, 0) == ENOMEM);
+    MUST(first_byte(m, at + 3 * 4096, Q_FAULT_EXECUTE) == written);
+    hoard_all_but(0);
+  }
+  MUST(!protect(m, at, 4, 0) && !protect(m, at, 4, 1));
+  for (uint64_t i = 0; i < 4; i++)
+    first_byte(m, at + i * 4096, Q_FAULT_READ);
+  end(m);
+  end(c);
+  cache_drop();
+  MUST(frames.available == USABLE);
+}
+
+/* What a program has been promised and has written is not promised to another when it may be written no more. */
+static void promised_once(void) {
+  struct model *m = &models[1], *c = &models[2];
+  set_up();
+  program_of(m, true);
+  uint64_t at = map_some(m, 20, 3, NULL), withheld = promises_withheld();
+  for (uint64_t i = 0; i < 20; i++)
+    fault(m, at + i * 4096, Q_FAULT_WRITE, 0);
+  MUST(promises_withheld() == withheld - 20);
+  MUST(!protect(m, at, 20, 1) && promises_withheld() == withheld - 20);
+  MUST(!protect(m, at, 20, 0) && promises_withheld() == withheld - 20);
+  program_of(c, false);
+  change_break(c, 96 * 4096, 0);
+  for (unsigned i = 0; i < 96; i++)
+    fault(c, c->space->heap + i * 4096, Q_FAULT_WRITE, 0);
+  check_all();
+  MUST(frames.available == promises_withheld());
+  end(c);
+  end(m);
+  MUST(!promises_any());
+}
+
 /* Ids are not used again, though slots are. */
 static void come_and_go(void) {
   static uint64_t ids[2000];
@@ -803,6 +947,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc, (void)argv;
   run_out();
+  bad_ranges();
+  parked_twice();
+  parked_without_memory();
+  promised_once();
   come_and_go();
   return 0;
 }
