@@ -533,6 +533,7 @@ static void drop(const uint8_t *op) {
   struct made *old = &made[op[2] % MADE];
   struct object *object = object_find(old->id, old->creator);
   MUST(!object == !(old->id && space_find(old->creator)));
+  MUST(!object_find(old->id, old->creator + 1));
   old->id = 0;
   if (!object)
     return;
@@ -888,6 +889,10 @@ static void parked_without_memory(void) {
   for (uint64_t i = 0; i < 4; i++)
     fault(m, at + i * 4096, Q_FAULT_WRITE, 0);
   MUST(!protect(m, at, 4, 5));
+  fail_in = 3;
+  double_up(m, c); /* which looks at what is left of it */
+  MUST(!c->space && !fail_in);
+  check_all();
   double_up(m, c);
   for (unsigned few = 0; few < 5; few++) {
     while (frames.available > few)
