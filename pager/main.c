@@ -216,11 +216,11 @@ static __attribute__((noinline)) void answer_other(struct q_received *m, struct 
     exception(space, m);
   bool asks = m->kind == Q_MSG_CALL || m->kind == Q_MSG_COPY_READY || m->kind == Q_MSG_COPY_FAILED;
   bool dead = m->kind == Q_MSG_COPY_FAILED && m->error == Q_E_DEAD;
-  if (dead && space)
-    gift_drop(space, m->token);
-  if (!asks || dead)
+  if (!asks)
     return;
-  int result = space && space->state == SPACE_ALIVE ? request(space, m, r) : HEARD;
+  if (m->kind != Q_MSG_CALL && space)
+    m->handle = gift_take(space, m->token);
+  int result = space && space->state == SPACE_ALIVE && !dead ? request(space, m, r) : HEARD;
   if (m->handle)
     q_handle_close(m->handle); /* nobody kept it */
   if (result == DEFER || result == HEARD)

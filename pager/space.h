@@ -24,6 +24,7 @@ struct region {
   uint64_t offset;       /* of start in the object, in pages */
   uint8_t prot;          /* Q_PROT_*; 0: no access */
   bool shared;           /* what is written is the object's, else the program's own */
+  bool counted;          /* its pages are promised: they may be written, or could be when they came */
 };
 
 struct space {
@@ -32,6 +33,7 @@ struct space {
   const struct image *image;
   const struct policy *policy;
   struct region *regions;
+  unsigned region_count;
   struct p_stats stats; /* resident, peak, shared, faults and so on; the rest is filled when asked */
   uint8_t state;
   bool strict;                                           /* its growth is promised or refused */
@@ -96,6 +98,7 @@ int64_t space_arguments(struct space *space, const char *text, uint64_t bytes, u
 bool space_populate(struct space *space, uint64_t stack_bytes);
 
 /* ---- region.c ---- */
+#define REGIONS_MAX 8192 /* of a space: bounds what a walk over them costs */
 struct region *region_find(const struct space *space, uint64_t va);
 struct map_request {
   uint64_t address, bytes;
@@ -114,6 +117,7 @@ static inline uint64_t regions_start(const struct space *space) {
 }
 
 /* ---- promise.c ---- */
+extern uint64_t promise_margin;           /* frames that are never promised */
 extern uint64_t promised;                 /* pages, to all strict programs: 0 where there are none */
 bool promise_first(struct space *space);  /* of a new space. false: there is no room for it */
 void promise_update(struct space *space); /* after any change of what it may touch */
@@ -124,7 +128,8 @@ bool promise_room(uint64_t more);                             /* without what is
 static inline bool promise_fits(const struct space *space, uint64_t more) {
   return !space->strict || promise_room(more);
 }
-bool promise_spare(void); /* some frame is not withheld */
+uint64_t promises_withheld(void); /* frames that are promised and not yet taken */
+bool promise_spare(void);         /* some frame is not withheld */
 /* It may have a frame. */
 static inline bool promise_allows(const struct space *space) {
   return !promised || space->strict || promise_spare();
@@ -156,9 +161,9 @@ int backend_map(struct space *space, uint64_t va, uint64_t frame_prot);
 /* Removes what is mapped in [va, va + pages) and calls removed() for each frame. */
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
                    void (*removed)(struct space *, uint64_t frame, bool last));
-uint64_t backend_take(struct space *space,
-                      uint64_t va); /* removes one page: its frame | 1 if it is mapped nowhere now */
-uint64_t backend_present(struct space *space, uint64_t va); /* of 64 pages, a bit each */
+/* Removes the first page that is there in [*va, end), whose address *va then is: its frame | 1 if it is mapped nowhere now;
+ * 0: none. A page put back in its place needs no memory. */
+uint64_t backend_take(struct space *space, uint64_t *va, uint64_t end);
 int backend_protect(struct space *space, uint64_t va, uint64_t pages,
                     unsigned prot); /* what is there; as backend_map */
 /* The same, and the child gets it, too. */

@@ -150,8 +150,9 @@ enum q_operation {
  *   With Q_PROT_DEVICE, frames outside RAM; the pager object must have the right to devices (the first one has).
  * unmap(a0 pager, a1 task, a2 page address, a3 pages, a4 array of uint64_t, a5 its entries)
  *   Removes what is there, holes tolerated; writes into the array each frame's address, with bit 0 set if it is now
- *   mapped nowhere and bit 1 if the page was dirty. -> a0 0, a1 entries written, a2 next page address, a3 pages that
- *   remain (call again until 0). The array must be resident in the caller (E_FAULT).
+ *   mapped nowhere and bit 1 if the page was dirty. -> a0 0, a1 entries written, a2 next page address (after the last
+ *   one removed, if the array is full), a3 pages that remain (call again until 0). The array must be resident in the
+ *   caller (E_FAULT).
  * protect(a0 pager, a1 task, a2 page address, a3 pages, a4 Q_PROT_*, a5 0 or a task)    Holes tolerated. Errors as map.
  *   With a5, a task of the same pager, each page that is there becomes one of that task too, at the same address and
  *   with the same protection. What that task has already from the same frame is passed over, so after E_NOMEM (page

@@ -130,9 +130,9 @@ enum p_request {
 #define P_SPAWN_MAX 32768 /* bytes of arguments and environment */
 #define P_SPAWN_STRINGS 512
 #define P_OBJECT_MAX 0x60000000 /* bytes of an object */
-#define P_PROCESSES 4096 /* fewer than that at a time */
-#define P_NAME_MAX 64    /* of a program, with its NUL */
-#define P_MAP_SHARED 16  /* beside Q_PROT_*, which are below */
+#define P_PROCESSES 4096        /* fewer than that at a time */
+#define P_NAME_MAX 64           /* of a program, with its NUL */
+#define P_MAP_SHARED 16         /* beside Q_PROT_*, which are below */
 #define P_MAP_FIXED 32
 #define P_SYSTEM_DROP 1
 #define P_SYSTEM_READY 2
