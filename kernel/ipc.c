@@ -465,17 +465,36 @@ struct ret sys_notify(uint64_t a0, uint64_t bits) {
   return ok(0);
 }
 
-/* ---- Copying between the parties of a call ------------------------------------------------------------------------- */
+/* ---- Copying between the parties of a call, or between two callers ------------------------------------------------- */
 #define COPY_BUDGET 2048 /* bytes that one entry copies one by one: bounds the time without interrupts */
 #define COPY_STEP 256    /* what a step costs at least, in such bytes; a page by whole words costs that, too */
 
-static struct ret copy_pending(struct thread *owner, uva_t va, unsigned kind, uint64_t done) {
+struct side { /* current's own memory, or a buffer of a caller that waits for it */
+  struct thread *thread;
+  uva_t va;
+};
+
+static int side_of_caller(struct side *side, q_token token, bool writable, uint64_t offset, uint64_t bytes) {
+  struct wait *wait = token_find(token);
+  if (!wait || wait->slot != SLOT_CALL)
+    return Q_E_TOKEN;
+  struct thread *owner = wait_thread(wait);
+  uint64_t size = owner->x[writable ? REG_T4 : REG_T2];
+  *side = (struct side){owner, owner->x[writable ? REG_T3 : REG_T1] + offset};
+  return offset > size || bytes > size - offset ? Q_E_ARG : 0;
+}
+
+/* The fault goes out in the name of the page's owner. */
+static struct ret copy_absent(const struct side *side, unsigned kind, uint64_t done) {
+  struct thread *owner = side->thread;
+  if (owner == current)
+    return fault_self(side->va, kind);
   owner->wait[SLOT_CALL].copying = 1;
   if (owner->wait[SLOT_FAULT].state == WAIT_NONE) {
-    fault_open(owner, va, kind | Q_FAULT_COPY);
+    fault_open(owner, side->va, kind | Q_FAULT_COPY);
     send(&owner->task->pager->endpoint, &owner->wait[SLOT_FAULT]);
   }
-  return (struct ret){-Q_E_PENDING, done};
+  finish(-Q_E_PENDING, done, token_of(&owner->wait[SLOT_CALL]), 0);
 }
 
 /* How much can be copied in one go. */
@@ -489,33 +508,41 @@ static uint64_t copy_step(uva_t a, uva_t b, uint64_t bytes, uint64_t *budget) {
   return n;
 }
 
-struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uva_t own, uint64_t bytes, uint64_t done) {
-  struct wait *wait = token_find(token);
-  if (!wait || wait->slot != SLOT_CALL)
-    return fail(Q_E_TOKEN);
-  struct thread *owner = wait_thread(wait);
-  bool to = direction == Q_COPY_TO;
-  uva_t base = owner->x[to ? REG_T3 : REG_T1];
-  uint64_t size = owner->x[to ? REG_T4 : REG_T2];
-  if (direction > Q_COPY_TO || offset > size || bytes > size - offset)
-    return fail(Q_E_ARG);
+static struct ret copy(struct side *from, struct side *to, uint64_t bytes, uint64_t done, unsigned other) {
+  uint64_t *x = current->x;
   for (uint64_t budget = COPY_BUDGET; bytes && budget;) {
-    uint64_t n = copy_step(base + offset, own, bytes, &budget);
-    char *theirs = vm_resolve(owner->task, base + offset, to ? Q_FAULT_WRITE : Q_FAULT_READ);
-    if (!theirs)
-      return copy_pending(owner, base + offset, to ? Q_FAULT_WRITE : Q_FAULT_READ, done);
-    char *mine = vm_resolve(current->task, own, to ? Q_FAULT_READ : Q_FAULT_WRITE);
-    if (!mine)
-      return fault_self(own, to ? Q_FAULT_READ : Q_FAULT_WRITE);
-    memcpy(to ? theirs : mine, to ? mine : theirs, n);
-    current->x[REG_A2] = offset += n;
-    current->x[REG_A3] = own += n;
-    current->x[REG_A4] = bytes -= n;
-    current->x[REG_A5] = done += n;
+    uint64_t n = copy_step(from->va, to->va, bytes, &budget);
+    const char *source = vm_resolve(from->thread->task, from->va, Q_FAULT_READ);
+    if (!source)
+      return copy_absent(from, Q_FAULT_READ, done);
+    char *target = vm_resolve(to->thread->task, to->va, Q_FAULT_WRITE);
+    if (!target)
+      return copy_absent(to, Q_FAULT_WRITE, done);
+    memcpy(target, source, n);
+    from->va += n;
+    to->va += n;
+    x[REG_A2] += n;
+    x[other] += n; /* the other side's address or offset */
+    x[REG_A4] = bytes -= n;
+    x[REG_A5] = done += n;
   }
   if (bytes)
     restart();
   return ok(done);
+}
+
+struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uint64_t own, uint64_t bytes, uint64_t done,
+                    uint64_t other_offset) {
+  struct side caller, other = {current, own};
+  bool to = direction == Q_COPY_TO, between = direction == Q_COPY_BETWEEN;
+  int error = side_of_caller(&caller, token, to, offset, bytes);
+  if (!error && between)
+    error = side_of_caller(&other, own, true, other_offset, bytes);
+  if (!error && direction > Q_COPY_BETWEEN)
+    error = Q_E_ARG;
+  if (error)
+    return fail(error);
+  return copy(to ? &other : &caller, to ? &caller : &other, bytes, done, between ? REG_A6 : REG_A3);
 }
 
 /* ---- The end of endpoints and servers ------------------------------------------------------------------------------ */

@@ -149,7 +149,7 @@ static void outside_the_buffer(void) {
   CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 101, buffer, 0, &done), -Q_E_ARG);
   CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 1, buffer, ~0ul, &done), -Q_E_ARG);
   CHECK_EQ(q_copy(m.token, Q_COPY_TO, 0, buffer, 1, &done), -Q_E_ARG);
-  CHECK_EQ(q_copy(m.token, 2, 0, buffer, 1, &done), -Q_E_ARG);
+  CHECK_EQ(q_copy(m.token, 3, 0, buffer, 1, &done), -Q_E_ARG);
   CHECK_EQ(q_copy(m.token + 2, Q_COPY_FROM, 0, buffer, 1, &done), -Q_E_TOKEN);
   finish(id, m.token, 3);
   CHECK_EQ(q_copy(m.token, Q_COPY_FROM, 0, buffer, 1, &done), -Q_E_TOKEN);
