@@ -190,10 +190,12 @@ static _Noreturn void send_and_wait(struct endpoint *endpoint, struct wait *wait
   resume();
 }
 
-/* The same, of a message that is no more than these words: to a receiver that waits they go in registers. */
+/* The same, of a message that is no more than these words, and of a call the bytes of its two buffers: to a receiver that
+ * waits they go in registers. */
 static inline __attribute__((always_inline)) _Noreturn void send_words(struct endpoint *endpoint, struct wait *wait,
                                                                        bool plain, uint64_t a1, uint64_t a2,
-                                                                       uint64_t a3, uint64_t a4, uint64_t a5) {
+                                                                       uint64_t a3, uint64_t a4, uint64_t a5,
+                                                                       const struct thread *caller) {
   struct thread *receiver = list_first(&endpoint->receivers, struct thread, link);
   if (!plain || !receiver || receiver->priority < current->priority)
     send_and_wait(endpoint, wait);
@@ -201,6 +203,10 @@ static inline __attribute__((always_inline)) _Noreturn void send_words(struct en
   list_remove(&receiver->link);
   receiver->state = THREAD_READY;
   wait_hold(wait, endpoint, receiver->task);
+  if (caller) {
+    receiver->x[REG_T1] = caller->x[REG_T2];
+    receiver->x[REG_T2] = caller->x[REG_T4];
+  }
   thread_switch(receiver);
   deliver(wait->message, a1, a2, a3, a4, a5, token_of(wait), wait->badge);
 }
@@ -227,7 +233,7 @@ _Noreturn void fault_program(uva_t va, unsigned kind, uint64_t there) {
   fault_open(thread, va, kind);
   thread->state = THREAD_FAULT;
   send_words(&thread->task->pager->endpoint, &thread->wait[SLOT_FAULT], true, kind, va, thread->x[REG_PC],
-             thread->x[REG_SP], there);
+             thread->x[REG_SP], there, NULL);
 }
 
 struct ret fault_self(uva_t va, unsigned kind) {
@@ -389,7 +395,8 @@ static _Noreturn void receive(struct endpoint *endpoint, struct thread *wake) {
       preempt();
     resume();
   }
-  current->x[REG_A6] = 0; /* the token is spent, whatever becomes of the receive */
+  current->x[REG_A6] = 0;                      /* the token is spent, whatever becomes of the receive */
+  current->x[REG_T1] = current->x[REG_T2] = 0; /* send_words() sets them for calls only */
   current->state = THREAD_RECEIVE;
   list_add(&endpoint->receivers, &current->link, false);
   if (!wake || this_hart()->rivals >> wake->priority >> 1) {
@@ -447,7 +454,7 @@ struct ret sys_call(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint6
   struct wait *wait = &client->wait[SLOT_CALL];
   wait_open(client, SLOT_CALL, Q_MSG_CALL, handle->badge);
   client->state = THREAD_CALL;
-  send_words(endpoint, wait, !(x[REG_T0] | x[REG_T2] | x[REG_T4]), label, w0, w1, w2, w3);
+  send_words(endpoint, wait, !x[REG_T0], label, w0, w1, w2, w3, client);
 }
 
 struct ret sys_notify(uint64_t a0, uint64_t bits) {

@@ -288,7 +288,7 @@ static void take_turn(q_token token) {
 }
 
 static void end_turn(void) {
-  if (!turn || !(console_owes() | !list_empty(&turn_queue)))
+  if (!turn || !((console_busy && console_owes()) | !list_empty(&turn_queue)))
     return;
   q_reply(&(struct q_reply){.token = turn});
   turn = 0;
@@ -320,7 +320,8 @@ int main(int argc, char **argv) {
     else if (m.kind == Q_MSG_COPY_READY || m.kind == Q_MSG_COPY_FAILED)
       copy_settled(&m);
     requests_run();
-    console_push();
+    if (console_busy)
+      console_push();
     end_turn();
   }
 }

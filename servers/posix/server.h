@@ -90,6 +90,7 @@ bool interrupted(struct process *process); /* and not any more */
 
 /* ---- console.c ---- */
 void console_event(void); /* the driver has input or room */
+extern bool console_busy; /* else the next two have nothing to do */
 bool console_owes(void);  /* there is room again that somebody waits for; says so once */
 void console_push(void);  /* gives the driver what it takes */
 void console_drain(void); /* all of it */
