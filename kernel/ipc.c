@@ -479,6 +479,7 @@ struct ret sys_notify(uint64_t a0, uint64_t bits) {
 struct side { /* current's own memory, or a buffer of a caller that waits for it */
   struct thread *thread;
   uva_t va;
+  q_token token; /* the caller's */
 };
 
 static int side_of_caller(struct side *side, q_token token, bool writable, uint64_t offset, uint64_t bytes) {
@@ -487,7 +488,7 @@ static int side_of_caller(struct side *side, q_token token, bool writable, uint6
     return Q_E_TOKEN;
   struct thread *owner = wait_thread(wait);
   uint64_t size = owner->x[writable ? REG_T4 : REG_T2];
-  *side = (struct side){owner, owner->x[writable ? REG_T3 : REG_T1] + offset};
+  *side = (struct side){owner, owner->x[writable ? REG_T3 : REG_T1] + offset, token};
   return offset > size || bytes > size - offset ? Q_E_ARG : 0;
 }
 
@@ -501,7 +502,7 @@ static struct ret copy_absent(const struct side *side, unsigned kind, uint64_t d
     fault_open(owner, side->va, kind | Q_FAULT_COPY);
     send(&owner->task->pager->endpoint, &owner->wait[SLOT_FAULT]);
   }
-  finish(-Q_E_PENDING, done, token_of(&owner->wait[SLOT_CALL]), 0);
+  finish(-Q_E_PENDING, done, side->token, 0);
 }
 
 /* How much can be copied in one go. */
@@ -540,7 +541,7 @@ static struct ret copy(struct side *from, struct side *to, uint64_t bytes, uint6
 
 struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uint64_t own, uint64_t bytes, uint64_t done,
                     uint64_t other_offset) {
-  struct side caller, other = {current, own};
+  struct side caller, other = {current, own, 0};
   bool to = direction == Q_COPY_TO, between = direction == Q_COPY_BETWEEN;
   int error = side_of_caller(&caller, token, to, offset, bytes);
   if (!error && between)
