@@ -190,8 +190,7 @@ static _Noreturn void send_and_wait(struct endpoint *endpoint, struct wait *wait
   resume();
 }
 
-/* The same, of a message that is no more than these words, and of a call the bytes of its two buffers: to a receiver that
- * waits they go in registers. */
+/* The same, of no more than these words, and the bytes of a call's buffers: they go in registers to a receiver that waits. */
 static inline __attribute__((always_inline)) _Noreturn void send_words(struct endpoint *endpoint, struct wait *wait,
                                                                        bool plain, uint64_t a1, uint64_t a2,
                                                                        uint64_t a3, uint64_t a4, uint64_t a5,
