@@ -35,7 +35,8 @@
   X(25, entry)                                                                                                       \
   X(26, fork)                                                                                                        \
   X(27, exec)                                                                                                        \
-  X(28, map)
+  X(28, map)                                                                                                         \
+  X(29, probe)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -80,6 +81,9 @@ enum posix_request {
  *      first process).
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
  * console(writable buffer: struct posix_console)
+ * probe(readable buffer; writable buffer, or none)   -> a2 bytes that the readable one holds before its first NUL, or all. Up
+ *      to 4,096 bytes of it are then in the writable one, which may be the same. By this a program learns what a pointer is
+ *      worth without touching the memory itself. EFAULT, ENOMEM.
  * Any of them: EAGAIN if too many threads wait already; a process always may have one that does.
  */
 /* Files. Descriptors, flags and errno values are those of <fcntl.h>, <unistd.h> and <errno.h>; a path is the readable buffer,
