@@ -17,9 +17,8 @@ struct inode;
 struct request {
   struct q_received m;
   struct process *caller;
-  uint64_t progress; /* bytes done */
-  uint64_t base;     /* of a file's bytes: where it began */
-  bool begun;
+  uint64_t progress;        /* bytes done */
+  uint64_t base;            /* of a file's bytes: where its buffer begins */
   struct link *queue;       /* what it waits in; NULL: a copy is pending, of which the kernel tells */
   struct link queued, kept; /* there, and among its caller's */
 };
@@ -68,6 +67,10 @@ int load(struct request *q, uint64_t offset, void *own, uint64_t bytes);
 int store(struct request *q, const void *own, uint64_t bytes);
 int store_at(struct request *q, uint64_t offset, const void *own, uint64_t bytes);
 int64_t ask_pager(struct q_call *c); /* word 0 of the answer, or a negated errno value */
+
+/* ---- memory.c: for the time of a request, as malloc() would keep it for ever ---- */
+void *memory_borrow(uint64_t bytes); /* not zeroed; NULL: no memory */
+void memory_return(void *memory, uint64_t bytes);
 
 /* ---- process.c ---- */
 bool processes_start(char **argv); /* the first process */

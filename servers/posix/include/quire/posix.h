@@ -103,15 +103,17 @@ enum posix_request {
  * map(a2 address or 0, a3 bytes, a4 Q_PROT_* | P_MAP_* | descriptor << 32, a5 offset in the file, of a page)
  *                              -> a2 address of a private mapping of the file (P_map, quire/pager.h), which has the content
  *      that the file has now. EBADF, EACCES (not open for reading), ENODEV (no file), EINVAL (shared ones are not there,
- *      or as P_map), ENXIO (offset past the file's end), ENOMEM. Anonymous memory is asked of the pager.
+ *      or as P_map), ENXIO (offset past the file's end), ENOMEM (or a
+ *      file over POSIX_MAP_MAX). Anonymous memory is asked of the pager.
  * entry(a2 descriptor of a directory; writable buffer: struct posix_entry)   -> a2 1; 0 when there are no more
  */
 #define POSIX_HERE (~0ul)
 #define POSIX_DUP_EXACT 1 /* that one, which is closed first */
 #define POSIX_DUP_CLOSE 2 /* it is not inherited */
 #define POSIX_DESCRIPTORS 256
-#define POSIX_PIPE 16384       /* bytes that a pipe holds */
-#define POSIX_PIPE_ATOMIC 4096 /* so many are written together */
+#define POSIX_MAP_MAX (256ul << 20) /* bytes of a file that can be mapped or run */
+#define POSIX_PIPE 16384            /* bytes that a pipe holds */
+#define POSIX_PIPE_ATOMIC 4096      /* so many are written together */
 
 struct posix_stat {
   uint64_t size, number, mode, links;
