@@ -632,12 +632,10 @@ static bool next_entry(struct inode *directory, uint64_t offset, struct posix_en
     fill_entry(out, offset ? ".." : ".", offset ? parent : directory, offset + 1);
     return true;
   }
-  for (const struct entry *entry = directory->first; entry; entry = entry->next)
-    if (entry->number + 2 > offset) {
-      fill_entry(out, entry->name, entry->inode, entry->number + 2);
-      return true;
-    }
-  return false;
+  const struct entry *entry = tree_next(directory, offset - 1);
+  if (entry)
+    fill_entry(out, entry->name, entry->inode, entry->number + 2);
+  return entry;
 }
 
 int do_entry(struct request *q, struct q_reply *r) {
