@@ -37,18 +37,53 @@ static struct job {
 } jobs[JOBS]; /* what was started and has not been reported */
 
 /* ---- Reading a line --------------------------------------------------------------------------------------------------- */
-enum token { END, WORD, PIPE, INPUT, OUTPUT, APPEND, BACKGROUND, OPEN_QUOTE };
+enum token { END, WORD, PIPE, INPUT, OUTPUT, APPEND, BACKGROUND, OPEN_QUOTE, TOO_LONG };
+#define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
-/* Takes a word off *line and puts it, with quotes and backslashes resolved, where *to is, which moves on. */
+/* The words of a line: the half of it for what is written there, of which each byte may be a word, the other for values. */
+static char words[4 * P_SPAWN_MAX];
+
+/* Of $? or $NAME, at whose last letter *from is then; NULL: it is just a $. */
+static const char *value(const char **from) {
+  static char status[16], name[64];
+  size_t n = strspn(*from + 1, NAME_LETTERS);
+  if ((*from)[1] == '?') {
+    ++*from;
+    snprintf(status, sizeof status, "%d", last_status);
+    return status;
+  }
+  if (!n || n >= sizeof name || isdigit((unsigned char)(*from)[1]))
+    return NULL;
+  memcpy(name, *from + 1, n);
+  name[n] = 0;
+  *from += n;
+  const char *found = getenv(name);
+  return found ? found : "";
+}
+
+/* Puts it where *to is, which moves on. False: there is no room. */
+static bool put_value(const char *text, char **to) {
+  size_t bytes = strlen(text);
+  if (*to + bytes > words + sizeof words / 2)
+    return false;
+  *to = (char *)memcpy(*to, text, bytes) + bytes;
+  return true;
+}
+
+/* Takes a word off *line and puts it, with quotes, backslashes and values resolved, where *to is, which moves on. A value is one
+ * word, or a part of one, whatever it holds. */
 static enum token take_word(const char **line, char **to) {
   char quote = 0;
-  const char *from = *line;
+  const char *from = *line, *found;
   for (; *from && (quote || (!isspace((unsigned char)*from) && !strchr("|<>&", *from))); from++) {
     if (*from == quote)
       quote = 0;
     else if (!quote && (*from == '\'' || *from == '"'))
       quote = *from;
-    else
+    else if (*from == '$' && quote != '\'' && (found = value(&from))) {
+      if (!put_value(found, to))
+        return TOO_LONG;
+    } else
       *(*to)++ = *from == '\\' && quote != '\'' && from[1] ? *++from : *from;
   }
   *(*to)++ = 0;
@@ -72,7 +107,7 @@ static enum token next_token(const char **line, char **to) {
 static bool is_assignment(const char *word) {
   const char *equals = strchr(word, '=');
   return equals && equals > word && !isdigit((unsigned char)*word) &&
-         strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == (size_t)(equals - word);
+         strspn(word, NAME_LETTERS) == (size_t)(equals - word);
 }
 
 static const char *add_word(struct command *c, char *word) {
@@ -94,8 +129,7 @@ static const char *add_file(struct command *c, enum token token, const char **li
 
 /* What is wrong with the line, or NULL. */
 static const char *parse(const char *line, struct pipeline *p) {
-  static char text[2 * POSIX_LINE + 2]; /* the words */
-  char *to = text;
+  char *to = words;
   *p = (struct pipeline){.stages = 1};
   for (;;) {
     struct command *c = &p->stage[p->stages - 1];
@@ -105,6 +139,8 @@ static const char *parse(const char *line, struct pipeline *p) {
     bool named = c->words > c->variables;
     if (token == OPEN_QUOTE)
       error = "a quote is not closed";
+    else if (token == TOO_LONG)
+      error = "the line is too long with its values";
     else if (c->background && token != END)
       error = "nothing may follow &";
     else if (token == WORD)
@@ -398,7 +434,9 @@ static int do_exit(const struct command *c) {
 static int do_help(const struct command *c) {
   (void)c;
   printf("A line is a program and its arguments; with | the next program reads what it writes; < FILE, > FILE and\n"
-         ">> FILE are read and written instead of the console; & at the end leaves it in the background. Built in:\n"
+         ">> FILE are read and written instead of the console; & at the end leaves it in the background. NAME=VALUE "
+         "keeps a\n"
+         "value for $NAME; $? is the last status. Built in:\n"
          "  kill PID...   end processes          time PROGRAM ...  what it cost\n"
          "  fg PID        back to the foreground  jobs              what is in the background\n"
          "  cd, pwd       the working directory  exit [STATUS]     turns the machine off\n"

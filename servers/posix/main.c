@@ -237,8 +237,7 @@ static void called(const struct q_received *m) {
     q = &caller->one;
   q->m = *m;
   q->caller = caller;
-  q->progress = 0;
-  q->begun = false; /* all else is set where it is used */
+  q->progress = 0; /* all else is set where it is used */
   if (!run(q))
     keep(q);
   else

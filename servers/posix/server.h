@@ -17,9 +17,8 @@ struct inode;
 struct request {
   struct q_received m;
   struct process *caller;
-  uint64_t progress; /* bytes done */
-  uint64_t base;     /* of a file's bytes: where it began */
-  bool begun;
+  uint64_t progress;        /* bytes done */
+  uint64_t base;            /* of a file's bytes: where its buffer begins */
   struct link *queue;       /* what it waits in; NULL: a copy is pending, of which the kernel tells */
   struct link queued, kept; /* there, and among its caller's */
 };
@@ -78,6 +77,10 @@ int copy_error(const struct request *q); /* of a copy that was pending */
  * arrived; AGAIN, or an errno value: of the one that runs; NOT_NOW. */
 int hand_over(const struct request *from, const struct request *to, uint64_t bytes, struct request *kept);
 int64_t ask_pager(struct q_call *c); /* word 0 of the answer, or a negated errno value */
+
+/* ---- memory.c: for the time of a request, as malloc() would keep it for ever ---- */
+void *memory_borrow(uint64_t bytes); /* not zeroed; NULL: no memory */
+void memory_return(void *memory, uint64_t bytes);
 
 /* ---- process.c ---- */
 bool processes_start(char **argv); /* the first process */

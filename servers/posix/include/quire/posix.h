@@ -35,7 +35,8 @@
   X(25, entry)                                                                                                       \
   X(26, fork)                                                                                                        \
   X(27, exec)                                                                                                        \
-  X(28, map)
+  X(28, map)                                                                                                         \
+  X(29, probe)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -80,6 +81,9 @@ enum posix_request {
  *      first process).
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
  * console(writable buffer: struct posix_console)
+ * probe(readable buffer; writable buffer, or none)   -> a2 bytes that the readable one holds before its first NUL, or all. Up
+ *      to 4,096 bytes of it are then in the writable one, which may be the same. By this a program learns what a pointer is
+ *      worth without touching the memory itself. EFAULT, ENOMEM.
  * Any of them: EAGAIN if too many threads wait already; a process always may have one that does.
  */
 /* Files. Descriptors, flags and errno values are those of <fcntl.h>, <unistd.h> and <errno.h>; a path is the readable buffer,
@@ -99,15 +103,17 @@ enum posix_request {
  * map(a2 address or 0, a3 bytes, a4 Q_PROT_* | P_MAP_* | descriptor << 32, a5 offset in the file, of a page)
  *                              -> a2 address of a private mapping of the file (P_map, quire/pager.h), which has the content
  *      that the file has now. EBADF, EACCES (not open for reading), ENODEV (no file), EINVAL (shared ones are not there,
- *      a file over 1.5 GiB, or as P_map), ENXIO (offset past the file's end), ENOMEM. Anonymous memory is asked of the pager.
+ *      or as P_map), ENXIO (offset past the file's end), ENOMEM (a file over POSIX_MAP_MAX, too). Anonymous memory is asked
+ *      of the pager.
  * entry(a2 descriptor of a directory; writable buffer: struct posix_entry)   -> a2 1; 0 when there are no more
  */
 #define POSIX_HERE (~0ul)
 #define POSIX_DUP_EXACT 1 /* that one, which is closed first */
 #define POSIX_DUP_CLOSE 2 /* it is not inherited */
 #define POSIX_DESCRIPTORS 256
-#define POSIX_PIPE 16384       /* bytes that a pipe holds */
-#define POSIX_PIPE_ATOMIC 4096 /* so many are written together */
+#define POSIX_MAP_MAX (256ul << 20) /* bytes of a file that can be mapped or run */
+#define POSIX_PIPE 16384            /* bytes that a pipe holds */
+#define POSIX_PIPE_ATOMIC 4096      /* so many are written together */
 
 struct posix_stat {
   uint64_t size, number, mode, links;
