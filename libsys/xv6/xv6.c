@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The system calls of xv6, by what libsys has of POSIX and the posix server. What user/user.h does not rename is libsys's own.
- * A pointer that is not the program's is an error here, and not its end. */
+/* What user/user.h declares, by what libsys has of POSIX and the posix server; what is not renamed there is libsys's own. A
+ * pointer that is not the program's is an error here, and not its end. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,10 +74,6 @@ static bool load_path(const char *given, char path[MAXPATH]) {
 }
 
 /* ---- Processes ---------------------------------------------------------------------------------------------------------------- */
-_Noreturn void xv6_exit(int status) {
-  p_exit_now(status);
-}
-
 int xv6_wait(int *status) {
   struct p_death death;
   if (status && !readable(status))
@@ -84,7 +85,7 @@ int xv6_wait(int *status) {
 }
 
 int xv6_kill(int pid) {
-  return pid <= 0 || px_kill((uint64_t)pid, 9) < 0 ? -1 : 0;
+  return kill(pid, SIGKILL);
 }
 
 /* Programs lie in / there, and in /bin here. */
@@ -122,27 +123,23 @@ int xv6_write(int fd, const void *from, int bytes) {
   return bytes < 0 ? -1 : (int)write(fd, from, (size_t)bytes);
 }
 
-/* 1; 0 at the directory's end, or -1. */
-static int64_t read_entry(int fd, struct dirent *to) {
-  struct posix_entry e;
-  int64_t got = ask_server(
-      &(struct q_call){.label = POSIX_entry, .word = {(uint64_t)fd}, .write = &e, .write_bytes = sizeof e});
-  if (got <= 0)
-    return got;
-  to->inum = (unsigned short)e.number ? (unsigned short)e.number : 0xffff; /* 0 would be no entry */
-  memset(to->name, 0, DIRSIZ);
-  memcpy(to->name, e.name, strnlen(e.name, DIRSIZ));
-  return 1;
-}
-
 /* Whole entries: how many bytes. */
 static int read_directory(int fd, struct dirent *to, int bytes) {
-  int done = 0;
+  struct posix_entry e;
+  struct q_call c = {.write = &e, .write_bytes = sizeof e};
+  int left = bytes;
   if (bytes < (int)sizeof *to || !readable(to) || !readable((char *)to + bytes - 1))
     return bytes ? -1 : 0;
-  while (bytes - done >= (int)sizeof *to && read_entry(fd, to++) > 0)
-    done += (int)sizeof *to;
-  return done;
+  for (; left >= (int)sizeof *to; left -= (int)sizeof *to, to++) {
+    c.label = POSIX_entry;
+    c.word[0] = (uint64_t)fd;
+    if (ask_server(&c) <= 0)
+      break;
+    to->inum = (unsigned short)e.number ? (unsigned short)e.number : 0xffff; /* 0 would be no entry */
+    memset(to->name, 0, DIRSIZ);
+    memcpy(to->name, e.name, strnlen(e.name, DIRSIZ));
+  }
+  return bytes - left;
 }
 
 int xv6_read(int fd, void *to, int bytes) {
@@ -151,66 +148,173 @@ int xv6_read(int fd, void *to, int bytes) {
 }
 
 /* Of a pipe there is none. */
-static int tell(int error, const struct stat *s, struct xv6_status *to) {
-  if (error || S_ISFIFO(s->st_mode) || !readable(to))
+static int tell(const char *path, int fd, struct xv6_status *to) {
+  struct stat s;
+  if ((path ? stat(path, &s) : fstat(fd, &s)) || S_ISFIFO(s.st_mode) || !readable(to))
     return -1;
-  bool directory = S_ISDIR(s->st_mode);
-  *to = (struct xv6_status){.dev = ROOTDEV,
-                            .ino = (unsigned)s->st_ino,
-                            .type = directory             ? T_DIR
-                                    : S_ISCHR(s->st_mode) ? T_DEVICE
-                                                          : T_FILE,
-                            .nlink = (short)(s->st_nlink - directory),
-                            .size = (uint64_t)s->st_size};
+  to->dev = ROOTDEV;
+  to->ino = (unsigned)s.st_ino;
+  to->type = S_ISDIR(s.st_mode) ? T_DIR : S_ISCHR(s.st_mode) ? T_DEVICE : T_FILE;
+  to->nlink = (short)(s.st_nlink - S_ISDIR(s.st_mode));
+  to->size = (uint64_t)s.st_size;
   return 0;
 }
 
 int xv6_fstat(int fd, struct xv6_status *to) {
-  struct stat s;
-  return tell(fstat(fd, &s), &s, to);
-}
-
-int xv6_stat(const char *given, struct xv6_status *to) {
-  char path[MAXPATH];
-  struct stat s;
-  return load_path(given, path) ? tell(stat(path, &s), &s, to) : -1;
+  return tell(NULL, fd, to);
 }
 
 /* ---- Paths -------------------------------------------------------------------------------------------------------------------- */
-/* Every file is a program there, if it holds one. */
-int xv6_open(const char *given, int mode) {
-  char path[MAXPATH];
-  int flags = (mode & O_ACCMODE) | (mode & CREATE ? O_CREAT : 0) | (mode & TRUNC ? O_TRUNC : 0);
-  return load_path(given, path) ? open(path, flags, 0777) : -1;
-}
+#define OF_PATH(name, arguments, call)                                                                               \
+  int name arguments {                                                                                               \
+    char path[MAXPATH];                                                                                              \
+    return load_path(given, path) ? call : -1;                                                                       \
+  }
 
-/* A second name for what is the device. */
-int xv6_mknod(const char *given, short major, short minor) {
-  char path[MAXPATH];
-  (void)minor;
-  return major == CONSOLE && load_path(given, path) ? link("/dev/console", path) : -1;
+/* Every file is a program there, if it holds one. */
+static int flags_of(int mode) {
+  return (mode & O_ACCMODE) | (mode & CREATE ? O_CREAT : 0) | (mode & TRUNC ? O_TRUNC : 0);
 }
 
 /* Also an empty directory. */
-int xv6_unlink(const char *given) {
-  char path[MAXPATH];
-  if (!load_path(given, path))
-    return -1;
+static int drop(const char *path) {
   int error = unlink(path);
   return error && errno == EPERM ? rmdir(path) : error;
 }
 
-int xv6_link(const char *from, const char *to) {
-  char old[MAXPATH], new[MAXPATH];
-  return load_path(from, old) && load_path(to, new) ? link(old, new) : -1;
+static int link_to(const char *old, const char *given) {
+  char path[MAXPATH];
+  return load_path(given, path) ? link(old, path) : -1;
 }
 
-int xv6_mkdir(const char *given) {
-  char path[MAXPATH];
-  return load_path(given, path) ? mkdir(path, 0755) : -1;
+OF_PATH(xv6_open, (const char *given, int mode), open(path, flags_of(mode), 0777))
+OF_PATH(xv6_unlink, (const char *given), drop(path))
+OF_PATH(xv6_link, (const char *given, const char *to), link_to(path, to))
+OF_PATH(xv6_mkdir, (const char *given), mkdir(path, 0755))
+OF_PATH(xv6_chdir, (const char *given), chdir(path))
+OF_PATH(xv6_stat, (const char *given, struct xv6_status *to), tell(path, -1, to))
+
+/* A second name for what is the device. */
+int xv6_mknod(const char *path, short major, short minor) {
+  (void)minor;
+  return major == CONSOLE ? link_to("/dev/console", path) : -1;
 }
 
-int xv6_chdir(const char *given) {
-  char path[MAXPATH];
-  return load_path(given, path) ? chdir(path) : -1;
+/* ---- Text --------------------------------------------------------------------------------------------------------------------- */
+char *xv6_strchr(const char *text, char c) {
+  return c ? strchr(text, c) : NULL;
+}
+
+int xv6_atoi(const char *text) {
+  return *text >= '0' && *text <= '9' ? (int)strtol(text, NULL, 10) : 0;
+}
+
+char *xv6_gets(char *to, int most) {
+  int used = 0;
+  while (used + 1 < most && read(0, to + used, 1) == 1)
+    if (to[used++] == '\n' || to[used - 1] == '\r')
+      break;
+  to[used] = 0;
+  return to;
+}
+
+/* Digits above 9 are capitals there, and a pointer has all of them. */
+static void translate(const char *from, char *to) {
+  for (bool inside = false; *from; from++) {
+    if (inside && *from == 'p')
+      to = stpcpy(to - 1, "0x%016lX");
+    else
+      *to++ = inside && *from == 'x' ? 'X' : *from;
+    inside = inside ? *from == 'l' : *from == '%';
+  }
+  *to = 0;
+}
+
+/* What one call prints goes out together. */
+static void print(int fd, const char *format, va_list list) {
+  char own[4 * strlen(format) + 1];
+  va_list again;
+  va_copy(again, list);
+  translate(format, own);
+  int bytes = vsnprintf(NULL, 0, own, again);
+  char text[bytes + 1];
+  vsnprintf(text, (size_t)bytes + 1, own, list);
+  write(fd, text, (size_t)bytes);
+}
+
+void xv6_fprintf(int fd, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  print(fd, format, list);
+  va_end(list);
+}
+
+void xv6_printf(const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  print(1, format, list);
+  va_end(list);
+}
+
+/* ---- Memory: free blocks in the order of their addresses, joined where they touch ----------------------------------------------- */
+struct block {
+  struct block *next;
+  uint64_t bytes; /* with this; whole ones of these */
+};
+
+static struct block head; /* of none */
+
+static void join(struct block *b) {
+  if ((char *)b + b->bytes == (char *)b->next) {
+    b->bytes += b->next->bytes;
+    b->next = b->next->next;
+  }
+}
+
+static void give(struct block *b) {
+  struct block *before = &head;
+  while (before->next && before->next < b)
+    before = before->next;
+  b->next = before->next;
+  before->next = b;
+  join(b);
+  join(before);
+}
+
+/* The end of the block behind that one, or all of it. */
+static void *take(struct block *before, uint64_t bytes) {
+  struct block *b = before->next;
+  b->bytes -= bytes;
+  if (!b->bytes)
+    before->next = b->next;
+  b = (struct block *)((char *)b + b->bytes);
+  b->bytes = bytes;
+  return b + 1;
+}
+
+/* All of it is there at once: a program whose memory lacks is told so, and does not end when it touches it. */
+static bool grow(uint64_t bytes) {
+  uint64_t most = bytes < 65536 ? 65536 : bytes, asked = most + sizeof(struct block) - 1;
+  char *at = asked <= INT_MAX ? xv6_sys_sbrk((int)asked, SBRK_EAGER) : (char *)-1;
+  if (at == (char *)-1)
+    return false;
+  struct block *b = (struct block *)((uint64_t)(at + sizeof *b - 1) & ~(sizeof *b - 1)); /* the break may be odd */
+  b->bytes = most;
+  give(b);
+  return true;
+}
+
+void *xv6_malloc(unsigned bytes) {
+  uint64_t need = ((uint64_t)bytes + 2 * sizeof(struct block) - 1) & ~(sizeof(struct block) - 1);
+  do
+    for (struct block *before = &head; before->next; before = before->next)
+      if (before->next->bytes >= need)
+        return take(before, need);
+  while (grow(need));
+  return NULL;
+}
+
+void xv6_free(void *block) {
+  if (block)
+    give((struct block *)block - 1);
 }

@@ -18,7 +18,7 @@ struct stat;
 
 /* ---- System calls: -1 if something is wrong, as are a pointer or path that are not the program's ------------------------- */
 int fork(void);
-int exit(int status) XV6(exit) __attribute__((noreturn));
+int exit(int status) __asm__("_exit") __attribute__((noreturn)); /* all 32 bits of it are for wait */
 int wait(int *status) XV6(wait); /* may be 0; -1 is the status of a child that was killed or faulted */
 int pipe(int fds[2]) XV6(pipe);
 int read(int fd, void *to, int bytes) XV6(read);
@@ -41,9 +41,14 @@ int sleep(int ticks) XV6(pause); /* its older name */
 int uptime(void) XV6(uptime);    /* ticks */
 
 /* ---- Functions ------------------------------------------------------------------------------------------------------------ */
-char *sbrk(int bytes) XV6(sbrk);         /* SBRK_EAGER */
-char *sbrklazy(int bytes) XV6(sbrklazy); /* SBRK_LAZY */
 int stat(const char *path, struct stat *to) XV6(stat);
+static inline char *sbrk(int bytes) {
+  return sys_sbrk(bytes, SBRK_EAGER);
+}
+static inline char *sbrklazy(int bytes) {
+  return sys_sbrk(bytes, SBRK_LAZY);
+}
+
 void printf(const char *format, ...) XV6(printf) __attribute__((format(printf, 1, 2)));
 void fprintf(int fd, const char *format, ...) XV6(fprintf) __attribute__((format(printf, 2, 3)));
 char *gets(char *to, int most) XV6(gets); /* with its newline */
