@@ -3,7 +3,6 @@
  * pointer that is not the program's is an error here, and not its end. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -48,11 +47,9 @@ static bool is_string(const char *text, size_t most) {
 }
 
 static bool are_strings(char **argv) {
-  for (char **at = argv; there(argv, at); at++)
+  for (char **at = argv; there(argv, at) && (!*at || is_string(*at, P_SPAWN_MAX)); at++)
     if (!*at)
       return true;
-    else if (!is_string(*at, P_SPAWN_MAX))
-      return false;
   return false;
 }
 
@@ -126,13 +123,11 @@ int xv6_write(int fd, const void *from, int bytes) {
 /* Whole entries: how many bytes. */
 static int read_directory(int fd, struct dirent *to, int bytes) {
   struct posix_entry e;
-  struct q_call c = {.write = &e, .write_bytes = sizeof e};
   int left = bytes;
   if (bytes < (int)sizeof *to || !readable(to) || !readable((char *)to + bytes - 1))
     return bytes ? -1 : 0;
   for (; left >= (int)sizeof *to; left -= (int)sizeof *to, to++) {
-    c.label = POSIX_entry;
-    c.word[0] = (uint64_t)fd;
+    struct q_call c = {.label = POSIX_entry, .word = {(uint64_t)fd}, .write = &e, .write_bytes = sizeof e};
     if (ask_server(&c) <= 0)
       break;
     to->inum = (unsigned short)e.number ? (unsigned short)e.number : 0xffff; /* 0 would be no entry */
@@ -171,11 +166,6 @@ int xv6_fstat(int fd, struct xv6_status *to) {
     return load_path(given, path) ? call : -1;                                                                       \
   }
 
-/* Every file is a program there, if it holds one. */
-static int flags_of(int mode) {
-  return (mode & O_ACCMODE) | (mode & CREATE ? O_CREAT : 0) | (mode & TRUNC ? O_TRUNC : 0);
-}
-
 /* Also an empty directory. */
 static int drop(const char *path) {
   int error = unlink(path);
@@ -187,7 +177,9 @@ static int link_to(const char *old, const char *given) {
   return load_path(given, path) ? link(old, path) : -1;
 }
 
-OF_PATH(xv6_open, (const char *given, int mode), open(path, flags_of(mode), 0777))
+/* Every file may hold a program there. */
+OF_PATH(xv6_open, (const char *given, int mode),
+        open(path, (mode & O_ACCMODE) | (mode & CREATE ? O_CREAT : 0) | (mode & TRUNC ? O_TRUNC : 0), 0777))
 OF_PATH(xv6_unlink, (const char *given), drop(path))
 OF_PATH(xv6_link, (const char *given, const char *to), link_to(path, to))
 OF_PATH(xv6_mkdir, (const char *given), mkdir(path, 0755))
@@ -257,12 +249,10 @@ void xv6_printf(const char *format, ...) {
 }
 
 /* ---- Memory: free blocks in the order of their addresses, joined where they touch ----------------------------------------------- */
-struct block {
+static struct block {
   struct block *next;
   uint64_t bytes; /* with this; whole ones of these */
-};
-
-static struct block head; /* of none */
+} head;           /* its own bytes: none */
 
 static void join(struct block *b) {
   if ((char *)b + b->bytes == (char *)b->next) {
@@ -294,11 +284,12 @@ static void *take(struct block *before, uint64_t bytes) {
 
 /* All of it is there at once: a program whose memory lacks is told so, and does not end when it touches it. */
 static bool grow(uint64_t bytes) {
-  uint64_t most = bytes < 65536 ? 65536 : bytes, asked = most + sizeof(struct block) - 1;
-  char *at = asked <= INT_MAX ? xv6_sys_sbrk((int)asked, SBRK_EAGER) : (char *)-1;
+  uint64_t most = bytes < 65536 ? 65536 : bytes;
+  uint64_t pad = -(uint64_t)xv6_sys_sbrk(0, SBRK_EAGER) % sizeof(struct block); /* the break may be odd */
+  char *at = (most + pad) >> 31 ? (char *)-1 : xv6_sys_sbrk((int)(most + pad), SBRK_EAGER);
   if (at == (char *)-1)
     return false;
-  struct block *b = (struct block *)((uint64_t)(at + sizeof *b - 1) & ~(sizeof *b - 1)); /* the break may be odd */
+  struct block *b = (struct block *)(at + pad);
   b->bytes = most;
   give(b);
   return true;
