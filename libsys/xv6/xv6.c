@@ -91,7 +91,7 @@ int xv6_exec(const char *given, char **argv) {
   if (!load_path(given, path) || !are_strings(argv))
     return -1;
   execv(path, argv);
-  const char *name = path + (*path == '/');
+  const char *name = given + (*given == '/');
   return errno == ENOENT && !strchr(name, '/') ? execvp(name, argv) : -1;
 }
 
