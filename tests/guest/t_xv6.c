@@ -653,7 +653,8 @@ static void allocation(void) {
         CHECK_EQ(at[i][j], i);
     free(at[i]);
   }
-  char *more = malloc(200000);
+  char *more = malloc(200000); /* from an odd break on */
+  CHECK_EQ((uint64)more % 16, 0);
   memset(more, 1, 200000);
   free(more);
   free(0);
