@@ -8,7 +8,7 @@
 
 #define DATA (Q_PROT_READ | Q_PROT_WRITE)
 
-struct image images[IMAGES_MAX];
+struct image *images;
 unsigned image_count;
 
 /* ---- Frames, with what to do when there are none ----------------------------------------------------------------------- */

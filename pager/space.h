@@ -144,7 +144,7 @@ void space_removed(struct space *space, uint64_t frame, bool last); /* a mapping
 char *space_page(struct space *space, uint64_t page); /* brings it in, where nothing is; NULL: no memory */
 void cache_drop(void);                                /* frees the cached pages that nobody maps */
 uint64_t cache_pages(void);
-extern struct image images[IMAGES_MAX];
+extern struct image *images; /* of the boot image */
 extern unsigned image_count;
 
 /* ---- check.c ---- */

@@ -28,10 +28,8 @@ _Static_assert(NOFILE == POSIX_DESCRIPTORS && NPROC == POSIX_PROCESSES && MAXARG
 enum { CREATE = 0x200, TRUNC = 0x400 }; /* kernel/fcntl.h, whose names are POSIX's too */
 
 /* ---- What the program gives --------------------------------------------------------------------------------------------------- */
-/* The server is asked to read a byte there, as a path that is empty or has no end. */
 static bool readable(const void *at) {
-  int64_t error = ask_server(&(struct q_call){.label = POSIX_stat, .read = at, .read_bytes = 1});
-  return error == -ENOENT || error == -EINVAL;
+  return may_read(at, 1);
 }
 
 /* The first of a row, or the first on its page: is it there? Those between are if that is. */

@@ -331,6 +331,8 @@ static void set_up(void) {
   memset(blocks, 0, sizeof blocks);
   memset(had, 0, sizeof had);
   total = USABLE;
+  static struct image image;
+  images = &image;
   image_count = 1;
   images[0] =
       (struct image){.name = "p", .file = program, .entry = 0x10000, .heap = 0x14000, .segments = 2, .good = true};
