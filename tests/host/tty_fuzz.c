@@ -132,7 +132,7 @@ static bool same_row(const struct row *a, const struct row *b) {
 }
 
 static void check_screen(void) {
-  if (!sure)
+  if (!sure || prompt.cursor < prompt.end) /* a program went back over its own text: taking back blanks that, too */
     return;
   copy_row(&wanted, &prompt);
   for (unsigned i = 0; i < now.bytes; i++) {
