@@ -69,13 +69,17 @@ def seeds(folder):
         subprocess.run(["qemu-system-riscv64", "-machine", f"virt,dumpdtb={folder}/tree{number}"] + extra, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     (folder / "bytes").write_bytes(bytes(range(256)) * 8)
-    for number in range(200): # what takes its input for a list of operations gets far with these
-        (folder / f"random{number}").write_bytes(random.Random(number).randbytes(400))
     mkimage = Path(__file__).resolve().parents[2] / "scripts" / "mkimage"
     subprocess.run([sys.executable, mkimage, folder / "image", f"pager={folder}/bytes", f"other={folder}/bytes"], check=True)
     image = (folder / "image").read_bytes()
     for character in b"/:@FG`fg": # as a digit of the first file's mode, beside the ranges of what is one
         (folder / f"digit{character}").write_bytes(image[:20] + bytes([character]) + image[21:])
+
+
+def operations(folder):
+    """Lists of operations, with which the fuzz of the pager gets far."""
+    for number in range(200):
+        (folder / f"random{number}").write_bytes(random.Random(number).randbytes(400))
 
 
 def main():
@@ -86,6 +90,8 @@ def main():
         corpus = Path(name) / "corpus"
         corpus.mkdir()
         seeds(corpus)
+        if Path(fuzzer).name == "pager_fuzz":
+            operations(corpus)
         command = [Path(fuzzer).resolve(), f"-runs={runs}", "-seed=1", "-max_len=16384", "-timeout=20", "-print_final_stats=1",
                    "-verbosity=0", corpus]
         return int(subprocess.run(command, cwd=name, check=False).returncode != 0)  # 77, a crash, would be a skip

@@ -204,7 +204,7 @@ def compiled(clang, name, source, mutated, folder):
     program = folder / name.replace(" ", "_")
     files = [HERE / own] + [mutated if other == source else ROOT / other for other in others]
     here = ["-iquote", (ROOT / source).parent] # where its headers are
-    subprocess.run(clang[:1] + here + clang[1:] + ["-fsanitize=address,undefined"] + files + more + ["-o", program], check=True, capture_output=True,
+    subprocess.run(clang[:1] + here + clang[1:] + ["-Wno-unused", "-Wno-unused-parameter", "-fsanitize=address,undefined"] + files + more + ["-o", program], check=True, capture_output=True,
                    text=True)
     return program
 
