@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pipes (POSIX.1-2017, pipe, read, write): a ring of bytes between whoever holds its two ends. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "file.h"
@@ -22,9 +23,14 @@ struct pipe *pipe_new(void) {
   return pipe;
 }
 
+static void changed(struct pipe *pipe) {
+  requests_wake(&pipe->waiting);
+  poll_changed();
+}
+
 void pipe_release(struct pipe *pipe, bool writer) {
   *(writer ? &pipe->has_writer : &pipe->has_reader) = false;
-  requests_wake(&pipe->waiting);
+  changed(pipe);
   if (!pipe->has_reader && !pipe->has_writer)
     free(pipe);
 }
@@ -43,7 +49,7 @@ int pipe_read(struct request *q, struct pipe *pipe, bool wait, struct q_reply *r
   }
   pipe->read += n;
   if (n)
-    requests_wake(&pipe->waiting);
+    changed(pipe);
   r->word[0] = n;
   return 0;
 }
@@ -60,7 +66,7 @@ static int take_in(struct request *q, struct pipe *pipe, uint64_t n) {
   }
   pipe->written += n;
   q->progress += n;
-  requests_wake(&pipe->waiting);
+  changed(pipe);
   return 0;
 }
 
@@ -84,4 +90,12 @@ int pipe_write(struct request *q, struct pipe *pipe, bool wait, struct q_reply *
   }
   r->word[0] = q->progress;
   return 0;
+}
+
+/* A writer is ready when so much fits as goes in together. */
+short pipe_ready(const struct pipe *pipe, bool writer) {
+  uint64_t waiting = pipe->written - pipe->read;
+  if (writer)
+    return !pipe->has_reader ? POLLERR : POSIX_PIPE - waiting >= POSIX_PIPE_ATOMIC ? POLLOUT | POLLWRNORM : 0;
+  return (short)((waiting ? POLLIN | POLLRDNORM : 0) | (pipe->has_writer ? 0 : POLLHUP));
 }
