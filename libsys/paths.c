@@ -266,8 +266,17 @@ ssize_t readv(int fd, const struct iovec *vector, int count) {
   return each(fd, vector, count, false);
 }
 
+/* So much as a pipe takes together goes out together. */
 ssize_t writev(int fd, const struct iovec *vector, int count) {
-  return each(fd, vector, count, true);
+  char text[POSIX_PIPE_ATOMIC];
+  size_t used = 0;
+  for (int i = 0; i < count; i++) {
+    if (vector[i].iov_len > sizeof text - used)
+      return each(fd, vector, count, true);
+    memcpy(text + used, vector[i].iov_base, vector[i].iov_len);
+    used += vector[i].iov_len;
+  }
+  return count <= 0 || count > IOV_MAX ? or_errno(-EINVAL) : write(fd, text, used);
 }
 
 /* ---- Directories --------------------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Vectors of buffers (POSIX.1-2017, sys/uio.h). One buffer after the other is moved, so others' bytes may come between. */
+/* Vectors of buffers (POSIX.1-2017, sys/uio.h). Up to 4 KiB are written together; else one buffer goes after
+ * the other, and others' bytes may come between. */
 #ifndef QUIRE_UIO_H
 #define QUIRE_UIO_H
 
