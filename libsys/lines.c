@@ -73,7 +73,7 @@ static struct popened {
   struct popened *next;
   FILE *file;
   pid_t pid;
-} *popened;
+} * popened;
 
 static pid_t run_shell(const char *line, int end, int as) {
   pid_t pid = fork();

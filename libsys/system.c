@@ -67,11 +67,16 @@ void sync(void) {
 
 /* ---- Limits ------------------------------------------------------------------------------------------------------------------- */
 int getrlimit(int resource, struct rlimit *limit) {
-  static const rlim_t limits[] = {[RLIMIT_CPU] = RLIM_INFINITY,     [RLIMIT_FSIZE] = 64ul << 30,
-                                  [RLIMIT_DATA] = RLIM_INFINITY,    [RLIMIT_STACK] = P_STACK_BYTES,
-                                  [RLIMIT_CORE] = 0,                [5] = RLIM_INFINITY,
-                                  [RLIMIT_NPROC] = POSIX_PROCESSES, [RLIMIT_NOFILE] = POSIX_DESCRIPTORS,
-                                  [8] = RLIM_INFINITY,              [RLIMIT_AS] = RLIM_INFINITY};
+  static const rlim_t limits[] = {[RLIMIT_CPU] = RLIM_INFINITY,
+                                  [RLIMIT_FSIZE] = 64ul << 30,
+                                  [RLIMIT_DATA] = RLIM_INFINITY,
+                                  [RLIMIT_STACK] = P_STACK_BYTES,
+                                  [RLIMIT_CORE] = 0,
+                                  [5] = RLIM_INFINITY,
+                                  [RLIMIT_NPROC] = POSIX_PROCESSES,
+                                  [RLIMIT_NOFILE] = POSIX_DESCRIPTORS,
+                                  [8] = RLIM_INFINITY,
+                                  [RLIMIT_AS] = RLIM_INFINITY};
   if (resource < 0 || resource > RLIMIT_AS)
     return (int)or_errno(-EINVAL);
   *limit = (struct rlimit){limits[resource], limits[resource]};

@@ -35,7 +35,8 @@ def main():
             wrong = run(block, tree, home)
             failed += wrong is not None
             print(f"{'ok' if wrong is None else 'not ok'} {number} - {block.splitlines()[0]}", flush=True)
-            print(*(f"# {line}" for line in (wrong or "").splitlines()), sep="\n")
+            for line in (wrong or "").splitlines():
+                print("#", line)
     return int(bool(failed))
 
 

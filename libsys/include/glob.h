@@ -23,6 +23,7 @@ typedef struct {
   size_t gl_offs;
 } glob_t;
 
-int glob(const char *restrict pattern, int flags, int (*on_error)(const char *path, int error), glob_t *restrict found);
+int glob(const char *restrict pattern, int flags, int (*on_error)(const char *path, int error),
+         glob_t *restrict found);
 void globfree(glob_t *found); /* with gl_offs as it was for glob(), and 0 without GLOB_DOOFFS */
 #endif

@@ -252,9 +252,9 @@ static void begin_at(struct request *q, struct file *file) {
   if (q->begun)
     return;
   q->begun = true;
-  q->base = q->m.word[1] != POSIX_HERE                                    ? q->m.word[1]
+  q->base = q->m.word[1] != POSIX_HERE                                         ? q->m.word[1]
             : file_writes(file) && file->flags & O_APPEND && !q->m.write_bytes ? file->inode->size
-                                                                          : file->offset;
+                                                                               : file->offset;
 }
 
 static int finish_at(struct request *q, struct file *file, struct q_reply *r) {

@@ -81,10 +81,10 @@ bool in_foreground(const struct process *process);
 bool interrupted(struct process *process); /* and not any more */
 
 /* ---- console.c ---- */
-void console_event(void); /* the driver has input or room */
-bool console_owes(void);  /* there is room again that somebody waits for; says so once */
-void console_push(void);  /* gives the driver what it takes */
-void console_drain(void); /* all of it */
+void console_event(void);                         /* the driver has input or room */
+bool console_owes(void);                          /* there is room again that somebody waits for; says so once */
+void console_push(void);                          /* gives the driver what it takes */
+void console_drain(void);                         /* all of it */
 bool console_ready(const struct process *reader); /* there is something to read */
 
 /* ---- The handlers: an errno value for the label of the reply, whose words they fill; or one of the above ---- */

@@ -156,7 +156,7 @@ static void system_calls(void) {
 
 static volatile sig_atomic_t caught;
 
-static void catch(int number) {
+static void catch (int number) {
   caught = number;
 }
 
