@@ -2,7 +2,6 @@
 /* Streams of files. picolibc keeps no list of those that are open, so what was written to one that is never closed would be
  * lost at exit, and fflush(NULL) would fault; here they are in a list. The standard streams are stdio.c's. */
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio-bufio.h>
 #include <stdlib.h>
 #include <stdio_ext.h>
@@ -48,15 +47,11 @@ static int stream_close(FILE *file) {
 }
 
 static void stream_open(struct stream *stream) {
-  static bool registered;
   __LIBC_LOCK();
   stream->next = streams;
   streams = stream;
-  bool first = !registered;
-  registered = true;
+  flush_streams = flush_all;
   __LIBC_UNLOCK();
-  if (first)
-    atexit(flush_all);
 }
 
 static int open_flags(const char *mode) {
