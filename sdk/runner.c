@@ -202,8 +202,11 @@ static void carry_rest(int end, char letter) {
 /* Until the program has ended; what it left running is not waited for. */
 static int attend(void) {
   int status;
-  struct pollfd fds[] = {{ends[OUT][0], POLLIN, 0},  {ends[ERR][0], POLLIN, 0}, {ends[STATUS][0], POLLIN, 0},
-                         {STDIN_FILENO, POLLIN, 0}, {-1, POLLOUT, 0}};
+  struct pollfd fds[] = {{ends[OUT][0], POLLIN, 0},
+                         {ends[ERR][0], POLLIN, 0},
+                         {ends[STATUS][0], POLLIN, 0},
+                         {STDIN_FILENO, POLLIN, 0},
+                         {-1, POLLOUT, 0}};
   for (;;) {
     input_ask();
     out_flush();
