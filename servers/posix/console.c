@@ -71,9 +71,16 @@ void console_event(void) {
     if (!ask_driver(&c) || c.label || !c.word[0])
       break;
     typed(bytes, c.word[0]);
+    poll_changed();
     requests_wake(&input_queue);
     requests_run();
   }
+}
+
+bool console_ready(const struct process *reader) {
+  char first;
+  size_t got;
+  return !in_foreground(reader) || tty_peek(&tty, &first, 1, &got); /* EIO is something, too */
 }
 
 static int console_read(struct request *q, struct q_reply *r) {

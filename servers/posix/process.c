@@ -341,8 +341,10 @@ void processes_reap(void) {
     if (process)
       process_ended(process, &death);
   }
-  if (foreground != had_console)
+  if (foreground != had_console) {
     requests_wake(&input_queue); /* readers of that job hear EIO */
+    poll_changed();
+  }
 }
 
 /* One that has ended, of that name or any; else NULL, and in *error whether there will be one. */
@@ -428,6 +430,7 @@ void job_interrupt(void) {
     requests_wake(&process->waiting);
   }
   requests_wake(&input_queue);
+  poll_changed();
 }
 
 /* ---- Asking ----------------------------------------------------------------------------------------------------------- */
@@ -450,6 +453,7 @@ int do_foreground(struct request *q, struct q_reply *r) {
     return EPERM;
   foreground = leader->job;
   requests_wake(&input_queue); /* its readers may read now, and others no more */
+  poll_changed();
   return 0;
 }
 

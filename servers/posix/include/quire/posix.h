@@ -36,7 +36,10 @@
   X(26, fork)                                                                                                        \
   X(27, exec)                                                                                                        \
   X(28, map)                                                                                                         \
-  X(29, probe)
+  X(29, probe)                                                                                                       \
+  X(30, poll)                                                                                                        \
+  X(31, chmod)                                                                                                       \
+  X(32, umask)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -99,7 +102,12 @@ enum posix_request {
  * stat(a2 descriptor; path, or none; writable buffer: struct posix_stat)
  * truncate(a2 descriptor, a3 size)
  * unlink(path)  rmdir(path)  chdir(path)  mkdir(a2 mode; path)  link(path, path)  rename(path, path)
+ * chdir(a2 descriptor of a directory; no path)
  * getcwd(writable buffer)
+ * poll(a2 descriptors, a3 1 to wait; readable and writable buffer: struct pollfd[] of <poll.h>)   -> a2 how many of them have
+ *      something to say. With a3 0 that may be 0. EINVAL, EINTR.
+ * chmod(a2 descriptor, a3 mode; path, or none)   Permission bits; of a pipe they stay.
+ * umask(a2 mask)                                 -> a2 the old one. Bits that open and mkdir take away; inherited, 0 at first.
  * map(a2 address or 0, a3 bytes, a4 Q_PROT_* | P_MAP_* | descriptor << 32, a5 offset in the file, of a page)
  *                              -> a2 address of a private mapping of the file (P_map, quire/pager.h), which has the content
  *      that the file has now. EBADF, EACCES (not open for reading), ENODEV (no file), EINVAL (shared ones are not there,
