@@ -47,6 +47,14 @@ int64_t px_foreground(uint64_t job) {
   return ask(&(struct q_call){.label = POSIX_foreground, .word = {job}});
 }
 
+int64_t px_job(uint64_t pid, uint64_t job, unsigned flags) {
+  return ask(&(struct q_call){.label = POSIX_job, .word = {pid, job, flags}});
+}
+
+int64_t px_terminal(int fd, uint64_t mode) {
+  return ask(&(struct q_call){.label = POSIX_terminal, .word = {(uint64_t)(int64_t)fd, mode}});
+}
+
 int64_t px_list(uint64_t first, struct posix_process *list, uint64_t count) {
   return ask(
       &(struct q_call){.label = POSIX_list, .word = {first}, .write = list, .write_bytes = count * sizeof *list});

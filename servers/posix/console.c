@@ -128,6 +128,23 @@ static int console_write(struct request *q, struct q_reply *r) {
 
 const struct device console_device = {console_read, console_write};
 
+int do_terminal(struct request *q, struct q_reply *r) {
+  const struct file *file = file_of(q->caller, q->m.word[0]);
+  uint64_t mode = q->m.word[1];
+  if (!file)
+    return EBADF;
+  if (!file->inode || file->inode->device != &console_device)
+    return ENOTTY;
+  if (mode != POSIX_TERMINAL_ASK && mode > (POSIX_TERMINAL_RAW | POSIX_TERMINAL_QUIET | POSIX_TERMINAL_PLAIN))
+    return EINVAL;
+  if (mode != POSIX_TERMINAL_ASK && !in_foreground(q->caller))
+    return EIO;
+  r->word[0] = tty.mode;
+  if (mode != POSIX_TERMINAL_ASK && tty_set_mode(&tty, (unsigned)mode))
+    requests_wake(&input_queue);
+  return 0;
+}
+
 int do_console(struct request *q, struct q_reply *r) {
   (void)r;
   struct q_call c = {.label = UART_stats};

@@ -35,6 +35,8 @@ int64_t px_wait(uint64_t pid, unsigned flags, struct p_death *death); /* death m
 int64_t px_kill(uint64_t pid, int signal);
 int64_t px_identity(uint64_t pid, struct posix_process *process); /* all but ended and waits */
 int64_t px_foreground(uint64_t job);
+int64_t px_job(uint64_t pid, uint64_t job, unsigned flags);
+int64_t px_terminal(int fd, uint64_t mode); /* the mode that was set */
 int64_t px_list(uint64_t first, struct posix_process *list, uint64_t count); /* entries */
 int64_t px_console(struct posix_console *counts);
 
