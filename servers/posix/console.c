@@ -110,7 +110,9 @@ bool console_owes(void) {
 /* A chunk goes out as one piece, and no more of them at once than there is room for: others are heard before it goes on. */
 static int console_write(struct request *q, struct q_reply *r) {
   static char text[CHUNK];
-  interrupted(q->caller); /* Ctrl-C before a prompt is not meant for the read after it; one just after it is */
+  if (!(tty.mode &
+        POSIX_TERMINAL_RAW)) /* where what is written is an echo, the read after it has to hear of Ctrl-C */
+    interrupted(q->caller);  /* Ctrl-C before a prompt is not meant for the read after it; one just after it is */
   while (q->progress < q->m.read_bytes) {
     uint64_t left = q->m.read_bytes - q->progress, n = left < sizeof text ? left : sizeof text;
     if (tty_room(&tty) < 2 * n) {

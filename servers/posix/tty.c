@@ -187,12 +187,14 @@ static void retype(struct tty *tty) {
 }
 
 bool tty_set_mode(struct tty *tty, unsigned mode) {
-  bool was_raw = tty->mode & POSIX_TERMINAL_RAW;
+  bool was_raw = tty->mode & POSIX_TERMINAL_RAW, raw = mode & POSIX_TERMINAL_RAW;
+  if (!(tty->mode & POSIX_TERMINAL_QUIET) && !was_raw && mode)
+    tty->echoed = tty->typed;
   tty->mode = mode;
-  if (was_raw && !(mode & POSIX_TERMINAL_RAW))
+  if (raw)
+    tty->lines = tty->typed;
+  else if (was_raw)
     retype(tty);
-  if (!was_raw && mode & POSIX_TERMINAL_RAW)
-    tty->lines = tty->echoed = tty->typed;
   return tty->read < tty->lines;
 }
 
