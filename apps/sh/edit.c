@@ -36,31 +36,35 @@ static size_t columns(const char *text, size_t bytes) {
   return n;
 }
 
+static struct text output; /* what goes out before somebody is waited for */
+
 static void put(const char *text, size_t bytes) {
-  write(1, text, bytes);
+  text_append(&output, text, bytes);
+}
+
+static void put_out(void) {
+  write(1, output.at, output.used);
+  output.used = 0;
 }
 
 /* From the first character on from which the cursor is in the row. */
 static void draw(struct edit *e) {
-  struct text out = {0};
   char right[16];
   size_t room = ROW - 1 - strlen(e->prompt), first = 0, n = 0;
   while (columns(e->line->at + first, e->at - first) > room)
     for (first++; CONTINUES(e->line->at[first]);)
       first++;
-  text_add(&out, '\r');
-  text_append(&out, e->prompt, strlen(e->prompt));
+  put("\r", 1);
+  put(e->prompt, strlen(e->prompt));
   for (size_t i = first; i < e->line->used; i++) {
     char c = e->line->at[i];
     n += !CONTINUES(c);
     if (n <= room)
-      text_add(&out, (unsigned char)c < ' ' || c == DELETE ? '?' : c);
+      text_add(&output, (unsigned char)c < ' ' || c == DELETE ? '?' : c);
   }
   size_t column = strlen(e->prompt) + columns(e->line->at + first, e->at - first);
   snprintf(right, sizeof right, "\033[K\r\033[%zuC", column);
-  text_append(&out, right, strlen(right));
-  put(out.at, out.used);
-  text_free(&out);
+  put(right, strlen(right));
   e->scrolled = first > 0;
 }
 
@@ -166,12 +170,28 @@ static void search(struct edit *e) {
 }
 
 /* ---- Keys ----------------------------------------------------------------------------------------------------------------- */
+/* The next one; 1, or as read(). A read ends with a newline at the latest: what follows is for whatever the line starts. */
+static ssize_t take_key(char *c) {
+  static char keys[64];
+  static size_t next, all;
+  if (next == all) {
+    put_out();
+    ssize_t got = read(0, keys, sizeof keys);
+    next = 0;
+    all = got > 0 ? (size_t)got : 0;
+    if (got <= 0)
+      return got;
+  }
+  *c = keys[next++];
+  return 1;
+}
+
 /* What an escape sequence stands for as a control character; 0: nothing. */
 static char escape(void) {
   char c, number = 0;
-  if (read(0, &c, 1) != 1 || (c != '[' && c != 'O'))
+  if (take_key(&c) != 1 || (c != '[' && c != 'O'))
     return 0;
-  while (read(0, &c, 1) == 1 && c < '@')
+  while (take_key(&c) == 1 && c < '@')
     number = c;
   static const char names[] = "ABCDHF17348", keys[] = "PNFBAEAADEE";
   const char *key = strchr(names, c == '~' ? number : c);
@@ -216,7 +236,7 @@ static void edit(struct edit *e, char c) {
 static ssize_t edit_keys(struct edit *e) {
   char c;
   ssize_t got;
-  while ((got = read(0, &c, 1)) == 1 && (c != CONTROL('D') || e->line->used)) {
+  while ((got = take_key(&c)) == 1 && (c != CONTROL('D') || e->line->used)) {
     if (c == '\n') {
       put("\n", 1);
       text_add(e->line, c);
@@ -236,9 +256,11 @@ ssize_t edit_line(const char *prompt, struct text *line) {
   fflush(stdout);
   system_mode(HUSHED);
   put(prompt, strlen(prompt));
+  put_out();
   system_mode(BYTES);
   ssize_t got = edit_keys(&e);
   int error = errno;
+  put_out();
   system_mode(LINES);
   errno = error;
   return got;

@@ -349,6 +349,7 @@ static int pipeline(const struct node *n, bool last) {
 
 static int background(const struct node *n, bool last) {
   struct pipeline p = {0};
+  bool jobs = sh.jobs; /* without, what it reads is not what the shell reads */
   (void)last;
   if (n->left->kind == PIPE) {
     collect(&p, n->left);
@@ -356,7 +357,7 @@ static int background(const struct node *n, bool last) {
   } else
     p.leader = fork_child(0, false, name_of(n->left));
   if (!p.leader) {
-    int nothing = system_has_jobs() ? -1 : open("/dev/null", O_RDONLY);
+    int nothing = jobs ? -1 : open("/dev/null", O_RDONLY);
     if (nothing >= 0)
       move(nothing, 0);
     run_child(n->left);

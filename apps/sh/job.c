@@ -71,8 +71,8 @@ pid_t fork_child(pid_t leader, bool foreground, const char *name) {
   return pid;
 }
 
-static void report(const struct child *child) {
-  if (ending.exited && (!sh.jobs || !ending.status))
+static void report(const struct child *child, bool background) {
+  if (ending.exited && (!sh.jobs || (!ending.status && !background)))
     return;
   fprintf(stderr, "%s (%ld): %s\n", child->name, (long)child->pid, ending.text);
 }
@@ -84,7 +84,7 @@ static pid_t hear(pid_t pid, bool waits) {
   if (child) {
     child->ended = true;
     child->status = ending.status;
-    report(child);
+    report(child, !waits);
   }
   return got;
 }

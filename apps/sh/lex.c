@@ -32,8 +32,10 @@ void source_free(struct source *source) {
 static char look(struct parser *p) {
   struct source *s = p->source;
   while (s->at >= s->used)
-    if (!s->more || !s->more(s))
+    if (s->ended || !s->more || !s->more(s)) {
+      s->ended = true;
       return 0;
+    }
   return s->text[s->at];
 }
 

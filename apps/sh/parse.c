@@ -338,7 +338,7 @@ static struct node *list(struct parser *p, bool lines) {
 bool parse_line(struct parser *p, struct node **node) {
   p->error = NULL;
   p->documents = NULL;
-  p->source->continues = false;
+  p->source->continues = p->source->ended = false;
   advance(p);
   bool end = p->token == END;
   *node = list(p, false);

@@ -85,6 +85,7 @@ struct source {
       struct source *source); /* appends lines to the text, or says that there are none; NULL: there are none */
   int fd;
   bool continues; /* the line asked for is not the first of its command */
+  bool ended;     /* there was none: this command does not ask again */
 };
 struct parser {
   struct source *source;

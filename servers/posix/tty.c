@@ -198,12 +198,15 @@ bool tty_set_mode(struct tty *tty, unsigned mode) {
   return tty->read < tty->lines;
 }
 
-/* In raw mode the end of input is the byte that makes it. */
+/* In raw mode the end of input is the byte that makes it. A line's end is a read's end there, too: whoever edits lines does not
+ * take what is typed for whoever reads next. */
 static size_t peek_raw(const struct tty *tty, char *to, size_t bytes) {
   size_t n = 0;
-  for (; n < bytes && tty->read + n < tty->lines; n++) {
+  while (n < bytes && tty->read + n < tty->lines) {
     uint16_t c = tty->in[(tty->read + n) % TTY_IN];
-    to[n] = c == TTY_END ? CONTROL('D') : (char)c;
+    to[n++] = c == TTY_END ? CONTROL('D') : (char)c;
+    if (c == '\n')
+      break;
   }
   return n;
 }

@@ -134,7 +134,8 @@ struct posix_entry {
 #define POSIX_SPAWN_NAMED 8
 #define POSIX_WAIT_NOHANG 1
 /* The console's mode; 0: lines, which are shown while they are typed, and Ctrl-C interrupts. */
-#define POSIX_TERMINAL_RAW 1   /* bytes, each at once and as it is (no ICANON) */
+#define POSIX_TERMINAL_RAW                                                                                           \
+  1 /* bytes, each at once and as it is (no ICANON); a read ends with a newline at the latest */
 #define POSIX_TERMINAL_QUIET 2 /* nothing of it is shown (no ECHO) */
 #define POSIX_TERMINAL_PLAIN 4 /* Ctrl-C is a byte (no ISIG) */
 #define POSIX_TERMINAL_ASK (~0ul)
