@@ -75,9 +75,9 @@ class Session:
 
     def interrupt(self, line, pattern):
         """Runs the line and types Ctrl-C, which must bring the pattern. One typed too early only loses the line."""
-        for _ in range(PATIENCE // 3):
+        for attempt in range(PATIENCE // 3):
             self.type(line + "\n")
-            time.sleep(0.5)
+            time.sleep(0.5 + attempt / 2)
             self.type("\x03")
             try:
                 self.expect(pattern, 3)

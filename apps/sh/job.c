@@ -127,7 +127,7 @@ void report_ended(void) {
   while (hear(0, false) > 0)
     ;
   for (struct child **place = &children; *place;)
-    if ((*place)->ended)
+    if ((*place)->ended && (*place)->pid != sh.background) /* that may be waited for yet */
       forget(place);
     else
       place = &(*place)->next;
