@@ -432,7 +432,7 @@ static void jobs_entered_later(void) {
   CHECK_EQ(px_job(a, b, 0), -ESRCH); /* leads no job */
   CHECK_EQ(px_job(a, ~0ul, 0), -ESRCH);
   CHECK_EQ(px_job(a, 0, ~0u), -EINVAL);
-  CHECK_EQ(px_job(led, own_pid(), 0), -ESRCH);
+  CHECK_EQ(px_job(led, own_pid(), 0), -EPERM);
   CHECK_EQ(px_job(led, led, 0), 0);
   CHECK_EQ(px_job(a, 0, 0), 0);
   CHECK_EQ(px_job(a, led, 0), -EPERM); /* who leads stays */
