@@ -190,10 +190,11 @@ static _Noreturn void send_and_wait(struct endpoint *endpoint, struct wait *wait
   resume();
 }
 
-/* The same, of a message that is no more than these words: to a receiver that waits they go in registers. */
+/* The same, of no more than these words, and the bytes of a call's buffers: they go in registers to a receiver that waits. */
 static inline __attribute__((always_inline)) _Noreturn void send_words(struct endpoint *endpoint, struct wait *wait,
                                                                        bool plain, uint64_t a1, uint64_t a2,
-                                                                       uint64_t a3, uint64_t a4, uint64_t a5) {
+                                                                       uint64_t a3, uint64_t a4, uint64_t a5,
+                                                                       const struct thread *caller) {
   struct thread *receiver = list_first(&endpoint->receivers, struct thread, link);
   if (!plain || !receiver || receiver->priority < current->priority)
     send_and_wait(endpoint, wait);
@@ -201,6 +202,10 @@ static inline __attribute__((always_inline)) _Noreturn void send_words(struct en
   list_remove(&receiver->link);
   receiver->state = THREAD_READY;
   wait_hold(wait, endpoint, receiver->task);
+  if (caller) {
+    receiver->x[REG_T1] = caller->x[REG_T2];
+    receiver->x[REG_T2] = caller->x[REG_T4];
+  }
   thread_switch(receiver);
   deliver(wait->message, a1, a2, a3, a4, a5, token_of(wait), wait->badge);
 }
@@ -227,7 +232,7 @@ _Noreturn void fault_program(uva_t va, unsigned kind, uint64_t there) {
   fault_open(thread, va, kind);
   thread->state = THREAD_FAULT;
   send_words(&thread->task->pager->endpoint, &thread->wait[SLOT_FAULT], true, kind, va, thread->x[REG_PC],
-             thread->x[REG_SP], there);
+             thread->x[REG_SP], there, NULL);
 }
 
 struct ret fault_self(uva_t va, unsigned kind) {
@@ -389,7 +394,8 @@ static _Noreturn void receive(struct endpoint *endpoint, struct thread *wake) {
       preempt();
     resume();
   }
-  current->x[REG_A6] = 0; /* the token is spent, whatever becomes of the receive */
+  current->x[REG_A6] = 0;                      /* the token is spent, whatever becomes of the receive */
+  current->x[REG_T1] = current->x[REG_T2] = 0; /* send_words() sets them for calls only */
   current->state = THREAD_RECEIVE;
   list_add(&endpoint->receivers, &current->link, false);
   if (!wake || this_hart()->rivals >> wake->priority >> 1) {
@@ -447,7 +453,7 @@ struct ret sys_call(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint6
   struct wait *wait = &client->wait[SLOT_CALL];
   wait_open(client, SLOT_CALL, Q_MSG_CALL, handle->badge);
   client->state = THREAD_CALL;
-  send_words(endpoint, wait, !(x[REG_T0] | x[REG_T2] | x[REG_T4]), label, w0, w1, w2, w3);
+  send_words(endpoint, wait, !x[REG_T0], label, w0, w1, w2, w3, client);
 }
 
 struct ret sys_notify(uint64_t a0, uint64_t bits) {
@@ -465,17 +471,37 @@ struct ret sys_notify(uint64_t a0, uint64_t bits) {
   return ok(0);
 }
 
-/* ---- Copying between the parties of a call ------------------------------------------------------------------------- */
+/* ---- Copying between the parties of a call, or between two callers ------------------------------------------------- */
 #define COPY_BUDGET 2048 /* bytes that one entry copies one by one: bounds the time without interrupts */
 #define COPY_STEP 256    /* what a step costs at least, in such bytes; a page by whole words costs that, too */
 
-static struct ret copy_pending(struct thread *owner, uva_t va, unsigned kind, uint64_t done) {
+struct side { /* current's own memory, or a buffer of a caller that waits for it */
+  struct thread *thread;
+  uva_t va;
+  q_token token; /* the caller's */
+};
+
+static int side_of_caller(struct side *side, q_token token, bool writable, uint64_t offset, uint64_t bytes) {
+  struct wait *wait = token_find(token);
+  if (!wait || wait->slot != SLOT_CALL)
+    return Q_E_TOKEN;
+  struct thread *owner = wait_thread(wait);
+  uint64_t size = owner->x[writable ? REG_T4 : REG_T2];
+  *side = (struct side){owner, owner->x[writable ? REG_T3 : REG_T1] + offset, token};
+  return offset > size || bytes > size - offset ? Q_E_ARG : 0;
+}
+
+/* The fault goes out in the name of the page's owner. */
+static struct ret copy_absent(const struct side *side, unsigned kind, uint64_t done) {
+  struct thread *owner = side->thread;
+  if (owner == current)
+    return fault_self(side->va, kind);
   owner->wait[SLOT_CALL].copying = 1;
   if (owner->wait[SLOT_FAULT].state == WAIT_NONE) {
-    fault_open(owner, va, kind | Q_FAULT_COPY);
+    fault_open(owner, side->va, kind | Q_FAULT_COPY);
     send(&owner->task->pager->endpoint, &owner->wait[SLOT_FAULT]);
   }
-  return (struct ret){-Q_E_PENDING, done};
+  finish(-Q_E_PENDING, done, side->token, 0);
 }
 
 /* How much can be copied in one go. */
@@ -489,33 +515,41 @@ static uint64_t copy_step(uva_t a, uva_t b, uint64_t bytes, uint64_t *budget) {
   return n;
 }
 
-struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uva_t own, uint64_t bytes, uint64_t done) {
-  struct wait *wait = token_find(token);
-  if (!wait || wait->slot != SLOT_CALL)
-    return fail(Q_E_TOKEN);
-  struct thread *owner = wait_thread(wait);
-  bool to = direction == Q_COPY_TO;
-  uva_t base = owner->x[to ? REG_T3 : REG_T1];
-  uint64_t size = owner->x[to ? REG_T4 : REG_T2];
-  if (direction > Q_COPY_TO || offset > size || bytes > size - offset)
-    return fail(Q_E_ARG);
+static struct ret copy(struct side *from, struct side *to, uint64_t bytes, uint64_t done, unsigned other) {
+  uint64_t *x = current->x;
   for (uint64_t budget = COPY_BUDGET; bytes && budget;) {
-    uint64_t n = copy_step(base + offset, own, bytes, &budget);
-    char *theirs = vm_resolve(owner->task, base + offset, to ? Q_FAULT_WRITE : Q_FAULT_READ);
-    if (!theirs)
-      return copy_pending(owner, base + offset, to ? Q_FAULT_WRITE : Q_FAULT_READ, done);
-    char *mine = vm_resolve(current->task, own, to ? Q_FAULT_READ : Q_FAULT_WRITE);
-    if (!mine)
-      return fault_self(own, to ? Q_FAULT_READ : Q_FAULT_WRITE);
-    memcpy(to ? theirs : mine, to ? mine : theirs, n);
-    current->x[REG_A2] = offset += n;
-    current->x[REG_A3] = own += n;
-    current->x[REG_A4] = bytes -= n;
-    current->x[REG_A5] = done += n;
+    uint64_t n = copy_step(from->va, to->va, bytes, &budget);
+    const char *source = vm_resolve(from->thread->task, from->va, Q_FAULT_READ);
+    if (!source)
+      return copy_absent(from, Q_FAULT_READ, done);
+    char *target = vm_resolve(to->thread->task, to->va, Q_FAULT_WRITE);
+    if (!target)
+      return copy_absent(to, Q_FAULT_WRITE, done);
+    memcpy(target, source, n);
+    from->va += n;
+    to->va += n;
+    x[REG_A2] += n;
+    x[other] += n; /* the other side's address or offset */
+    x[REG_A4] = bytes -= n;
+    x[REG_A5] = done += n;
   }
   if (bytes)
     restart();
   return ok(done);
+}
+
+struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uint64_t own, uint64_t bytes, uint64_t done,
+                    uint64_t other_offset) {
+  struct side caller, other = {current, own, 0};
+  bool to = direction == Q_COPY_TO, between = direction == Q_COPY_BETWEEN;
+  int error = side_of_caller(&caller, token, to, offset, bytes);
+  if (!error && between)
+    error = side_of_caller(&other, own, true, other_offset, bytes);
+  if (!error && direction > Q_COPY_BETWEEN)
+    error = Q_E_ARG;
+  if (error)
+    return fail(error);
+  return copy(to ? &other : &caller, to ? &caller : &other, bytes, done, between ? REG_A6 : REG_A3);
 }
 
 /* ---- The end of endpoints and servers ------------------------------------------------------------------------------ */

@@ -216,4 +216,5 @@ static inline struct ret fail(int error) {
 }
 /* The thread goes on as its registers say: a call that did not finish runs again, after interrupts have had their turn. */
 _Noreturn void restart(void);
+_Noreturn void finish(int64_t a0, uint64_t a1, uint64_t a2, uint64_t a3); /* the call of current returns that */
 #endif

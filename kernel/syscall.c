@@ -7,7 +7,7 @@
 typedef uint64_t word;
 struct ret sys_reply_recv(word a0, word label, word w0, word w1, word w2, word w3, word token);
 struct ret sys_call(word a0, word label, word w0, word w1, word w2, word w3);
-struct ret sys_copy(word token, word direction, word offset, uva_t own, word bytes, word done);
+struct ret sys_copy(word token, word direction, word offset, word own, word bytes, word done, word other_offset);
 struct ret sys_notify(word a0, word bits);
 struct object machine = {.type = OBJECT_MACHINE};
 
@@ -21,7 +21,7 @@ _Noreturn void restart(void) {
   preempt();
 }
 
-static _Noreturn void finish(int64_t a0, word a1, word a2, word a3) {
+_Noreturn void finish(int64_t a0, word a1, word a2, word a3) {
   thread_result(current, a0, a1);
   current->x[REG_A2] = a2;
   current->x[REG_A3] = a3;

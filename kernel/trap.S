@@ -3,7 +3,7 @@
  * thread, so that a trap in the kernel is told from one in user mode without trusting any register of the user. All of
  * the user's registers go to the thread, so no blocked thread holds kernel stack. C code ends in one of:
  *   a return (a0, a1)      the result of a system call of the same thread; callee-saved registers were never changed
- *   deliver(a0-a7)         the result of a system call of the thread in tp: the rest comes from memory or is zero
+ *   deliver(a0-a7)         the result of a system call of the thread in tp: t1, t2 and s0-s11 come from memory, others are 0
  *   resume()               all registers of the thread in tp come from memory */
 #include "layout.h"
 #include "riscv.h"
@@ -115,7 +115,8 @@ syscall_return:
 deliver:
   leave 4
   saved ld
-  scrub 5,6,7,28,29,30,31
+  registers ld, 6,7
+  scrub 5,28,29,30,31
   ld tp, X(4)(tp)
   sret
 

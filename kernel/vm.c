@@ -251,6 +251,12 @@ static int check_slot(struct task *task, uva_t va, uint64_t expected) {
   return good ? 0 : Q_E_EXISTS;
 }
 
+/* The frame's only mapping, which is replaced by one of the same frame, may change sides, as with protect. */
+static bool replaces_itself(const struct mapping *m) {
+  const struct frame *frame = frame_of(m->expected & ~1ul);
+  return frame && frame->count == 1 && (m->frame_prot & ~(Q_PAGE_SIZE - 1ul)) == (m->expected & ~1ul);
+}
+
 static int check_map(struct task *task, const struct mapping *m) {
   if (m->pages - 1 >= Q_MAP_MAX || (m->expected && m->pages != 1) || m->va % Q_PAGE_SIZE || m->va >= Q_USER_TOP ||
       m->pages > (Q_USER_TOP - m->va) >> Q_PAGE_SHIFT || in_window(task, m->va, m->va + m->pages * Q_PAGE_SIZE))
@@ -258,6 +264,8 @@ static int check_map(struct task *task, const struct mapping *m) {
   int error = check_prot(m->frame_prot & Q_PROT_MASK);
   for (uint64_t at = 0; at < m->pages * Q_PAGE_SIZE && !error; at += Q_PAGE_SIZE) {
     error = check_frame(task->pager, (m->frame_prot & ~(Q_PAGE_SIZE - 1ul)) + at, m->frame_prot & Q_PROT_MASK);
+    if (error == Q_E_WX && m->expected && replaces_itself(m))
+      error = 0;
     if (!error)
       error = check_slot(task, m->va + at, m->expected);
   }
@@ -371,7 +379,7 @@ static uint64_t remove_pages(struct task *task, pte_t *slot, uva_t va, uint64_t 
 int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entries) {
   int steps = STEPS;
   range->written = 0;
-  for (pte_t *slot; (slot = next_leaf(task, &range->va, range->end, &steps, false)) && range->written < entries;) {
+  for (pte_t *slot; range->written < entries && (slot = next_leaf(task, &range->va, range->end, &steps, false));) {
     uva_t at = array + 8 * range->written;
     uint64_t *out = array % 8 ? NULL : vm_resolve(current->task, at, Q_FAULT_WRITE);
     if (!out)

@@ -19,18 +19,21 @@ static int64_t of(uint64_t label, int64_t word0, int64_t word1, int64_t word2) {
 }
 
 static int64_t of_path(uint64_t label, const char *path, int64_t word0, int64_t word1) {
-  return or_errno(ask_server(&(struct q_call){
-      .label = label, .word = {(uint64_t)word0, (uint64_t)word1}, .read = path, .read_bytes = strlen(path) + 1}));
+  char text[PATH_BYTES];
+  int64_t bytes = path_take(path, text);
+  return or_errno(bytes < 0 ? bytes
+                            : ask_server(&(struct q_call){.label = label,
+                                                          .word = {(uint64_t)word0, (uint64_t)word1},
+                                                          .read = text,
+                                                          .read_bytes = (size_t)bytes}));
 }
 
 static int of_two_paths(uint64_t label, const char *from, const char *to) {
-  char text[2048];
-  size_t first = strlen(from) + 1, second = strlen(to) + 1;
-  if (first > sizeof text || second > sizeof text - first)
-    return (int)or_errno(-ENAMETOOLONG);
-  memcpy(text, from, first);
-  memcpy(text + first, to, second);
-  return (int)or_errno(ask_server(&(struct q_call){.label = label, .read = text, .read_bytes = first + second}));
+  char text[2 * PATH_BYTES];
+  int64_t first = path_take(from, text), second = first < 0 ? first : path_take(to, text + first);
+  return (int)or_errno(second < 0 ? second
+                                  : ask_server(&(struct q_call){
+                                        .label = label, .read = text, .read_bytes = (size_t)(first + second)}));
 }
 
 /* ---- Descriptors --------------------------------------------------------------------------------------------------------- */
@@ -82,7 +85,7 @@ int fcntl(int fd, int operation, ...) {
 
 int pipe(int fds[2]) {
   struct q_call c = {.label = POSIX_pipe};
-  int64_t error = or_errno(ask_server(&c));
+  int64_t error = or_errno(may_write(fds, 2 * sizeof *fds) ? ask_server(&c) : -EFAULT);
   if (error >= 0)
     fds[0] = (int)c.word[0], fds[1] = (int)c.word[1];
   return error < 0 ? -1 : 0;
@@ -93,28 +96,38 @@ int ftruncate(int fd, off_t size) {
 }
 
 /* ---- Paths ----------------------------------------------------------------------------------------------------------------- */
+/* Of a path, or without one of a descriptor. */
 static int64_t describe(const char *path, int fd, struct posix_stat *s) {
-  return or_errno(ask_server(&(struct q_call){.label = POSIX_stat,
-                                              .word = {(uint64_t)(int64_t)fd},
-                                              .read = path,
-                                              .read_bytes = path ? strlen(path) + 1 : 0,
-                                              .write = s,
-                                              .write_bytes = sizeof *s}));
+  char text[PATH_BYTES];
+  int64_t bytes = path ? path_take(path, text) : 0;
+  return or_errno(bytes < 0 ? bytes
+                            : ask_server(&(struct q_call){.label = POSIX_stat,
+                                                          .word = {(uint64_t)(int64_t)fd},
+                                                          .read = text,
+                                                          .read_bytes = (size_t)bytes,
+                                                          .write = s,
+                                                          .write_bytes = sizeof *s}));
 }
+
+#define BLOCK 512 /* what st_blocks counts */
 
 static int status(const char *path, int fd, struct stat *out) {
   struct posix_stat s;
   if (describe(path, fd, &s) < 0)
     return -1;
-  *out = (struct stat){
-      .st_ino = (ino_t)s.number, .st_mode = (mode_t)s.mode, .st_nlink = (nlink_t)s.links, .st_size = (off_t)s.size};
+  if (!may_write(out, sizeof *out))
+    return (int)or_errno(-EFAULT);
+  *out = (struct stat){.st_ino = (ino_t)s.number,
+                       .st_mode = (mode_t)s.mode,
+                       .st_nlink = (nlink_t)s.links,
+                       .st_size = (off_t)s.size,
+                       .st_blksize = Q_PAGE_SIZE,
+                       .st_blocks = (blkcnt_t)((s.size + BLOCK - 1) / BLOCK)};
   return 0;
 }
 
 int stat(const char *restrict path, struct stat *restrict out) {
-  if (!path)
-    return (int)or_errno(-EFAULT); /* which would be to ask about a descriptor */
-  return status(path, -1, out);
+  return path ? status(path, -1, out) : (int)or_errno(-EFAULT);
 }
 
 int fstat(int fd, struct stat *out) {

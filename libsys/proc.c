@@ -24,18 +24,6 @@ _Noreturn void p_exit_now(int status) {
     request(&(struct q_call){.label = P_exit, .word = {(uint64_t)(int64_t)status}});
 }
 
-int64_t strings_join(const char *const strings[], char *text, size_t size, size_t *used) {
-  int64_t count = 0;
-  for (; *strings; strings++, count++) {
-    size_t bytes = strlen(*strings) + 1;
-    if (bytes > size - *used)
-      return -E2BIG;
-    memcpy(text + *used, *strings, bytes);
-    *used += bytes;
-  }
-  return count;
-}
-
 int64_t p_spawn_program(const char *const argv[], unsigned flags, q_handle gift) {
   char text[P_SPAWN_MAX];
   size_t used = 0;

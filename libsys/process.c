@@ -14,8 +14,6 @@
 
 #include "request.h"
 
-#define PATH_BYTES 1024 /* TREE_PATH_MAX of the server */
-
 /* ---- fork -------------------------------------------------------------------------------------------------------------------- */
 int64_t fork_here(int64_t (*ask)(void *pc, void *sp));
 
@@ -44,17 +42,21 @@ pid_t vfork(void) {
  * are the environment. */
 static int64_t strings(const char *path, bool search, char *const argv[], char *const envp[], char *text,
                        size_t *used) {
-  const char *here = search || strchr(path, '/') || !*path ? "" : "./";
+  char name[PATH_BYTES];
   const size_t most = P_SPAWN_MAX + PATH_BYTES;
-  if (strlen(path) + 3 > PATH_BYTES)
-    return -ENAMETOOLONG;
-  if (!*path)
+  int64_t bytes = path_take(path, name);
+  if (bytes < 0)
+    return bytes;
+  if (!*name)
     return -ENOENT;
-  if (!argv[0])
-    return -EINVAL;
-  *used = (size_t)(stpcpy(stpcpy(text, here), path) + 1 - text);
+  const char *here = search || strchr(name, '/') ? "" : "./";
+  if (strlen(here) + (size_t)bytes > PATH_BYTES)
+    return -ENAMETOOLONG;
+  *used = (size_t)(stpcpy(stpcpy(text, here), name) + 1 - text);
   int64_t arguments = strings_join((const char *const *)argv, text, most, used);
-  return arguments < 0 ? arguments : strings_join((const char *const *)envp, text, most, used);
+  if (arguments <= 0)
+    return arguments < 0 ? arguments : -EINVAL;
+  return strings_join((const char *const *)envp, text, most, used);
 }
 
 static int exec(const char *path, bool search, char *const argv[], char *const envp[]) {
@@ -107,7 +109,9 @@ EXEC_LIST(execle, false, true)
 pid_t waitpid(pid_t pid, int *status, int options) {
   struct q_call c = {.label = POSIX_wait,
                      .word = {pid > 0 ? (uint64_t)pid : 0, options & WNOHANG ? POSIX_WAIT_NOHANG : 0}};
-  int64_t got = (pid <= 0 && pid != -1) || options & ~(WNOHANG | WUNTRACED) ? -EINVAL : ask_server(&c);
+  int64_t got = (pid <= 0 && pid != -1) || options & ~(WNOHANG | WUNTRACED) ? -EINVAL
+                : status && !may_write(status, sizeof *status)              ? -EFAULT
+                                                                            : ask_server(&c);
   if (got > 0 && status)
     *status = (int)c.word[3];
   return (pid_t)or_errno(got);
@@ -167,7 +171,10 @@ static int add(posix_spawn_file_actions_t *actions, struct action wanted, const 
 
 int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict actions, int fd, const char *restrict path,
                                      int flags, mode_t mode) {
-  return add(actions, (struct action){.fd = fd, .from = -1, .flags = flags, .mode = (int)mode}, path);
+  char text[PATH_BYTES];
+  int64_t bytes = path_take(path, text);
+  return bytes < 0 ? (int)-bytes
+                   : add(actions, (struct action){.fd = fd, .from = -1, .flags = flags, .mode = (int)mode}, text);
 }
 
 int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int fd) {
@@ -270,7 +277,8 @@ static int64_t spawn_by_fork(const struct spawning *s) {
     become(s, ends[1]);
   close(ends[1]);
   if (pid > 0 && read(ends[0], &error, sizeof error) == sizeof error) {
-    waitpid(pid, NULL, 0);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+      ;
     result = -error;
   }
   close(ends[0]);
@@ -295,6 +303,8 @@ static int64_t spawn_at_once(const struct spawning *s, const struct __posix_spaw
 
 static int spawn(pid_t *pid, const struct spawning *s, const posix_spawnattr_t *attributes) {
   bool acts = s->actions && s->actions->first;
+  if (pid && !may_write(pid, sizeof *pid))
+    return EFAULT;
   if (acts && attributes && (*attributes)->flags & POSIX_SPAWN_SETPGROUP)
     return ENOTSUP; /* a child that runs cannot change its job */
   int64_t result = acts ? spawn_by_fork(s) : spawn_at_once(s, attributes ? *attributes : NULL);

@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <quire/proc.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* 0, or a negated errno value; EIO if the server has died. */
 static inline int64_t request_to(q_handle server, struct q_call *c) {
@@ -34,6 +36,13 @@ static inline int64_t or_errno(int64_t result) {
 /* What a child made by fork has not from its parent. */
 void p_forked(void);
 
-/* Appends the strings, each with its NUL, to the text; their number, or -E2BIG. */
+/* ---- pointer.c: pointers of the program's. None of these ends it for a bad one. ---- */
+bool may_read(const void *pointer, size_t bytes); /* no more than a page */
+bool may_write(void *pointer, size_t bytes);
+/* Copies a string; its bytes with the NUL, or -EFAULT, -ENOMEM, -E2BIG: it is longer than that. */
+int64_t string_take(const char *string, char *to, size_t size);
+#define PATH_BYTES 1024                                   /* TREE_PATH_MAX of the server */
+int64_t path_take(const char *path, char to[PATH_BYTES]); /* -ENAMETOOLONG instead of -E2BIG */
+/* Appends the strings of an array that NULL ends, each with its NUL, to the text; their number, or an error as above. */
 int64_t strings_join(const char *const strings[], char *text, size_t size, size_t *used);
 #endif

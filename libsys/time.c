@@ -14,6 +14,8 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
   uint64_t rate = p_timebase(), ticks = q_time();
   if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
     return (int)or_errno(-EINVAL);
+  if (!may_write(now, sizeof *now))
+    return (int)or_errno(-EFAULT);
   *now = (struct timespec){(time_t)(ticks / rate), (long)(ticks % rate * SECOND / rate)};
   return 0;
 }
@@ -21,6 +23,8 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 int clock_getres(clockid_t clock, struct timespec *resolution) {
   if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
     return (int)or_errno(-EINVAL);
+  if (resolution && !may_write(resolution, sizeof *resolution))
+    return (int)or_errno(-EFAULT);
   if (resolution)
     *resolution = (struct timespec){0, (long)((SECOND + p_timebase() - 1) / p_timebase())};
   return 0;
@@ -30,12 +34,16 @@ int gettimeofday(struct timeval *restrict now, void *restrict zone) {
   struct timespec exact;
   (void)zone;
   clock_gettime(CLOCK_REALTIME, &exact);
+  if (!may_write(now, sizeof *now))
+    return (int)or_errno(-EFAULT);
   *now = (struct timeval){exact.tv_sec, exact.tv_nsec / 1000};
   return 0;
 }
 
 /* In units of CLOCKS_PER_SEC. How long a process has run is not counted. */
 clock_t times(struct tms *times) {
+  if (!may_write(times, sizeof *times))
+    return (clock_t)or_errno(-EFAULT);
   *times = (struct tms){0};
   uint64_t rate = p_timebase(), ticks = q_time();
   return (clock_t)(ticks / rate * CLOCKS_PER_SEC + ticks % rate * CLOCKS_PER_SEC / rate);
@@ -49,6 +57,8 @@ static void sleep_for(uint64_t seconds, uint64_t nanoseconds) {
 }
 
 int nanosleep(const struct timespec *wanted, struct timespec *left) {
+  if (!may_read(wanted, sizeof *wanted) || (left && !may_write(left, sizeof *left)))
+    return (int)or_errno(-EFAULT);
   if (wanted->tv_sec < 0 || (uint64_t)wanted->tv_nsec >= SECOND)
     return (int)or_errno(-EINVAL);
   sleep_for((uint64_t)wanted->tv_sec, (uint64_t)wanted->tv_nsec);

@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IMAGES_MAX 64
 #define SEGMENTS_MAX 4
 
 struct segment {

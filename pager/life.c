@@ -57,7 +57,7 @@ void space_end(struct space *space) {
 }
 
 void space_free(struct space *space) {
-  assert(space->state == SPACE_ENDED && !space->children);
+  assert(space->state == SPACE_ENDED && !space->children && !space->ended);
   if (space->parent)
     space_disown(space);
   spaces[space->badge % P_PROCESSES] = NULL;
@@ -67,16 +67,18 @@ void space_free(struct space *space) {
 
 /* ---- Families ------------------------------------------------------------------------------------------------------------ */
 void space_adopt(struct space *parent, struct space *child) {
+  struct space **list = child->state == SPACE_ENDED ? &parent->ended : &parent->children;
   child->parent = parent;
   child->prev = NULL;
-  child->next = parent->children;
+  child->next = *list;
   if (child->next)
     child->next->prev = child;
-  parent->children = child;
+  *list = child;
 }
 
 void space_disown(struct space *child) {
-  *(child->prev ? &child->prev->next : &child->parent->children) = child->next;
+  struct space *parent = child->parent, **list = parent->children == child ? &parent->children : &parent->ended;
+  *(child->prev ? &child->prev->next : list) = child->next;
   if (child->next)
     child->next->prev = child->prev;
   child->parent = NULL;

@@ -55,13 +55,26 @@ static char *claim(struct q_range *ranges, uint64_t bytes) {
   give_up("not enough memory for its tables");
 }
 
-static void read_images(char *memory) {
+static bool next_file(size_t *offset, struct cpio_file *file) {
   const char *initrd = (const char *)Q_WINDOW + boot->initrd_base;
+  return !cpio_next(initrd, boot->initrd_bytes, offset, file) && file->name;
+}
+
+static unsigned count_files(void) {
+  struct cpio_file file;
+  unsigned count = 0;
+  for (size_t offset = 0; next_file(&offset, &file);)
+    count++;
+  return count;
+}
+
+static void read_images(char *memory) {
   uint32_t *cache = (uint32_t *)memory;
   size_t offset = 0;
   struct cpio_file file;
-  while (!cpio_next(initrd, boot->initrd_bytes, &offset, &file) && file.name && image_count < IMAGES_MAX)
-    if (strcmp(file.name, "pager"))
+  while (next_file(&offset, &file))
+    if (strcmp(file.name, "pager") &&
+        !strchr(file.name, '/')) /* else it is a file, which the pager knows nothing of */
       image_read(&images[image_count++], file.name, file.data, file.bytes, file.bytes, &cache);
 }
 
@@ -70,7 +83,9 @@ static void take_over(void) {
   uint64_t ram = boot->ram_end - boot->ram_base;
   memcpy(ranges, boot->free, sizeof ranges);
   char *tables = claim(ranges, frames_memory(ram));
-  uint64_t cache_bytes = image_cache_bytes(boot->initrd_bytes) + IMAGES_MAX * SEGMENTS_MAX * 8;
+  unsigned files = count_files();
+  uint64_t cache_bytes = image_cache_bytes(boot->initrd_bytes) + files * SEGMENTS_MAX * 8ul;
+  images = (struct image *)claim(ranges, files * sizeof *images);
   char *cache = claim(ranges, cache_bytes);
   for (uint64_t at = 0; at < cache_bytes; at += Q_PAGE_SIZE)
     zero_page(cache + at);
@@ -216,11 +231,11 @@ static __attribute__((noinline)) void answer_other(struct q_received *m, struct 
     exception(space, m);
   bool asks = m->kind == Q_MSG_CALL || m->kind == Q_MSG_COPY_READY || m->kind == Q_MSG_COPY_FAILED;
   bool dead = m->kind == Q_MSG_COPY_FAILED && m->error == Q_E_DEAD;
-  if (dead && space)
-    gift_drop(space, m->token);
-  if (!asks || dead)
+  if (!asks)
     return;
-  int result = space && space->state == SPACE_ALIVE ? request(space, m, r) : HEARD;
+  if (m->kind != Q_MSG_CALL && space)
+    m->handle = gift_take(space, m->token);
+  int result = space && space->state == SPACE_ALIVE && !dead ? request(space, m, r) : HEARD;
   if (m->handle)
     q_handle_close(m->handle); /* nobody kept it */
   if (result == DEFER || result == HEARD)

@@ -74,7 +74,7 @@ int do_object(struct space *caller, struct q_received *m, struct q_reply *r) {
   struct object *object = m->word[1] ? object_find(m->word[1], caller->badge) : NULL;
   if (!caller->server)
     return EPERM;
-  if (m->word[1] ? !object : !m->word[0] || m->word[0] > OBJECT_PAGES_MAX * Q_PAGE_SIZE)
+  if (m->word[1] ? !object : !m->word[0] || m->word[0] > P_OBJECT_MAX)
     return EINVAL;
   if (!object)
     return make_object(caller, m, &r->word[0]);

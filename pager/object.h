@@ -4,6 +4,8 @@
 #ifndef OBJECT_H
 #define OBJECT_H
 
+#include <quire/pager.h>
+
 #include "frames.h"
 #include "image.h"
 
@@ -20,6 +22,7 @@ struct object {
   char name[64];
   uint32_t *leaf[OBJECT_LEAVES]; /* tables of physical page numbers; 0: not there */
 };
+_Static_assert(OBJECT_PAGES_MAX *Q_PAGE_SIZE == P_OBJECT_MAX, "the contract");
 _Static_assert(sizeof(struct object) <= Q_PAGE_SIZE, "one frame");
 
 struct object *object_new(uint64_t bytes); /* held once. NULL: no memory, or too large */

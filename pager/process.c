@@ -48,17 +48,14 @@ void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
   }
 }
 
-uint64_t backend_take(struct space *space, uint64_t va) {
+uint64_t backend_take(struct space *space, uint64_t *va, uint64_t end) {
   static uint64_t entry;
-  struct q_unmapped done;
-  bool good = !q_unmap(boot->pager, space->task, va, 1, &entry, 1, &done) && done.written;
-  return good ? PAGE_OF(entry) | (entry & 1) : 0;
-}
-
-uint64_t backend_present(struct space *space, uint64_t va) {
-  struct q_harvested bits = {0};
-  q_harvest(boot->pager, space->task, va, 64, 0, &bits);
-  return bits.present;
+  struct q_unmapped done = {0, *va, (end - *va) >> Q_PAGE_SHIFT};
+  while (done.remain && !done.written)
+    if (q_unmap(boot->pager, space->task, done.next, done.remain, &entry, 1, &done) < 0)
+      return 0;
+  *va = done.next - Q_PAGE_SIZE;
+  return done.written ? PAGE_OF(entry) | (entry & 1) : 0;
 }
 
 int backend_protect(struct space *space, uint64_t va, uint64_t pages, unsigned prot) {
@@ -141,9 +138,8 @@ static void tear_down(struct space *space) {
   space->task = 0;
   if (space->watch)
     q_handle_close(space->watch);
-  if (space->gift)
-    q_handle_close(space->gift);
-  space->watch = space->gift = 0;
+  space->watch = 0;
+  gift_drop(space);
 }
 
 static int find_program(const struct spawn *spawn, const struct image **image) {
@@ -224,6 +220,7 @@ int process_exec(struct space *space, const struct spawn *spawn) {
   q_task_stop(task);
   space_become(space, &next);
   task_end(task);
+  gift_drop(space); /* of a request of one of its threads that are no more */
   start(space, thread, image->entry, (uint64_t)sp);
   return 0;
 }
@@ -274,9 +271,9 @@ static void orphan_children(struct space *parent) {
   for (struct space *child; (child = parent->children);) {
     space_disown(child);
     child->orphan = true;
-    if (child->state == SPACE_ENDED)
-      space_free(child);
   }
+  while (parent->ended)
+    space_free(parent->ended);
 }
 
 static uint64_t run_failed; /* some boot program did not end with status 0 */
@@ -299,9 +296,7 @@ static void kill_children(struct space *parent) {
     while (last->children)
       last = last->children;
     last->quiet = true;
-    if (last->state == SPACE_ALIVE)
-      process_kill(last);
-    space_free(last);
+    process_kill(last);
   }
 }
 
@@ -313,7 +308,7 @@ static void leave_record(struct space *space) {
     return;
   }
   space_disown(space);
-  space_adopt(parent, space); /* before those that live */
+  space_adopt(parent, space); /* among those that have ended */
   if (parent->watch)
     q_notify(parent->watch, parent->watch_bits);
 }

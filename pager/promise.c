@@ -7,12 +7,12 @@
 
 #include "space.h"
 
-#define MARGIN 1024 /* frames for page tables and for what the pager needs for itself */
-#define STACK 16    /* pages of its stack that a program is promised */
+#define STACK 16                /* pages of its stack that a program is promised */
+uint64_t promise_margin = 1024; /* for page tables and for what the pager needs for itself */
 uint64_t promised;
 static uint64_t used;
 
-static uint64_t withheld(void) {
+uint64_t promises_withheld(void) {
   return promised > used ? promised - used : 0;
 }
 
@@ -24,25 +24,25 @@ static uint64_t pages(uint64_t start, uint64_t end) {
   return (end - start) >> Q_PAGE_SHIFT;
 }
 
-/* Of memory that it may write, and of its image. */
+/* Of memory that it may write, and of its image. A mapping that may be written no more has its frames still. */
 static uint64_t promise_of(const struct space *space) {
   uint64_t sum = STACK + pages(space->image->segment[0].start, PAGE_UP(space->brk));
   for (const struct region *r = space->regions; r; r = r->next)
-    sum += r->prot & Q_PROT_WRITE ? pages(r->start, r->end) : 0;
+    sum += r->counted ? pages(r->start, r->end) : 0;
   return sum;
 }
 
 bool promise_room(uint64_t more) {
-  uint64_t need = withheld() + more + MARGIN;
+  uint64_t need = promises_withheld() + more + promise_margin;
   if (more < frames.total && frames.available < need)
     cache_drop();
   return more < frames.total && frames.available >= need;
 }
 
 bool promise_spare(void) {
-  if (frames.available <= withheld())
+  if (frames.available <= promises_withheld())
     cache_drop();
-  return frames.available > withheld();
+  return frames.available > promises_withheld();
 }
 
 void promise_update(struct space *space) {

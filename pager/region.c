@@ -16,9 +16,11 @@ struct region *region_find(const struct space *space, uint64_t va) {
   return region && region->start <= va ? region : NULL;
 }
 
-static struct region *region_copy(const struct region *from) {
-  struct region *region = slab_take(&slab);
+/* For the space's list, which it does not stand on yet. */
+static struct region *region_copy(struct space *space, const struct region *from) {
+  struct region *region = space->region_count < REGIONS_MAX ? slab_take(&slab) : NULL;
   if (region) {
+    space->region_count++;
     *region = *from;
     if (region->object)
       object_hold(region->object);
@@ -26,7 +28,8 @@ static struct region *region_copy(const struct region *from) {
   return region;
 }
 
-static void region_free(struct region *region) {
+static void region_free(struct space *space, struct region *region) {
+  space->region_count--;
   if (region->object)
     space_drop_object(region->object);
   slab_give(&slab, region);
@@ -37,7 +40,7 @@ static bool divide(struct space *space, uint64_t at) {
   struct region *region = region_find(space, at);
   if (!region || region->start == at)
     return true;
-  struct region *rest = region_copy(region);
+  struct region *rest = region_copy(space, region);
   if (!rest)
     return false;
   rest->offset += (at - region->start) >> Q_PAGE_SHIFT;
@@ -61,7 +64,7 @@ static void remove_range(struct space *space, uint64_t start, uint64_t end) {
     struct region *region = *link;
     backend_unmap(space, region->start, (region->end - region->start) >> Q_PAGE_SHIFT, space_removed);
     *link = region->next;
-    region_free(region);
+    region_free(space, region);
   }
 }
 
@@ -73,7 +76,7 @@ static bool range_good(const struct space *space, uint64_t start, uint64_t bytes
 bool regions_copy(const struct space *parent, struct space *child) {
   struct region **link = &child->regions;
   for (const struct region *r = parent->regions; r; r = r->next, link = &(*link)->next) {
-    if (!(*link = region_copy(r))) {
+    if (!(*link = region_copy(child, r))) {
       regions_drop(child);
       return false;
     }
@@ -86,7 +89,7 @@ void regions_drop(struct space *space) {
   while (space->regions) {
     struct region *region = space->regions;
     space->regions = region->next;
-    region_free(region);
+    region_free(space, region);
   }
 }
 
@@ -131,15 +134,16 @@ int64_t space_map(struct space *space, const struct map_request *wanted) {
       (shared && wanted->object))
     return -EINVAL;
   uint64_t bytes = PAGE_UP(wanted->bytes);
-  struct region plain = {NULL, 0, 0, wanted->object, wanted->offset >> Q_PAGE_SHIFT, (uint8_t)prot, shared};
-  struct region *region = region_copy(&plain);
+  struct region plain = {
+      NULL, 0, 0, wanted->object, wanted->offset >> Q_PAGE_SHIFT, (uint8_t)prot, shared, prot & Q_PROT_WRITE};
+  struct region *region = region_copy(space, &plain);
   if (region && shared)
     region->object = object_new(bytes);
   bool fits = !(prot & Q_PROT_WRITE) || promise_fits(space, bytes >> Q_PAGE_SHIFT);
   int64_t place = fits && region && (!shared || region->object) ? choose_place(space, wanted, bytes) : -ENOMEM;
   if (place < 0) {
     if (region)
-      region_free(region);
+      region_free(space, region);
     return place;
   }
   remove_range(space, (uint64_t)place, (uint64_t)place + bytes);
@@ -182,66 +186,61 @@ static struct object *park_object(const struct region *region) {
   return NULL;
 }
 
-/* 0: the page is as it was, for want of memory. */
-static bool park_page(struct space *space, struct object *object, uint64_t index, uint64_t va) {
-  uint64_t entry = backend_take(space, va), frame = PAGE_OF(entry), last = entry & 1, parked = frame;
-  bool own = frame_state(frame) == STATE_USED;
-  if (own && !last) { /* it is another program's, too, since a fork */
-    if ((parked = frame_get(false)))
-      copy_page(frame_data(parked), frame_data(frame));
-  }
-  if (!parked)
-    return backend_map(space, va, frame | Q_PROT_READ);
-  if (own) {
-    space->stats.resident--;
-    promises_use(space, last ? -1 : 0); /* it is the object's now, and promised anew */
-  } else {
-    space_removed(space, frame, last); /* the object has it already */
-  }
-  return !own || object_put(object, index, parked);
+/* Just as it was: it may run, too. */
+static void put_back(struct space *space, const struct region *region, uint64_t va, uint64_t frame) {
+  int error = backend_map(space, va, frame | (region->prot & ~(unsigned)Q_PROT_WRITE));
+  assert(!error);
+  (void)error;
 }
 
-/* Though it fails half-way, what was parked is found in the object. */
-static int park_pages(struct space *space, struct region *region, struct object *object) {
-  for (uint64_t va = region->start; va < region->end; va += 64 * Q_PAGE_SIZE) {
-    uint64_t present = backend_present(space, va);
-    for (unsigned bit = 0; bit < 64 && present >> bit; bit++) {
-      uint64_t at = va + bit * Q_PAGE_SIZE;
-      if (present >> bit & 1 && at < region->end &&
-          !park_page(space, object, (at - region->start) >> Q_PAGE_SHIFT, at))
-        return ENOMEM;
+/* A page that was taken becomes the object's. false: it is as it was, for want of memory. */
+static bool park_page(struct space *space, const struct region *region, struct object *object, uint64_t va,
+                      uint64_t entry) {
+  uint64_t frame = PAGE_OF(entry), last = entry & 1, parked = frame;
+  if (frame_state(frame) != STATE_USED) { /* the object has it already */
+    space_removed(space, frame, last);
+    return true;
+  }
+  if (!last) { /* it is another program's, too, since a fork */
+    if (!(parked = promise_allows(space) ? frame_get(false) : 0)) {
+      put_back(space, region, va, frame);
+      return false;
     }
+    copy_page(frame_data(parked), frame_data(frame));
   }
-  return 0;
+  space->stats.resident--;
+  promises_use(space, last ? -1 : 0); /* it is the object's now, and promised anew */
+  return object_put(object, (va - region->start) >> Q_PAGE_SHIFT, parked);
 }
 
-static bool any_present(struct space *space, const struct region *region) {
-  for (uint64_t va = region->start; va < region->end; va += 64 * Q_PAGE_SIZE)
-    if (backend_present(space, va))
-      return true;
-  return false;
-}
-
+/* From page to page that is there. Though it fails half-way, what was parked is found in the object. */
 static int park(struct space *space, struct region *region) {
   if (region->shared)
     backend_unmap(space, region->start, (region->end - region->start) >> Q_PAGE_SHIFT, space_removed);
-  if (region->shared || !any_present(space, region))
+  uint64_t va = region->start, entry = region->shared ? 0 : backend_take(space, &va, region->end);
+  if (!entry)
     return 0;
   struct object *object = park_object(region), *old = region->object;
-  if (!object)
+  if (!object) {
+    put_back(space, region, va, PAGE_OF(entry));
     return ENOMEM;
-  int error = park_pages(space, region, object);
+  }
+  bool good = true;
+  for (; entry && good; entry = good ? backend_take(space, &va, region->end) : 0) {
+    good = park_page(space, region, object, va, entry);
+    va += Q_PAGE_SIZE;
+  }
   region->object = object;
   region->offset = 0;
   if (old)
     space_drop_object(old);
-  return error;
+  return good ? 0 : ENOMEM;
 }
 
 /* What may be written again is so when it is written: the page may be one of several programs'. */
 static int change(struct space *space, struct region *region, unsigned prot) {
   uint64_t pages = (region->end - region->start) >> Q_PAGE_SHIFT;
-  bool more = prot & ~(unsigned)region->prot & Q_PROT_WRITE;
+  bool writable = prot & Q_PROT_WRITE, more = writable && !region->counted;
   unsigned now = region->shared ? prot : prot & ~(unsigned)Q_PROT_WRITE;
   if (more && !promise_fits(space, pages))
     return ENOMEM;
@@ -250,8 +249,10 @@ static int change(struct space *space, struct region *region, unsigned prot) {
     backend_protect(space, region->start, pages, region->prot & ~(unsigned)Q_PROT_WRITE);
     return error == Q_E_WX ? EACCES : ENOMEM;
   }
-  if (!error)
+  if (!error) {
     region->prot = (uint8_t)prot;
+    region->counted = writable || (prot && region->counted && !region->shared);
+  }
   promise_update(space);
   return error;
 }

@@ -29,20 +29,17 @@ int do_exit(struct space *caller, struct q_received *m, struct q_reply *r) {
   return HEARD;
 }
 
-/* The handle comes with the first delivery only; it waits in the caller's space for the others. */
-static q_handle gift_of(struct space *caller, struct q_received *m) {
-  if (caller->gift && caller->gift_token == m->token) {
-    m->handle = caller->gift;
+/* A call's handle comes with the first delivery only; it waits in the caller's space for the others. */
+q_handle gift_take(struct space *caller, q_token token) {
+  q_handle gift = caller->gift_token == token ? caller->gift : 0;
+  if (gift)
     caller->gift = 0;
-  }
-  return m->handle;
+  return gift;
 }
 
-/* A call that will not come again leaves nothing behind. */
-void gift_drop(struct space *caller, q_token token) {
-  if (!caller->gift || caller->gift_token != token)
-    return;
-  q_handle_close(caller->gift);
+void gift_drop(struct space *caller) {
+  if (caller->gift)
+    q_handle_close(caller->gift);
   caller->gift = 0;
 }
 
@@ -62,7 +59,7 @@ static char strings[P_NAME_MAX + P_SPAWN_MAX];
 /* The name, arguments and environment of a program to be, and its handle; with 0 they are there. */
 static int load_strings(struct space *caller, struct q_received *m, struct spawn *spawn, uint64_t object) {
   spawn->text = strings;
-  spawn->gift = gift_of(caller, m);
+  spawn->gift = m->handle;
   spawn->object = object ? object_find(object, caller->badge) : NULL;
   if (spawn->bytes > (spawn->flags & P_SPAWN_NAMED ? sizeof strings : P_SPAWN_MAX))
     return E2BIG;
@@ -138,9 +135,8 @@ int do_watch(struct space *caller, struct q_received *m, struct q_reply *r) {
   return 0;
 }
 
-/* Those that have ended come first. */
 static struct space *ended_child(const struct space *parent, uint64_t id, int *error) {
-  struct space *child = id ? space_find(id) : parent->children;
+  struct space *any = parent->ended ? parent->ended : parent->children, *child = id ? space_find(id) : any;
   *error = ECHILD;
   if (!child || child->parent != parent)
     return NULL;
@@ -271,7 +267,11 @@ static handler *const handlers[] = {
 #undef X
 };
 
+#define CHECK_EVERY 64
 int request(struct space *caller, struct q_received *m, struct q_reply *r) {
+  static unsigned asked;
+  if (asked++ % CHECK_EVERY == 0)
+    check_pager();
   bool known = m->label < sizeof handlers / sizeof *handlers && handlers[m->label];
   return known ? handlers[m->label](caller, m, r) : ENOSYS;
 }

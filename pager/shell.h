@@ -25,7 +25,8 @@ P_REQUESTS(X)
 int transfer(struct q_received *m, unsigned direction, uint64_t offset, const void *own, uint64_t bytes);
 /* The caller itself (0), or a child of it, if it may have that done. 0 or an errno value. */
 int request_target(struct space *caller, uint64_t id, struct space **space);
-void gift_drop(struct space *caller, q_token token);
+q_handle gift_take(struct space *caller, q_token token); /* what came with the call when it came first; 0: nothing */
+void gift_drop(struct space *caller);
 
 /* process.c */
 struct spawn {

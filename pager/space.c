@@ -8,7 +8,7 @@
 
 #define DATA (Q_PROT_READ | Q_PROT_WRITE)
 
-struct image images[IMAGES_MAX];
+struct image *images;
 unsigned image_count;
 
 /* ---- Frames, with what to do when there are none ----------------------------------------------------------------------- */
@@ -385,7 +385,7 @@ char *space_page(struct space *space, uint64_t page) {
 
 /* The one page there becomes a page of the program's own that it may write: a copy, unless it is just its own already. */
 static int own_page(struct space *space, uint64_t page, uint64_t *frame) {
-  uint64_t entry = backend_take(space, page), old = PAGE_OF(entry);
+  uint64_t entry = backend_take(space, &page, page + Q_PAGE_SIZE), old = PAGE_OF(entry);
   struct answer answer = {.page = page};
   *frame = 0;
   if (!entry)
@@ -452,13 +452,11 @@ bool space_populate(struct space *space, uint64_t stack_bytes) {
 
 /* ---- A server's pages as an object's ------------------------------------------------------------------------------------ */
 int space_freeze(struct space *space, uint64_t va, struct object *object, uint64_t index) {
-  uint64_t entry = backend_take(space, va), frame = PAGE_OF(entry), n = frame_number(frame);
+  bool heap = va >= space->heap && va < space->brk; /* what else is there could not be put back as it was */
+  uint64_t entry = heap ? backend_take(space, &va, va + Q_PAGE_SIZE) : 0, frame = PAGE_OF(entry);
   if (!entry)
     return EFAULT;
-  bool own = n < frames.count && frames.state[n] == STATE_USED;
-  bool good = own || (n < frames.count && frames.state[n] == STATE_OBJECT);
-  if (good && !object_put(object, index, frame))
-    good = false;
+  bool own = !is_common(frame), good = object_put(object, index, frame);
   if (good && own) {
     space->stats.resident--;
     show(space, frame);

@@ -24,6 +24,7 @@ struct region {
   uint64_t offset;       /* of start in the object, in pages */
   uint8_t prot;          /* Q_PROT_*; 0: no access */
   bool shared;           /* what is written is the object's, else the program's own */
+  bool counted;          /* its pages are promised: they may be written, or could be when they came */
 };
 
 struct space {
@@ -32,15 +33,16 @@ struct space {
   const struct image *image;
   const struct policy *policy;
   struct region *regions;
+  unsigned region_count;
   struct p_stats stats; /* resident, peak, shared, faults and so on; the rest is filled when asked */
   uint8_t state;
-  bool strict;                                   /* its growth is promised or refused */
-  uint64_t promised;                             /* pages */
-  bool quiet;                                    /* its death is not printed */
-  q_handle task;                                 /* and the shell's: */
-  bool orphan;                                   /* its parent has ended */
-  bool client;                                   /* of a server, which spawns, reaps and kills for it */
-  struct space *parent, *children, *next, *prev; /* those that have ended come first */
+  bool strict;                                           /* its growth is promised or refused */
+  uint64_t promised;                                     /* pages */
+  bool quiet;                                            /* its death is not printed */
+  q_handle task;                                         /* and the shell's: */
+  bool orphan;                                           /* its parent has ended */
+  bool client;                                           /* of a server, which spawns, reaps and kills for it */
+  struct space *parent, *children, *ended, *next, *prev; /* children: those that live */
   struct server *server;
   q_handle watch; /* endpoint that hears of its children's ends */
   uint64_t watch_bits;
@@ -96,6 +98,7 @@ int64_t space_arguments(struct space *space, const char *text, uint64_t bytes, u
 bool space_populate(struct space *space, uint64_t stack_bytes);
 
 /* ---- region.c ---- */
+#define REGIONS_MAX 8192 /* of a space: bounds what a walk over them costs */
 struct region *region_find(const struct space *space, uint64_t va);
 struct map_request {
   uint64_t address, bytes;
@@ -114,6 +117,7 @@ static inline uint64_t regions_start(const struct space *space) {
 }
 
 /* ---- promise.c ---- */
+extern uint64_t promise_margin;           /* frames that are never promised */
 extern uint64_t promised;                 /* pages, to all strict programs: 0 where there are none */
 bool promise_first(struct space *space);  /* of a new space. false: there is no room for it */
 void promise_update(struct space *space); /* after any change of what it may touch */
@@ -124,7 +128,8 @@ bool promise_room(uint64_t more);                             /* without what is
 static inline bool promise_fits(const struct space *space, uint64_t more) {
   return !space->strict || promise_room(more);
 }
-bool promise_spare(void); /* some frame is not withheld */
+uint64_t promises_withheld(void); /* frames that are promised and not yet taken */
+bool promise_spare(void);         /* some frame is not withheld */
 /* It may have a frame. */
 static inline bool promise_allows(const struct space *space) {
   return !promised || space->strict || promise_spare();
@@ -139,8 +144,16 @@ void space_removed(struct space *space, uint64_t frame, bool last); /* a mapping
 char *space_page(struct space *space, uint64_t page); /* brings it in, where nothing is; NULL: no memory */
 void cache_drop(void);                                /* frees the cached pages that nobody maps */
 uint64_t cache_pages(void);
-extern struct image images[IMAGES_MAX];
+extern struct image *images; /* of the boot image */
 extern unsigned image_count;
+
+/* ---- check.c ---- */
+#ifdef CHECK_INVARIANTS
+void check_pager(void);
+#else
+static inline void check_pager(void) {
+}
+#endif
 
 /* ---- The backend ---- */
 /* 0 or a Q_E_*; gives the kernel memory for page tables when it wants some. */
@@ -148,9 +161,9 @@ int backend_map(struct space *space, uint64_t va, uint64_t frame_prot);
 /* Removes what is mapped in [va, va + pages) and calls removed() for each frame. */
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
                    void (*removed)(struct space *, uint64_t frame, bool last));
-uint64_t backend_take(struct space *space,
-                      uint64_t va); /* removes one page: its frame | 1 if it is mapped nowhere now */
-uint64_t backend_present(struct space *space, uint64_t va); /* of 64 pages, a bit each */
+/* Removes the first page that is there in [*va, end), whose address *va then is: its frame | 1 if it is mapped nowhere now;
+ * 0: none. A page put back in its place needs no memory. */
+uint64_t backend_take(struct space *space, uint64_t *va, uint64_t end);
 int backend_protect(struct space *space, uint64_t va, uint64_t pages,
                     unsigned prot); /* what is there; as backend_map */
 /* The same, and the child gets it, too. */

@@ -9,6 +9,7 @@ the plan, every line and the record arrived and agree, and nothing else was prin
 "quire: " or "pager: ". What was judged goes on as TAP, so that meson counts the subtests.
 """
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -84,7 +85,7 @@ def boot(options):
     """Everything that the guest printed."""
     command = [options.qemu, "-machine", "virt", "-m", options.memory, "-smp", str(options.smp), "-nographic", "-no-reboot",
                "-icount", "shift=0,sleep=off", "-kernel", options.kernel, "-append",
-               f"{options.append} deadline={options.deadline}".strip()]
+               f"{options.full if options.full and os.environ.get('QUIRE_FULL') else options.append} deadline={options.deadline}".strip()]
     if options.initrd:
         command += ["-initrd", options.initrd]
     command += options.extra
@@ -105,6 +106,7 @@ def parser():
     options.add_argument("--kernel", required=True)
     options.add_argument("--initrd")
     options.add_argument("--append", default="")
+    options.add_argument("--full", help="the same instead, if QUIRE_FULL is in the environment")
     options.add_argument("--memory", default="128M")
     options.add_argument("--smp", type=int, default=1)
     options.add_argument("--deadline", type=int, default=100, help="seconds of guest time")

@@ -49,13 +49,13 @@ static void put_out(void) {
 
 /* From the first character on from which the cursor is in the row. */
 static void draw(struct edit *e) {
-  char right[16];
+  char right[32], start[32];
   size_t room = ROW - 1 - strlen(e->prompt), first = 0, n = 0;
   while (columns(e->line->at + first, e->at - first) > room)
     for (first++; CONTINUES(e->line->at[first]);)
       first++;
-  put("\r", 1);
-  put(e->prompt, strlen(e->prompt));
+  snprintf(start, sizeof start, "\r\033[%zuC", strlen(e->prompt));
+  put(start, strlen(start));
   for (size_t i = first; i < e->line->used; i++) {
     char c = e->line->at[i];
     n += !CONTINUES(c);

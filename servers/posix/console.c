@@ -11,6 +11,8 @@
 #define CHUNK POSIX_WHOLE
 
 static struct tty tty;
+static bool room_wanted;
+bool console_busy;
 
 /* A driver that dies is started again at the same endpoint, and what it was asked is asked again. False: there is none. */
 static bool ask_driver(struct q_call *c) {
@@ -46,6 +48,7 @@ void console_push(void) {
     if (taken < n)
       return;
   }
+  console_busy = room_wanted;
 }
 
 void console_drain(void) {
@@ -55,6 +58,7 @@ void console_drain(void) {
 }
 
 static void typed(const char *bytes, size_t n) {
+  console_busy = true;
   for (size_t i = 0; i < n; i++)
     if (tty_typed(&tty, (unsigned char)bytes[i]) == TTY_INTERRUPT)
       job_interrupt();
@@ -99,8 +103,6 @@ static size_t whole_lines(const char *text, size_t bytes) {
   return n ? n : bytes;
 }
 
-static bool room_wanted;
-
 bool console_owes(void) {
   bool owes = room_wanted && tty_room(&tty) >= 2 * CHUNK;
   room_wanted = room_wanted && !owes;
@@ -110,6 +112,7 @@ bool console_owes(void) {
 /* A chunk goes out as one piece, and no more of them at once than there is room for: others are heard before it goes on. */
 static int console_write(struct request *q, struct q_reply *r) {
   static char text[CHUNK];
+  console_busy = true;
   if (!(tty.mode &
         POSIX_TERMINAL_RAW)) /* where what is written is an echo, the read after it has to hear of Ctrl-C */
     interrupted(q->caller);  /* Ctrl-C before a prompt is not meant for the read after it; one just after it is */
@@ -142,6 +145,7 @@ int do_terminal(struct request *q, struct q_reply *r) {
   if (mode != POSIX_TERMINAL_ASK && !in_foreground(q->caller))
     return EIO;
   r->word[0] = tty.mode;
+  console_busy = true; /* what was typed ahead may be shown now */
   if (mode != POSIX_TERMINAL_ASK && tty_set_mode(&tty, (unsigned)mode))
     requests_wake(&input_queue);
   return 0;

@@ -104,10 +104,14 @@ void files_close(struct process *process) {
   process->directory = NULL;
 }
 
+/* The child's table has room for what there is, not for the most that the parent ever had. */
 bool files_inherit(const struct process *parent, struct process *child, bool all) {
-  if (!table_grow(child, parent->descriptors))
+  unsigned descriptors = parent->descriptors;
+  while (descriptors && !parent->descriptor[descriptors - 1].file)
+    descriptors--;
+  if (!table_grow(child, descriptors))
     return false;
-  for (unsigned fd = 0; fd < parent->descriptors; fd++) {
+  for (unsigned fd = 0; fd < descriptors; fd++) {
     const struct descriptor *from = &parent->descriptor[fd];
     if (!from->file || (from->closes && !all))
       continue;
@@ -246,25 +250,23 @@ bool files_start(struct process *first) {
 }
 
 /* ---- Reading and writing ---------------------------------------------------------------------------------------------- */
-/* Where the request begins; decided when it runs first. */
-static void begin_at(struct request *q, struct file *file) {
-  if (q->begun)
-    return;
-  q->begun = true;
-  q->base = q->m.word[1] != POSIX_HERE                                    ? q->m.word[1]
-            : writes(file) && file->flags & O_APPEND && !q->m.write_bytes ? file->inode->size
-                                                                          : file->offset;
+/* Where the request begins, or goes on: at the file's own offset, or its end, as they are by now. Others may have moved them
+ * while it was kept, and nobody's bytes are to lie over another's. */
+static void find_base(struct request *q, const struct file *file, bool append) {
+  if (q->m.word[1] != POSIX_HERE)
+    q->base = q->m.word[1];
+  else
+    q->base = (append ? file->inode->size : file->offset) - q->progress;
 }
 
-static int finish_at(struct request *q, struct file *file, struct q_reply *r) {
+static void advance(struct request *q, struct file *file, uint64_t bytes) {
+  q->progress += bytes;
   if (q->m.word[1] == POSIX_HERE)
     file->offset = q->base + q->progress;
-  r->word[0] = q->progress;
-  return 0;
 }
 
 static int file_read(struct request *q, struct file *file, struct q_reply *r) {
-  begin_at(q, file);
+  find_base(q, file, false);
   uint64_t size = file->inode->size, left = q->base < size ? size - q->base : 0;
   uint64_t all = q->m.write_bytes < left ? q->m.write_bytes : left, began = q->progress;
   while (q->progress < all) {
@@ -278,14 +280,15 @@ static int file_read(struct request *q, struct file *file, struct q_reply *r) {
       break;
     if (error)
       return error;
-    q->progress += piece;
+    advance(q, file, piece);
   }
-  return finish_at(q, file, r);
+  r->word[0] = q->progress;
+  return 0;
 }
 
 /* What was written before memory, the file's limit or the caller's buffer ended stays, and is the result. */
 static int file_write(struct request *q, struct file *file, struct q_reply *r) {
-  begin_at(q, file);
+  find_base(q, file, file->flags & O_APPEND);
   struct inode *inode = file->inode;
   uint64_t began = q->progress;
   while (q->progress < q->m.read_bytes) {
@@ -306,10 +309,11 @@ static int file_write(struct request *q, struct file *file, struct q_reply *r) {
         break;
       return error;
     }
-    q->progress += piece;
+    advance(q, file, piece);
     inode->size = inode->size > at + piece ? inode->size : at + piece;
   }
-  return finish_at(q, file, r);
+  r->word[0] = q->progress;
+  return 0;
 }
 
 int do_read(struct request *q, struct q_reply *r) {
@@ -474,25 +478,34 @@ static int check_open(const struct inode *inode, unsigned flags) {
   return flags & O_DIRECTORY && !directory ? ENOTDIR : 0;
 }
 
+static int find_opened(struct process *caller, const char *path, unsigned flags, unsigned mode,
+                       struct inode **inode) {
+  int error = open_inode(caller, path, flags, mode, inode);
+  if (!error)
+    error = check_open(*inode, flags);
+  return !error && flags & O_TRUNC && (*inode)->type == INODE_FILE ? inode_resize(*inode, 0) : error;
+}
+
+/* The descriptor comes first: for want of one, nothing is made or cut. */
 int do_open(struct request *q, struct q_reply *r) {
   static char path[TREE_PATH_MAX];
   unsigned flags = (unsigned)q->m.word[0];
-  struct inode *inode;
   int error = (flags & O_ACCMODE) == O_ACCMODE ? EINVAL : load_paths(q, path, 1, NULL);
-  if (!error)
-    error = open_inode(q->caller, path, flags, (unsigned)q->m.word[1], &inode);
-  if (!error)
-    error = check_open(inode, flags);
   if (error)
     return error;
-  struct file *file = file_new(inode, NULL, flags & (O_ACCMODE | O_APPEND | O_NONBLOCK));
+  struct file *file = file_new(NULL, NULL, flags & (O_ACCMODE | O_APPEND | O_NONBLOCK));
   if (!file)
     return ENOMEM;
-  error = flags & O_TRUNC && inode->type == INODE_FILE ? inode_resize(inode, 0) : 0;
-  if (!error)
-    error = descriptor_give(q->caller, file, 0, flags & O_CLOEXEC, &r->word[0]);
-  if (error)
-    file_release(file);
+  error = descriptor_give(q->caller, file, 0, flags & O_CLOEXEC, &r->word[0]);
+  if (!error) {
+    error = find_opened(q->caller, path, flags, (unsigned)q->m.word[1], &file->inode);
+    if (!error) {
+      inode_use(file->inode);
+      return 0;
+    }
+    q->caller->descriptor[r->word[0]].file = NULL;
+  }
+  free(file);
   return error;
 }
 
@@ -600,7 +613,7 @@ int do_chdir(struct request *q, struct q_reply *r) {
 int do_getcwd(struct request *q, struct q_reply *r) {
   char path[TREE_PATH_MAX];
   (void)r;
-  int error = tree_path(q->caller->directory, path, sizeof path);
+  int error = q->m.write_bytes ? tree_path(q->caller->directory, path, sizeof path) : EINVAL;
   if (!error && strlen(path) >= q->m.write_bytes)
     error = ERANGE;
   return error ? error : store(q, path, strlen(path) + 1);
@@ -619,12 +632,10 @@ static bool next_entry(struct inode *directory, uint64_t offset, struct posix_en
     fill_entry(out, offset ? ".." : ".", offset ? parent : directory, offset + 1);
     return true;
   }
-  for (const struct entry *entry = directory->first; entry; entry = entry->next)
-    if (entry->number + 2 > offset) {
-      fill_entry(out, entry->name, entry->inode, entry->number + 2);
-      return true;
-    }
-  return false;
+  const struct entry *entry = tree_next(directory, offset - 1);
+  if (entry)
+    fill_entry(out, entry->name, entry->inode, entry->number + 2);
+  return entry;
 }
 
 int do_entry(struct request *q, struct q_reply *r) {

@@ -22,32 +22,6 @@ static handler *const handlers[] = {
 #undef X
 };
 
-/* ---- Copies -------------------------------------------------------------------------------------------------------- */
-static int transfer(struct request *q, unsigned direction, uint64_t offset, const void *own, uint64_t bytes) {
-  uint64_t done;
-  if (q->m.kind == Q_MSG_COPY_FAILED)
-    return q->m.error == Q_E_NOFRAME ? ENOMEM : EFAULT;
-  int64_t error = q_copy(q->m.token, direction, offset, own, bytes, &done);
-  return error == -Q_E_PENDING ? AGAIN : error == -Q_E_ARG ? EINVAL : error ? EFAULT : 0;
-}
-
-int load(struct request *q, uint64_t offset, void *own, uint64_t bytes) {
-  return transfer(q, Q_COPY_FROM, offset, own, bytes);
-}
-
-int store_at(struct request *q, uint64_t offset, const void *own, uint64_t bytes) {
-  return transfer(q, Q_COPY_TO, offset, own, bytes);
-}
-
-int store(struct request *q, const void *own, uint64_t bytes) {
-  return bytes > q->m.write_bytes ? EINVAL : transfer(q, Q_COPY_TO, 0, own, bytes);
-}
-
-int64_t ask_pager(struct q_call *c) {
-  int64_t error = q_call(P_HANDLE_PAGER, c);
-  return error ? -EIO : c->label ? -(int64_t)c->label : (int64_t)c->word[0];
-}
-
 /* ---- Kept requests --------------------------------------------------------------------------------------------------- */
 static struct request *next_kept(const struct process *caller, const struct link *after) {
   return after->next == &caller->kept ? NULL : LIST_ITEM(after->next, struct request, kept);
@@ -103,7 +77,29 @@ int wait_in(struct request *q, struct link *queue) {
   return AGAIN;
 }
 
-/* Runs it; an answer goes out at once. A failed reply means that the caller is gone. False: it is to be kept. */
+static void leave_line(struct request *q) {
+  list_remove(&q->queued);
+  q->queue = NULL; /* a copy is pending, of which the kernel tells */
+}
+
+/* ---- Answers --------------------------------------------------------------------------------------------------------- */
+static struct q_reply due; /* goes out with the next receive */
+
+/* The first for a message: so whoever waited goes on before the one whose call has ended the wait. A failed reply means that
+ * its caller is gone. */
+static void answer(const struct q_reply *r) {
+  if (due.token)
+    q_reply(r);
+  else
+    due = *r;
+}
+
+void request_done(struct request *q, uint64_t bytes) {
+  answer(&(struct q_reply){.word = {bytes}, .token = q->m.token});
+  drop(q);
+}
+
+/* False: it is to be kept. */
 static bool run(struct request *q) {
   struct q_reply r = {.token = q->m.token};
   bool known = q->m.label < sizeof handlers / sizeof *handlers && handlers[q->m.label];
@@ -111,11 +107,12 @@ static bool run(struct request *q) {
   int result = known ? handlers[q->m.label](q, &r) : ENOSYS;
   if (result >= 0) {
     r.label = (uint64_t)result;
-    q_reply(&r);
+    answer(&r);
   }
   return result != AGAIN;
 }
 
+/* ---- Waiting and waking ------------------------------------------------------------------------------------------------ */
 static void line_up(struct request *q) {
   if (q->queue)
     list_add(q->queue, &q->queued);
@@ -123,26 +120,33 @@ static void line_up(struct request *q) {
 
 static void run_kept(struct request *q) {
   list_remove(&q->queued);
-  if (gone(q) || run(q)) /* a child or a line is not for the dead */
+  if (run(q))
     drop(q);
   else
     line_up(q);
 }
 
+/* A child or a line is not for the dead. */
 void requests_wake(struct link *queue) {
-  for (struct link *first; (first = list_first(queue));)
-    list_add(&woken, first);
+  for (struct request *q; (q = request_first(queue));)
+    if (gone(q))
+      drop(q);
+    else
+      list_add(&woken, &q->queued);
+}
+
+void request_wake(struct request *q) {
+  list_add(&woken, &q->queued);
 }
 
 /* Those that go on waiting get in line behind, in the order they had. */
 void requests_run(void) {
-  for (struct link *first; (first = list_first(&woken));)
-    run_kept(LIST_ITEM(first, struct request, queued));
+  for (struct request *q; (q = request_first(&woken));)
+    run_kept(q);
 }
 
-static struct request *place_for(struct process *caller) {
-  if (!caller->one.caller)
-    return &caller->one;
+/* Beyond the first of its process. */
+static struct request *further_place(const struct process *caller) {
   if (caller->requests >= POSIX_REQUESTS_EACH || further == FURTHER)
     return NULL;
   struct request *place = malloc(sizeof *place);
@@ -150,33 +154,94 @@ static struct request *place_for(struct process *caller) {
   return place;
 }
 
-static void keep(const struct request *q) {
-  struct request *place = place_for(q->caller);
+static struct request *place_for(struct process *caller) {
+  struct request *place = further_place(caller);
+  if (place)
+    return place;
+  drop_if(caller, NULL, true);
+  return caller->one.caller ? further_place(caller) : &caller->one;
+}
+
+static void keep(struct request *q) {
+  struct process *caller = q->caller;
+  struct request *place = q == &caller->one ? q : place_for(caller);
   if (!place) {
-    drop_if(q->caller, NULL, true);
-    place = place_for(q->caller);
-  }
-  if (!place) {
-    q_reply(&(struct q_reply){.label = EAGAIN, .token = q->m.token});
+    answer(&(struct q_reply){.label = EAGAIN, .token = q->m.token});
     return;
   }
-  *place = *q;
+  if (place != q)
+    *place = *q;
   list_init(&place->queued);
   list_init(&place->kept);
-  list_add(&q->caller->kept, &place->kept);
-  q->caller->requests++;
+  list_add(&caller->kept, &place->kept);
+  caller->requests++;
   line_up(place);
 }
 
+/* ---- Copies -------------------------------------------------------------------------------------------------------- */
+int copy_error(const struct request *q) {
+  return q->m.kind != Q_MSG_COPY_FAILED ? 0 : q->m.error == Q_E_NOFRAME ? ENOMEM : EFAULT;
+}
+
+static int transfer(struct request *q, unsigned direction, uint64_t offset, const void *own, uint64_t bytes) {
+  uint64_t done;
+  if (q->m.kind == Q_MSG_COPY_FAILED)
+    return copy_error(q);
+  int64_t error = q_copy(q->m.token, direction, offset, own, bytes, &done);
+  return error == -Q_E_PENDING ? AGAIN : error == -Q_E_ARG ? EINVAL : error ? EFAULT : 0;
+}
+
+int load(struct request *q, uint64_t offset, void *own, uint64_t bytes) {
+  return transfer(q, Q_COPY_FROM, offset, own, bytes);
+}
+
+int store_at(struct request *q, uint64_t offset, const void *own, uint64_t bytes) {
+  return transfer(q, Q_COPY_TO, offset, own, bytes);
+}
+
+int store(struct request *q, const void *own, uint64_t bytes) {
+  return bytes > q->m.write_bytes ? EINVAL : transfer(q, Q_COPY_TO, 0, own, bytes);
+}
+
+int hand_over(const struct request *from, const struct request *to, uint64_t bytes, struct request *kept) {
+  struct q_copied copied;
+  int64_t error = q_copy_between(from->m.token, from->progress, to->m.token, to->progress, bytes, &copied);
+  if (!error)
+    return 0;
+  if (error == -Q_E_PENDING && copied.pending != kept->m.token)
+    return AGAIN;
+  if (error == -Q_E_PENDING)
+    leave_line(kept);
+  else if (gone(kept))
+    drop(kept);
+  else
+    return EFAULT;
+  return NOT_NOW;
+}
+
+int64_t ask_pager(struct q_call *c) {
+  int64_t error = q_call(P_HANDLE_PAGER, c);
+  return error ? -EIO : c->label ? -(int64_t)c->label : (int64_t)c->word[0];
+}
+
 /* ---- Messages -------------------------------------------------------------------------------------------------------- */
+/* The first of its process is made where it would be kept. */
 static void called(const struct q_received *m) {
-  struct request q = {.m = *m, .caller = process_of(m->badge)};
+  struct request other, *q = &other;
+  struct process *caller = process_of(m->badge);
   if (m->handle)
     q_handle_close(m->handle); /* no request takes one */
-  if (!q.caller)
+  if (!caller)
     return; /* its task is being destroyed */
-  if (!run(&q))
-    keep(&q);
+  if (!caller->one.caller)
+    q = &caller->one;
+  q->m = *m;
+  q->caller = caller;
+  q->progress = 0; /* all else is set where it is used */
+  if (!run(q))
+    keep(q);
+  else
+    q->caller = NULL;
 }
 
 /* A copy can go on, or has failed; or its caller is no more. */
@@ -185,6 +250,8 @@ static void copy_settled(const struct q_received *m) {
   struct request *q = caller ? kept(caller, m->token) : NULL;
   if (!q)
     return;
+  if (m->error == Q_E_DEAD)
+    return drop(q);
   q->m = *m;
   run_kept(q);
 }
@@ -220,7 +287,7 @@ static void take_turn(q_token token) {
 }
 
 static void end_turn(void) {
-  if (!turn || !(console_owes() | !list_empty(&turn_queue)))
+  if (!turn || !((console_busy && console_owes()) | !list_empty(&turn_queue)))
     return;
   q_reply(&(struct q_reply){.token = turn});
   turn = 0;
@@ -241,7 +308,8 @@ int main(int argc, char **argv) {
     return 1;
   for (;;) {
     struct q_received m;
-    q_recv(P_HANDLE_OWN, &m);
+    q_reply_recv(P_HANDLE_OWN, &due, &m);
+    due.token = 0;
     if (m.kind == Q_MSG_NOTIFY)
       notified(m.word[0]);
     else if (m.kind == Q_MSG_CALL && !m.badge)
@@ -251,7 +319,8 @@ int main(int argc, char **argv) {
     else if (m.kind == Q_MSG_COPY_READY || m.kind == Q_MSG_COPY_FAILED)
       copy_settled(&m);
     requests_run();
-    console_push();
+    if (console_busy)
+      console_push();
     end_turn();
   }
 }

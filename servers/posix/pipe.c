@@ -5,11 +5,13 @@
 
 #include "file.h"
 
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+
 struct pipe {
   char ring[POSIX_PIPE];
   uint64_t read, written; /* positions only grow */
   bool has_reader, has_writer;
-  struct link waiting; /* on either side */
+  struct link readers, writers; /* that wait */
 };
 
 struct pipe *pipe_new(void) {
@@ -18,41 +20,104 @@ struct pipe *pipe_new(void) {
     return NULL;
   pipe->read = pipe->written = 0;
   pipe->has_reader = pipe->has_writer = true;
-  list_init(&pipe->waiting);
+  list_init(&pipe->readers);
+  list_init(&pipe->writers);
   return pipe;
 }
 
 void pipe_release(struct pipe *pipe, bool writer) {
   *(writer ? &pipe->has_writer : &pipe->has_reader) = false;
-  requests_wake(&pipe->waiting);
+  requests_wake(&pipe->readers);
+  requests_wake(&pipe->writers);
   if (!pipe->has_reader && !pipe->has_writer)
     free(pipe);
 }
 
+static uint64_t filled(const struct pipe *pipe) {
+  return pipe->written - pipe->read;
+}
+
+static uint64_t left(const struct request *writer) {
+  return writer->m.read_bytes - writer->progress;
+}
+
+/* Up to POSIX_PIPE_ATOMIC bytes go on together or not at all. */
+static bool whole(const struct request *writer) {
+  return !writer->progress && left(writer) <= POSIX_PIPE_ATOMIC;
+}
+
+static bool fits(const struct request *writer, const struct pipe *pipe) {
+  return POSIX_PIPE - filled(pipe) >= (whole(writer) ? left(writer) : 1);
+}
+
+/* The first in either line goes on if it can. Whatever becomes of it, it ends here, too, so none is forgotten. */
+static void wake_next(struct pipe *pipe) {
+  struct request *reader = request_first(&pipe->readers), *writer = request_first(&pipe->writers);
+  if (reader && filled(pipe))
+    request_wake(reader);
+  if (writer && fits(writer, pipe))
+    request_wake(writer);
+}
+
+/* ---- Reading ------------------------------------------------------------------------------------------------------------ */
 /* In at most two pieces, since the ring goes round. What was taken in the first is only gone when both have arrived. */
-int pipe_read(struct request *q, struct pipe *pipe, bool wait, struct q_reply *r) {
-  uint64_t waiting = pipe->written - pipe->read, n = q->m.write_bytes < waiting ? q->m.write_bytes : waiting;
-  if (!n && q->m.write_bytes && pipe->has_writer)
-    return wait ? wait_in(q, &pipe->waiting) : EAGAIN;
+static int take_out(struct request *q, struct pipe *pipe) {
+  uint64_t n = MIN(q->m.write_bytes, filled(pipe));
   for (uint64_t done = 0; done < n;) {
-    uint64_t at = (pipe->read + done) % POSIX_PIPE, piece = n - done < POSIX_PIPE - at ? n - done : POSIX_PIPE - at;
+    uint64_t at = (pipe->read + done) % POSIX_PIPE, piece = MIN(n - done, POSIX_PIPE - at);
     int error = store_at(q, done, pipe->ring + at, piece);
     if (error)
       return error;
     done += piece;
   }
   pipe->read += n;
-  if (n)
-    requests_wake(&pipe->waiting);
-  r->word[0] = n;
+  q->progress = n;
   return 0;
 }
 
+/* The ring is empty: from the buffer of a writer that waits. */
+static int take_from_writer(struct request *q, struct pipe *pipe) {
+  int error = 0;
+  uint64_t n;
+  struct request *writer;
+  do {
+    uint64_t size = q->m.write_bytes - q->progress;
+    writer = request_first(&pipe->writers);
+    if (!writer || (whole(writer) && left(writer) > size))
+      return 0;
+    n = MIN(MIN(left(writer), size), POSIX_PIPE);
+    error = hand_over(writer, q, n, writer);
+  } while (error == NOT_NOW);
+  if (error)
+    return error;
+  q->progress += n;
+  writer->progress += n;
+  if (!left(writer))
+    request_done(writer, writer->progress);
+  return 0;
+}
+
+int pipe_read(struct request *q, struct pipe *pipe, bool wait, struct q_reply *r) {
+  int error = copy_error(q);
+  if (!error && filled(pipe))
+    error = take_out(q, pipe);
+  if (!error && q->progress < q->m.write_bytes)
+    error = take_from_writer(q, pipe);
+  wake_next(pipe);
+  if (error && !q->progress)
+    return error;
+  if (!q->progress && q->m.write_bytes && pipe->has_writer)
+    return wait ? wait_in(q, &pipe->readers) : EAGAIN;
+  r->word[0] = q->progress;
+  return 0;
+}
+
+/* ---- Writing ------------------------------------------------------------------------------------------------------------ */
 /* All n together: they are the pipe's only when the last has arrived. */
-static int take_in(struct request *q, struct pipe *pipe, uint64_t n) {
+static int take_in(struct request *q, struct pipe *pipe) {
+  uint64_t n = MIN(left(q), POSIX_PIPE - filled(pipe));
   for (uint64_t done = 0; done < n;) {
-    uint64_t at = (pipe->written + done) % POSIX_PIPE,
-             piece = n - done < POSIX_PIPE - at ? n - done : POSIX_PIPE - at;
+    uint64_t at = (pipe->written + done) % POSIX_PIPE, piece = MIN(n - done, POSIX_PIPE - at);
     int error = load(q, q->progress + done, pipe->ring + at, piece);
     if (error)
       return error;
@@ -60,28 +125,38 @@ static int take_in(struct request *q, struct pipe *pipe, uint64_t n) {
   }
   pipe->written += n;
   q->progress += n;
-  requests_wake(&pipe->waiting);
   return 0;
 }
 
-/* Up to POSIX_PIPE_ATOMIC bytes go in together or not at all. */
+static int give_to_reader(struct request *q, struct request *reader) {
+  uint64_t n = MIN(MIN(left(q), reader->m.write_bytes), POSIX_PIPE);
+  int error = hand_over(q, reader, n, reader);
+  if (error)
+    return error == NOT_NOW ? 0 : error;
+  q->progress += n;
+  request_done(reader, n);
+  return 0;
+}
+
+static int write_some(struct request *q, struct pipe *pipe, bool wait) {
+  struct request *reader = filled(pipe) ? NULL : request_first(&pipe->readers);
+  if (!pipe->has_reader)
+    return EPIPE;
+  if (reader && (!whole(q) || left(q) <= reader->m.write_bytes))
+    return give_to_reader(q, reader);
+  if (fits(q, pipe))
+    return take_in(q, pipe);
+  return wait ? wait_in(q, &pipe->writers) : EAGAIN;
+}
+
+/* What went on before an error is the result. */
 int pipe_write(struct request *q, struct pipe *pipe, bool wait, struct q_reply *r) {
-  while (q->progress < q->m.read_bytes) {
-    uint64_t left = q->m.read_bytes - q->progress, room = POSIX_PIPE - (pipe->written - pipe->read);
-    bool whole = !q->progress && left <= POSIX_PIPE_ATOMIC;
-    if (!pipe->has_reader)
-      return EPIPE;
-    if (!room || (whole && room < left)) {
-      if (!wait && !q->progress)
-        return EAGAIN;
-      if (!wait)
-        break;
-      return wait_in(q, &pipe->waiting);
-    }
-    int error = take_in(q, pipe, left < room ? left : room);
-    if (error)
-      return error;
-  }
+  int error = copy_error(q);
+  while (!error && left(q))
+    error = write_some(q, pipe, wait);
+  wake_next(pipe);
+  if (error == AGAIN || (error && !q->progress))
+    return error;
   r->word[0] = q->progress;
   return 0;
 }

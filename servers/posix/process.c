@@ -482,6 +482,20 @@ int do_job(struct request *q, struct q_reply *r) {
   return 0;
 }
 
+static uint64_t least(uint64_t a, uint64_t b) {
+  return a < b ? a : b;
+}
+
+int do_probe(struct request *q, struct q_reply *r) {
+  static char text[TREE_PAGE];
+  uint64_t bytes = least(q->m.read_bytes, sizeof text);
+  int error = load(q, 0, text, bytes);
+  if (!error)
+    error = store(q, text, least(bytes, q->m.write_bytes));
+  r->word[0] = strnlen(text, bytes);
+  return error;
+}
+
 static struct posix_process entry(const struct process *process) {
   struct posix_process e = {.pid = process->pid,
                             .parent = process->parent ? process->parent->pid : 0,

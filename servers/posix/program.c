@@ -30,20 +30,26 @@ static void hold(struct inode *inode, uint64_t object) {
   inode_freeze(inode, object);
 }
 
-/* The object that holds the file's content. */
+/* Asks the pager for an object of what the file holds. */
+static int64_t object_make(struct inode *inode) {
+  uint64_t bytes = (inode->size + TREE_PAGE - 1) / TREE_PAGE * sizeof(uint64_t), *address = memory_borrow(bytes);
+  if (!address)
+    return -ENOMEM;
+  int64_t made = -ENOMEM;
+  if (inode_pages(inode, address))
+    made =
+        ask_pager(&(struct q_call){.label = P_object, .word = {inode->size}, .read = address, .read_bytes = bytes});
+  memory_return(address, bytes);
+  return made;
+}
+
+/* The object that holds the file's content. A larger file is all hole but for what memory can hold, and to list its pages would
+ * keep the others waiting. */
 static int object_of(struct inode *inode, uint64_t *object) {
-  uint64_t pages = (inode->size + TREE_PAGE - 1) / TREE_PAGE, *address;
   *object = inode->object;
   if (*object)
     return 0;
-  address = malloc(pages * sizeof *address);
-  if (!address || !inode_pages(inode, address)) {
-    free(address);
-    return ENOMEM;
-  }
-  int64_t made = ask_pager(&(struct q_call){
-      .label = P_object, .word = {inode->size}, .read = address, .read_bytes = pages * sizeof *address});
-  free(address);
+  int64_t made = inode->size > POSIX_MAP_MAX ? -ENOMEM : object_make(inode);
   if (made < 0)
     return (int)-made;
   *object = (uint64_t)made;

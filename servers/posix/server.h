@@ -17,9 +17,8 @@ struct inode;
 struct request {
   struct q_received m;
   struct process *caller;
-  uint64_t progress; /* bytes done */
-  uint64_t base;     /* of a file's bytes: where it began */
-  bool begun;
+  uint64_t progress;        /* bytes done */
+  uint64_t base;            /* of a file's bytes: where its buffer begins */
   struct link *queue;       /* what it waits in; NULL: a copy is pending, of which the kernel tells */
   struct link queued, kept; /* there, and among its caller's */
 };
@@ -53,21 +52,35 @@ struct process {
 /* Results of a handler beside errno values. */
 #define AGAIN (-1)     /* the request is kept */
 #define NO_ANSWER (-2) /* there is nobody any more to hear it */
+#define NOT_NOW (-3)   /* hand_over(): the other, which is out of its line now, can't take part */
 
 /* ---- main.c ---- */
-extern struct link input_queue;                     /* requests that wait for a line */
-extern struct link room_queue;                      /* for output to be sent */
-extern struct link turn_queue;                      /* for others to have their turn */
-int wait_in(struct request *q, struct link *queue); /* AGAIN */
-void requests_wake(struct link *queue);             /* those that wait there run once the request at hand is done */
-void requests_run(void);                            /* now: not from a handler */
+extern struct link input_queue;                       /* requests that wait for a line */
+extern struct link room_queue;                        /* for output to be sent */
+extern struct link turn_queue;                        /* for others to have their turn */
+int wait_in(struct request *q, struct link *queue);   /* AGAIN */
+void requests_wake(struct link *queue);               /* those that wait there run once the request at hand is done */
+void request_wake(struct request *q);                 /* that one, though its caller may be gone */
+void request_done(struct request *q, uint64_t bytes); /* a kept one that another has done: its answer, and its end */
+static inline struct request *request_first(const struct link *queue) { /* NULL: none waits there */
+  return list_empty(queue) ? NULL : LIST_ITEM(queue->next, struct request, queued);
+}
+void requests_run(void); /* now: not from a handler */
 void requests_drop(struct process *caller, const struct request *but);
 bool requests_waiting(const struct process *caller, uint64_t *label); /* and the request, POSIX_* */
 /* 0, AGAIN, or an errno value. */
 int load(struct request *q, uint64_t offset, void *own, uint64_t bytes);
 int store(struct request *q, const void *own, uint64_t bytes);
 int store_at(struct request *q, uint64_t offset, const void *own, uint64_t bytes);
+int copy_error(const struct request *q); /* of a copy that was pending */
+/* From one request's buffer to another's, each from its progress on. One of the two is kept, the other runs. 0: all bytes have
+ * arrived; AGAIN, or an errno value: of the one that runs; NOT_NOW. */
+int hand_over(const struct request *from, const struct request *to, uint64_t bytes, struct request *kept);
 int64_t ask_pager(struct q_call *c); /* word 0 of the answer, or a negated errno value */
+
+/* ---- memory.c: for the time of a request, as malloc() would keep it for ever ---- */
+void *memory_borrow(uint64_t bytes); /* not zeroed; NULL: no memory */
+void memory_return(void *memory, uint64_t bytes);
 
 /* ---- process.c ---- */
 bool processes_start(char **argv); /* the first process */
@@ -80,6 +93,7 @@ bool interrupted(struct process *process); /* and not any more */
 
 /* ---- console.c ---- */
 void console_event(void); /* the driver has input or room */
+extern bool console_busy; /* else the next two have nothing to do */
 bool console_owes(void);  /* there is room again that somebody waits for; says so once */
 void console_push(void);  /* gives the driver what it takes */
 void console_drain(void); /* all of it */

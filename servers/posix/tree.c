@@ -234,15 +234,32 @@ struct inode *tree_root(void) {
   return root;
 }
 
-static struct entry **entry_place(struct inode *directory, const char *name) {
-  struct entry **place = &directory->first;
-  while (*place && strcmp((*place)->name, name))
-    place = &(*place)->next;
-  return place;
+/* All names of all directories, by both: however many a directory has, nobody waits while another's name is looked for. */
+#define INDEX 4096
+static struct entry *index_of_names[INDEX];
+
+/* FNV-1a. */
+static struct entry **index_line(const struct inode *directory, const char *name) {
+  uint64_t hash = 0xcbf29ce484222325 ^ directory->number;
+  for (; *name; name++)
+    hash = (hash ^ (unsigned char)*name) * 0x100000001b3;
+  return &index_of_names[(hash ^ hash >> 32) % INDEX];
 }
 
-struct entry *tree_entry(struct inode *directory, const char *name) {
-  return *entry_place(directory, name);
+struct entry *tree_entry(const struct inode *directory, const char *name) {
+  struct entry *entry = *index_line(directory, name);
+  while (entry && (entry->directory != directory || strcmp(entry->name, name)))
+    entry = entry->alike;
+  return entry;
+}
+
+const struct entry *tree_next(struct inode *directory, uint64_t number) {
+  struct entry *entry = directory->reached;
+  entry = entry && entry->number < number ? entry->next : directory->first;
+  while (entry && entry->number < number)
+    entry = entry->next;
+  directory->reached = entry ? entry : directory->last;
+  return entry;
 }
 
 /* The next component of *path, which moves on behind it and the slashes after it. *length 0: there is none. */
@@ -327,9 +344,11 @@ static struct entry *existing(const struct place *place, int *error) {
 /* What must hold before a name is added. */
 static int check_new(const struct place *place) {
   int error;
+  if (!place->directory->parent)
+    return ENOENT; /* removed, and so are its dots */
   if (is_dots(place->name) || existing(place, &error))
     return EEXIST;
-  return error != ENOENT ? error : place->directory->parent ? 0 : ENOENT;
+  return error != ENOENT ? error : 0;
 }
 
 static unsigned names;
@@ -350,19 +369,34 @@ static void entry_free(struct entry *entry) {
 }
 
 static void entry_add(struct inode *directory, struct entry *entry) {
-  struct entry **place = &directory->first;
-  while (*place)
-    place = &(*place)->next;
+  struct entry **line = index_line(directory, entry->name);
+  entry->directory = directory;
   entry->next = NULL;
-  *place = entry;
+  entry->previous = directory->last;
+  *(directory->last ? &directory->last->next : &directory->first) = entry;
+  directory->last = entry;
+  entry->alike = *line;
+  *line = entry;
+}
+
+/* Out of its directory, and freed. */
+static void entry_drop(struct entry *entry) {
+  struct inode *directory = entry->directory;
+  struct entry **line = index_line(directory, entry->name);
+  while (*line != entry)
+    line = &(*line)->alike;
+  *line = entry->alike;
+  if (directory->reached == entry)
+    directory->reached = entry->previous;
+  *(entry->previous ? &entry->previous->next : &directory->first) = entry->next;
+  *(entry->next ? &entry->next->previous : &directory->last) = entry->previous;
+  entry_free(entry);
 }
 
 /* A name goes. Of a directory, also its own `.` and the `..` that named the one it lay in. */
-static void entry_remove(struct inode *directory, struct entry **place) {
-  struct entry *entry = *place;
-  struct inode *inode = entry->inode;
-  *place = entry->next;
-  entry_free(entry);
+static void entry_remove(struct entry *entry) {
+  struct inode *inode = entry->inode, *directory = entry->directory;
+  entry_drop(entry);
   inode->links--;
   if (inode->type == INODE_DIRECTORY) {
     inode->links--;
@@ -376,7 +410,7 @@ int tree_make(const struct place *place, enum inode_type type, unsigned mode, st
   struct inode *directory = place->directory;
   int error = check_new(place);
   if (!error && place->slash && type != INODE_DIRECTORY)
-    error = EISDIR;
+    error = ENOENT;
   if (error)
     return error;
   struct inode *inode = inode_new(type, mode);
@@ -412,12 +446,12 @@ int tree_unlink(const struct place *place) {
   int error;
   if (is_dots(place->name))
     return EPERM;
-  const struct entry *entry = existing(place, &error);
+  struct entry *entry = existing(place, &error);
   if (!entry)
     return error;
   if (entry->inode->type == INODE_DIRECTORY)
     return EPERM;
-  entry_remove(place->directory, entry_place(place->directory, place->name));
+  entry_remove(entry);
   return 0;
 }
 
@@ -426,14 +460,14 @@ int tree_rmdir(const struct place *place) {
   const char *name = place->name;
   if (is_dots(name))
     return !strcmp(name, "..") ? ENOTEMPTY : !*name ? EBUSY : EINVAL;
-  const struct entry *entry = existing(place, &error);
+  struct entry *entry = existing(place, &error);
   if (!entry)
     return error;
   if (entry->inode->type != INODE_DIRECTORY)
     return ENOTDIR;
   if (entry->inode->first)
     return ENOTEMPTY;
-  entry_remove(place->directory, entry_place(place->directory, name));
+  entry_remove(entry);
   return 0;
 }
 
@@ -457,7 +491,7 @@ static int check_replaced(const struct inode *moved, const struct inode *there) 
 static int check_rename(const struct place *from, const struct place *to) {
   int error;
   if (is_dots(from->name) || is_dots(to->name))
-    return EINVAL;
+    return *from->name && *to->name ? EINVAL : EBUSY; /* the root */
   const struct entry *entry = existing(from, &error), *there = tree_entry(to->directory, to->name);
   if (!entry)
     return error;
@@ -475,18 +509,16 @@ int tree_rename(const struct place *from, const struct place *to) {
   int error = check_rename(from, to);
   if (error)
     return error;
-  struct inode *moved = tree_entry(from->directory, from->name)->inode;
-  struct entry **there = entry_place(to->directory, to->name);
-  if (*there && (*there)->inode == moved)
+  struct entry *old = tree_entry(from->directory, from->name), *there = tree_entry(to->directory, to->name);
+  struct inode *moved = old->inode;
+  if (there && there->inode == moved)
     return 0; /* two names of one file, or the same name: nothing is to be done */
   struct entry *entry = entry_new(to->name, moved);
   if (!entry)
     return ENOSPC;
-  if (*there)
-    entry_remove(to->directory, there);
-  struct entry **old = entry_place(from->directory, from->name), *gone = *old;
-  *old = gone->next;
-  entry_free(gone);
+  if (there)
+    entry_remove(there);
+  entry_drop(old);
   entry_add(to->directory, entry);
   if (moved->type == INODE_DIRECTORY) {
     moved->parent = to->directory;

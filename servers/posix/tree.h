@@ -36,16 +36,20 @@ struct inode {
   uintptr_t **chunk; /* FILE: tables of pages. 0 where nothing was written: it reads as the image, or as zero */
   uint64_t chunks;   /* entries of that */
   uint64_t object;   /* FILE: what the pager calls its content, as long as that is what it was; 0: nobody has asked */
-  struct entry *first;  /* DIRECTORY: in the order they were made */
-  struct inode *parent; /* DIRECTORY: itself for the root, NULL once it was removed */
-  const char *image;    /* FILE: what it began as, in the boot image; NULL: empty */
-  uint64_t image_bytes; /* of these still good */
-  const char *program;  /* its name in the boot image, if it is a program and unchanged */
-  const void *device;   /* DEVICE: whoever opens it knows what that is */
+  struct entry *first; /* DIRECTORY: in the order they were made */
+  struct entry *last;
+  struct entry *reached; /* where somebody read on last, or before that; NULL: at the first */
+  struct inode *parent;  /* DIRECTORY: itself for the root, NULL once it was removed */
+  const char *image;     /* FILE: what it began as, in the boot image; NULL: empty */
+  uint64_t image_bytes;  /* of these still good */
+  const char *program;   /* its name in the boot image, if it is a program and unchanged */
+  const void *device;    /* DEVICE: whoever opens it knows what that is */
 };
 
 struct entry {
-  struct entry *next;
+  struct entry *next, *previous; /* in its directory */
+  struct entry *alike;           /* in the index of all names */
+  struct inode *directory;
   struct inode *inode;
   uint64_t number; /* grows: where a reader of the directory goes on */
   char name[];
@@ -62,7 +66,9 @@ struct place {
   char name[TREE_NAME_MAX + 1];
 };
 int tree_find_place(struct inode *from, const char *path, struct place *place);
-struct entry *tree_entry(struct inode *directory, const char *name); /* not `.` and `..` */
+struct entry *tree_entry(const struct inode *directory, const char *name); /* not `.` and `..` */
+/* The first made of those with that number or a greater one; NULL: none. */
+const struct entry *tree_next(struct inode *directory, uint64_t number);
 int tree_make(const struct place *place, enum inode_type type, unsigned mode, struct inode **made);
 int tree_link(const struct place *place, struct inode *inode);
 int tree_unlink(const struct place *place);

@@ -188,13 +188,15 @@ static void retype(struct tty *tty) {
 
 bool tty_set_mode(struct tty *tty, unsigned mode) {
   bool was_raw = tty->mode & POSIX_TERMINAL_RAW, raw = mode & POSIX_TERMINAL_RAW;
-  if (!(tty->mode & POSIX_TERMINAL_QUIET) && !was_raw && mode)
+  if (!(tty->mode & POSIX_TERMINAL_QUIET) && !was_raw)
     tty->echoed = tty->typed;
   tty->mode = mode;
   if (raw)
     tty->lines = tty->typed;
   else if (was_raw)
     retype(tty);
+  else if (!(mode & POSIX_TERMINAL_QUIET))
+    tty->echoed = tty->read;
   return tty->read < tty->lines;
 }
 

@@ -210,8 +210,14 @@ static int64_t do_answer(void) {
 static int64_t do_copy(void) {
   static char buffer[8192];
   uint64_t done, at = chance(20) ? some_page() : (uint64_t)buffer + below(4200);
-  return q_copy(chance(8) ? tokens[below(POOL)] : calls[below(4)], below(16) < 14 ? Q_COPY_FROM : below(3), below(40),
+  return q_copy(chance(8) ? tokens[below(POOL)] : calls[below(4)], below(16) < 10 ? Q_COPY_FROM : below(4), below(40),
                 (void *)at, below(40), &done);
+}
+
+static int64_t do_copy_between(void) {
+  struct q_copied copied;
+  q_token from = calls[below(4)], to = chance(8) ? tokens[below(POOL)] : calls[below(4)];
+  return q_copy_between(from, below(40), to, below(40), below(40), &copied);
 }
 
 static int64_t do_notify(void) {
@@ -421,33 +427,20 @@ static const struct {
   const char *name;
   int64_t (*run)(void);
   unsigned weight;
-} operations[] = {{"receive", do_receive, 9},
-                  {"answer", do_answer, 5},
-                  {"copy", do_copy, 4},
-                  {"notify", do_notify, 3},
-                  {"map", do_map, 14},
-                  {"unmap", do_unmap, 4},
-                  {"protect", do_protect, 6},
-                  {"harvest", do_harvest, 3},
-                  {"donate", do_donate, 4},
-                  {"reclaim", do_reclaim, 3},
-                  {"share", do_share, 6},
-                  {"grant", do_grant, 5},
-                  {"window", do_window, 5},
-                  {"pager", do_pager, 2},
-                  {"task", do_task, 5},
-                  {"give", do_give, 4},
-                  {"supervise", do_supervise, 2},
-                  {"stop", do_stop, 1},
-                  {"thread", do_thread, 6},
-                  {"start", do_start, 7},
-                  {"priority", do_priority, 3},
-                  {"endpoint", do_endpoint, 2},
-                  {"irq", do_irq, 4},
-                  {"ack", do_ack, 1},
-                  {"dup", do_dup, 4},
-                  {"close", do_close, 3},
-                  {"destroy", do_destroy, 4}};
+} operations[] = {{"receive", do_receive, 9},   {"answer", do_answer, 5},
+                  {"copy", do_copy, 4},         {"copy between", do_copy_between, 4},
+                  {"notify", do_notify, 3},     {"map", do_map, 14},
+                  {"unmap", do_unmap, 4},       {"protect", do_protect, 6},
+                  {"harvest", do_harvest, 3},   {"donate", do_donate, 4},
+                  {"reclaim", do_reclaim, 3},   {"share", do_share, 6},
+                  {"grant", do_grant, 5},       {"window", do_window, 5},
+                  {"pager", do_pager, 2},       {"task", do_task, 5},
+                  {"give", do_give, 4},         {"supervise", do_supervise, 2},
+                  {"stop", do_stop, 1},         {"thread", do_thread, 6},
+                  {"start", do_start, 7},       {"priority", do_priority, 3},
+                  {"endpoint", do_endpoint, 2}, {"irq", do_irq, 4},
+                  {"ack", do_ack, 1},           {"dup", do_dup, 4},
+                  {"close", do_close, 3},       {"destroy", do_destroy, 4}};
 #define OPERATIONS (sizeof operations / sizeof *operations)
 
 static unsigned some_operation(void) {

@@ -28,14 +28,14 @@ client_say:
 client_illegal:
   .word 0
   j client_start
-client_call_buffer: # a0: a readable buffer of 64 bytes; says how the call ended
+client_call_buffer: # a0: a readable and writable buffer of 64 bytes; says how the call ended
   mv t1, a0
   li a0, 1
   li a1, 2
   li t0, 0
   li t2, 64
-  li t3, 0
-  li t4, 0
+  mv t3, a0
+  li t4, 64
   li a7, 1
   ecall
   mv s0, a0

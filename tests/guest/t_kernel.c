@@ -507,8 +507,13 @@ static void writable_or_executable(void) {
   CHECK_EQ(q_map(boot->pager, first, DATA_PAGE, FRAME(1) | RX, 1, 0), 0);
   CHECK_EQ(q_protect(boot->pager, task, DATA_PAGE, 1, RW), -Q_E_WX); /* one of two may not */
   CHECK_EQ(q_protect(boot->pager, task, DATA_PAGE, 1, RW | Q_PROT_EXECUTE), -Q_E_WX);
+  uint64_t same = FRAME(1) | 1;
+  CHECK_EQ(q_map(boot->pager, first, DATA_PAGE, FRAME(1) | RW, 1, same), -Q_E_WX); /* nor if it replaces itself */
   destroy_client();
   task = first, thread = first_thread;
+  CHECK_EQ(q_map(boot->pager, first, DATA_PAGE, FRAME(1) | RW | Q_PROT_EXECUTE, 1, same), -Q_E_WX);
+  CHECK_EQ(q_map(boot->pager, first, DATA_PAGE, FRAME(1) | RW, 1, same), 0);
+  CHECK_EQ(q_map(boot->pager, first, DATA_PAGE + 4096, FRAME(1) | RX, 1, 0), -Q_E_WX); /* and has left the other */
   destroy_client();
 }
 

@@ -64,6 +64,23 @@ static void many_at_once(void) {
   }
 }
 
+/* One that has ended is found though a younger one lives. */
+static void reap_before_the_living(void) {
+  struct p_death death;
+  struct p_stats stats;
+  uint64_t first = spawn(0, ARGV("victim", "exit", "3"));
+  while (!p_stats_of(first, &stats))
+    q_yield();
+  uint64_t second = spawn(0, ARGV("victim", "sleep"));
+  CHECK_EQ(p_reap_child(second, &death), -EAGAIN);
+  CHECK_EQ(p_reap_child(0, &death), first);
+  CHECK_EQ(death.status, 3);
+  CHECK_EQ(p_reap_child(0, &death), -EAGAIN);
+  CHECK_EQ(p_kill_program(second), 0);
+  CHECK_EQ(p_reap_child(0, &death), second);
+  CHECK_EQ(p_reap_child(0, &death), -ECHILD);
+}
+
 static void too_many_programs(void) {
   static uint64_t id[P_PROCESSES + 1];
   unsigned n = 0;
@@ -136,6 +153,7 @@ static const struct test tests[] = {
     {"a program that is promised its memory", promised_beside_an_eater},
     {"1000 programs leave everything as it was", thousand_programs},
     {"100 programs at once", many_at_once},
+    {"a child that has ended beside one that lives", reap_before_the_living},
     {"more programs than there is room for", too_many_programs},
     {"kernel objects until there are no more", object_exhaustion},
     {"requests that cannot be met", spawn_errors},

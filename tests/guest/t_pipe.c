@@ -524,6 +524,203 @@ static void killed_writers(void) {
   }
 }
 
+/* ---- Whoever waits: from the writer's buffer to the reader's ------------------------------------------------------------- */
+static void settle(void) {
+  usleep(20000);
+}
+
+static void reader_of(int most) {
+  close(ends[WRITER]), close(other[READER]);
+  uint32_t got = (uint32_t)read(ends[READER], back, (size_t)most);
+  uint32_t said[2] = {got, checksum(0, back, got)};
+  EXPECT(write(other[WRITER], said, sizeof said) == sizeof said);
+}
+
+/* Of a reader that waits already: it gets what there is, up to what it asked for; the rest stays. */
+static void given_to_a_reader(void) {
+  static const struct {
+    int asked;
+    size_t written, least;
+  } cases[] = {{1, 1, 1},          {100, 7, 7},         {ATOMIC, ATOMIC, ATOMIC}, {7, 100, 7},
+               {100, ATOMIC, 100}, {50000, 9000, 9000}, {9000, 16000, 9000}};
+  random_text(16384, 21);
+  for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+    uint32_t said[2];
+    open_pipe(ends), open_pipe(other);
+    pid_t pid = start(reader_of, cases[i].asked);
+    settle();
+    not_waiting(ends[WRITER]); /* though a reader is there, nobody waits */
+    CHECK_EQ(write(ends[WRITER], text, cases[i].written), cases[i].written);
+    CHECK_EQ(read_all(other[READER], (char *)said, sizeof said), sizeof said);
+    CHECK(said[0] >= 1 && said[0] <= (uint32_t)cases[i].asked);
+#ifndef __linux__ /* where a reader may wake before all of a long write is there */
+    CHECK_EQ(said[0], cases[i].least);
+#endif
+    CHECK_EQ(said[1], checksum(0, text, said[0]));
+    size_t rest = cases[i].written - said[0];
+    if (rest)
+      CHECK_EQ(read_all(ends[READER], back, rest), rest);
+    CHECK(!memcmp(back, text + said[0], rest));
+    CHECK(is_empty(ends[READER]));
+    ends_well(pid);
+    close_pipe(ends), close_pipe(other);
+  }
+}
+
+static void writer_of(int bytes) {
+  close(ends[READER]);
+  EXPECT(write(ends[WRITER], text, (size_t)bytes) == bytes);
+}
+
+/* Of a writer that waits since the pipe is full: a long read takes what the pipe holds and goes on in the writer's buffer. */
+static void taken_from_a_writer(void) {
+  static const size_t most[] = {1, 4095, 16384, 16385, 20000, 60000, sizeof back};
+  random_text(60000, 22);
+  for (unsigned i = 0; i < sizeof most / sizeof *most; i++) {
+    size_t all = 0, bad = 0;
+    open_pipe(ends);
+    pid_t pid = start(writer_of, 60000);
+    CHECK_EQ(close(ends[WRITER]), 0);
+    settle();
+    for (ssize_t got; (got = read(ends[READER], back, all ? most[i] + 7 : most[i])) > 0; all += (size_t)got)
+      bad += memcmp(back, text + all, (size_t)got) != 0;
+    CHECK_EQ(all, 60000);
+    CHECK_EQ(bad, 0);
+    CHECK_EQ(close(ends[READER]), 0);
+    ends_well(pid);
+  }
+}
+
+/* The pages of neither side are there yet, whoever comes first. */
+static void absent_reader(int n) {
+  char *to = absent(6 * 4096) + 100 * n;
+  close(ends[WRITER]);
+  EXPECT(read_all(ends[READER], to, 5 * 4096) == 5 * 4096);
+  for (unsigned i = 0; i < 5 * 4096; i++)
+    if (to[i])
+      EXPECT(i == -1u);
+}
+
+static void absent_on_both_sides(void) {
+  for (int n = 0; n < 4; n++) {
+    char *from = absent(6 * 4096);
+    open_pipe(ends);
+    pid_t pid = start(absent_reader, n);
+    if (n % 2)
+      settle();
+    CHECK(write_all(ends[WRITER], from + 1000, 5 * 4096));
+    ends_well(pid);
+    close_pipe(ends);
+    sbrk(-6 * 4096);
+  }
+}
+
+static void reader_of_nobody(int n) {
+  close(ends[WRITER]);
+  char *end = absent(4096) + 4096;
+  errno = 0;
+  EXPECT(read(ends[READER], n ? end - 10 : BAD, 20) == -1 && errno == EFAULT);
+}
+
+/* A reader without a buffer has an error and takes nothing; the write goes on to the next, or stays. */
+static void given_to_nobody(void) {
+#ifndef __linux__ /* whose break ends somewhere else */
+  for (int n = 0; n < 2; n++) {
+    open_pipe(ends);
+    pid_t bad = start(reader_of_nobody, n), good = -1;
+    settle();
+    if (n)
+      good = start(waiting_reader, 1), settle();
+    CHECK_EQ(write(ends[WRITER], "0123456789abcdefghij", 20), 20);
+    ends_well(bad);
+    if (n)
+      ends_well(good);
+    CHECK_EQ(read(ends[READER], back, 100), 20 - n);
+    CHECK(!memcmp(back, "0123456789abcdefghij" + n, 20u - (unsigned)n));
+    close_pipe(ends);
+  }
+#endif
+}
+
+static void slow_reader(int bytes) {
+  close(ends[WRITER]);
+  settle();
+  EXPECT(read(ends[READER], back, (size_t)bytes) == bytes);
+  settle();
+}
+
+/* Bytes that went on before the buffer ended, or the last reader went, are the result; the next write has the error. */
+static void partial_writes(void) {
+  for (int ended = 0; ended < 2; ended++) {
+    char *from = absent(5 * 4096), *end = from + 5 * 4096;
+    open_pipe(ends);
+    pid_t pid = start(slow_reader, ATOMIC);
+    if (ended)
+      CHECK_EQ(close(ends[READER]), 0);
+#ifdef __linux__ /* whose break ends somewhere else, and whose pipes hold more */
+    if (!ended)
+      CHECK_EQ(write(ends[WRITER], from, ATOMIC), ATOMIC);
+    else
+      CHECK(write(ends[WRITER], text, sizeof text) > 0);
+#else
+    if (ended) {
+      CHECK_EQ(write(ends[WRITER], text, sizeof text), 16384 + ATOMIC);
+      FAILS(write(ends[WRITER], text, 1), EPIPE);
+    } else {
+      CHECK_EQ(write(ends[WRITER], end - 16384 - 100, 5 * 4096), 16384);
+      FAILS(write(ends[WRITER], end - 100, 200), EFAULT);
+    }
+#endif
+    CHECK(end > from);
+    CHECK_EQ(close(ends[WRITER]), 0);
+    if (!ended)
+      CHECK_EQ(close(ends[READER]), 0);
+    ends_well(pid);
+    sbrk(-5 * 4096);
+  }
+}
+
+/* Each is killed at its own moment of a long transfer; what is left in the pipe is one piece of what was sent. */
+static void endless_writer(int n) {
+  (void)n;
+  close(ends[READER]);
+  for (size_t at = 0;; at = (at + 5000) % 60000)
+    if (write(ends[WRITER], text + at, 5000) != 5000)
+      break;
+}
+
+static void endless_reader(int n) {
+  (void)n;
+  close(ends[WRITER]);
+  while (read(ends[READER], absent(4 * 4096), 4 * 4096) > 0)
+    sbrk(-4 * 4096);
+}
+
+static bool of_the_stream(size_t bytes) {
+  for (size_t at = 0, same; at < 60000; at++) {
+    for (same = 0; same < bytes && back[same] == text[(at + same) % 60000]; same++)
+      ;
+    if (same == bytes)
+      return true;
+  }
+  return false;
+}
+
+static void killed_in_the_middle(void) {
+  random_text(60000, 23);
+  for (unsigned i = 0; i < 12; i++) {
+    open_pipe(ends);
+    pid_t writer = start(endless_writer, 0), reader = start(endless_reader, 0);
+    usleep(5000 + i * 777);
+    kill_it(i % 2 ? writer : reader);
+    usleep(2000);
+    kill_it(i % 2 ? reader : writer);
+    CHECK_EQ(close(ends[WRITER]), 0);
+    CHECK(of_the_stream(read_all(ends[READER], back, sizeof back)));
+    CHECK_EQ(close(ends[READER]), 0);
+  }
+}
+
 /* Each of the chain adds 1 to every byte. */
 #define CHAIN 20
 static void adding(int in, int out) {
@@ -708,6 +905,12 @@ static const struct test tests[] = {
     {"the last writer goes while a reader waits", reader_left_alone},
     {"readers are killed while they wait", killed_readers},
     {"writers are killed while they wait", killed_writers},
+    {"bytes for a reader that waits", given_to_a_reader},
+    {"bytes of a writer that waits", taken_from_a_writer},
+    {"neither side's pages are there yet", absent_on_both_sides},
+    {"a reader that waits without a buffer", given_to_nobody},
+    {"a write that ends in the middle", partial_writes},
+    {"either side is killed in the middle", killed_in_the_middle},
     {"a chain of 20 processes", a_chain},
     {"inherited ends keep a pipe open", inherited_ends},
     {"exec closes the ends that it was told to", closed_by_exec},

@@ -5,6 +5,7 @@
 With QUIRE_FULL in the environment it runs FULL times as often.
 """
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -68,6 +69,8 @@ def seeds(folder):
         subprocess.run(["qemu-system-riscv64", "-machine", f"virt,dumpdtb={folder}/tree{number}"] + extra, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     (folder / "bytes").write_bytes(bytes(range(256)) * 8)
+    for number in range(200): # what takes its input for a list of operations gets far with these
+        (folder / f"random{number}").write_bytes(random.Random(number).randbytes(400))
     mkimage = Path(__file__).resolve().parents[2] / "scripts" / "mkimage"
     subprocess.run([sys.executable, mkimage, folder / "image", f"pager={folder}/bytes", f"other={folder}/bytes"], check=True)
     image = (folder / "image").read_bytes()

@@ -15,6 +15,10 @@
 #define PAGES 200      /* of one space that the model has room for */
 #define MODEL_PAGES 96 /* heap pages looked at */
 #define WRITABLE 2
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define SHADOWED 128 /* pages of mappings whose content the model knows */
+#define MADE 6
+#define OBJECT_MOST 8
 
 #define MUST(condition)                                                                                              \
   do {                                                                                                               \
@@ -30,7 +34,17 @@ static struct model {
   struct space *space;
   struct page page[PAGES];
   uint64_t brk;
-} models[MODEL_SPACES];
+  uint8_t shadow[SHADOWED]; /* what each page of a mapping begins with, from the top down */
+} models[MODEL_SPACES + 1]; /* the last: what another is to become */
+#define SERVER (&models[0]) /* whose pages become objects', and who is not forked */
+#define NEXT (&models[MODEL_SPACES])
+static struct made { /* objects */
+  uint64_t id, creator;
+  uint8_t content[OBJECT_MOST]; /* what each page begins with */
+} made[MADE];
+static uint8_t written;        /* the byte that the last page was filled with */
+static uint64_t hoard[USABLE]; /* frames that somebody else has */
+static unsigned hoarded;
 static char *ram, tables[1 << 14] __attribute__((aligned(4096)));
 static unsigned fail_in, maps;
 static uint64_t sp_now; /* no page below its own is brought in; 0: it is not in the stack's region */
@@ -40,9 +54,10 @@ static enum { KERNELS, EMPTY, OURS } blocks[2]; /* the two others: the kernel's 
 static bool had[2];                             /* was ours at some time, and so counts */
 static uint64_t total;
 static unsigned mapped[RAM_FRAMES];
+static uint8_t sides[RAM_FRAMES]; /* as in the kernel: the ways it is or was mapped, since nobody had it */
 
 static struct model *model_of(const struct space *space) {
-  for (unsigned i = 0; i < MODEL_SPACES; i++)
+  for (unsigned i = 0; i <= MODEL_SPACES; i++)
     if (models[i].space == space)
       return &models[i];
   abort();
@@ -75,11 +90,18 @@ static void check_new(const struct space *space, uint64_t va, uint64_t frame_pro
 }
 
 static void set(struct page *page, uint64_t va, uint64_t frame, unsigned prot) {
-  if (page->frame)
-    mapped[frame_number(page->frame)]--;
+  if (page->frame && !--mapped[frame_number(page->frame)])
+    sides[frame_number(page->frame)] = 0;
   *page = (struct page){va, frame, prot};
-  if (frame)
-    mapped[frame_number(frame)]++;
+  if (!frame)
+    return;
+  mapped[frame_number(frame)]++;
+  sides[frame_number(frame)] |= prot;
+}
+
+static bool clashes(uint64_t frame, unsigned prot) {
+  unsigned side = sides[frame_number(frame)];
+  return (prot & WRITABLE && side & Q_PROT_EXECUTE) || (prot & Q_PROT_EXECUTE && side & WRITABLE);
 }
 
 static struct page *room(struct model *m) {
@@ -98,6 +120,7 @@ int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
   if (find(m, va))
     return Q_E_EXISTS;
   check_new(space, va, frame_prot);
+  MUST(!clashes(frame, frame_prot & 15));
   maps++;
   if (!room(m))
     return Q_E_NOMEM;
@@ -116,20 +139,19 @@ void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
     }
 }
 
-uint64_t backend_take(struct space *space, uint64_t va) {
-  struct page *page = find(model_of(space), va);
-  uint64_t frame = page ? page->frame : 0;
-  if (!page)
+uint64_t backend_take(struct space *space, uint64_t *va, uint64_t end) {
+  struct page *first = NULL;
+  for (unsigned i = 0; i < PAGES; i++) {
+    struct page *page = &model_of(space)->page[i];
+    if (page->frame && page->va >= *va && page->va < end && (!first || page->va < first->va))
+      first = page;
+  }
+  if (!first)
     return 0;
-  set(page, 0, 0, 0);
+  uint64_t frame = first->frame;
+  *va = first->va;
+  set(first, 0, 0, 0);
   return frame | !mapped[frame_number(frame)];
-}
-
-uint64_t backend_present(struct space *space, uint64_t va) {
-  uint64_t bits = 0;
-  for (unsigned i = 0; i < 64; i++)
-    bits |= find(model_of(space), va + i * 4096ul) ? 1ul << i : 0;
-  return bits;
 }
 
 static bool in(const struct page *page, uint64_t va, uint64_t pages) {
@@ -138,9 +160,15 @@ static bool in(const struct page *page, uint64_t va, uint64_t pages) {
 
 int backend_protect(struct space *space, uint64_t va, uint64_t pages, unsigned prot) {
   struct model *m = model_of(space);
-  for (unsigned i = 0; i < PAGES; i++)
-    if (in(&m->page[i], va, pages))
-      m->page[i].prot = prot;
+  for (unsigned i = 0; i < PAGES; i++) {
+    if (!in(&m->page[i], va, pages))
+      continue;
+    uint64_t n = frame_number(m->page[i].frame);
+    if (clashes(m->page[i].frame, prot) && mapped[n] > 1)
+      return Q_E_WX;
+    sides[n] = (uint8_t)((mapped[n] == 1 ? 0 : sides[n]) | prot);
+    m->page[i].prot = prot;
+  }
   return 0;
 }
 
@@ -153,6 +181,9 @@ int backend_share(struct space *parent, struct space *child, uint64_t va, uint64
     if (fail_in && !--fail_in)
       return Q_E_NOMEM;
     MUST(!find(c, page->va));
+    MUST(!clashes(page->frame, prot) || mapped[frame_number(page->frame)] == 1);
+    if (mapped[frame_number(page->frame)] == 1)
+      sides[frame_number(page->frame)] = (uint8_t)prot;
     page->prot = prot;
     set(room(c), page->va, page->frame, prot);
   }
@@ -180,6 +211,35 @@ static void donate(void) {
 }
 
 /* ---- What must hold ---- */
+static uint8_t *shadow(struct model *m, uint64_t va) {
+  uint64_t n = (P_BREAK_MAX - 1 - va) >> 12;
+  return va < P_BREAK_MAX && n < SHADOWED ? &m->shadow[n] : NULL;
+}
+
+/* What is promised, less the frames that those have to whom it is, each once. */
+static void check_promises(void) {
+  static bool theirs[RAM_FRAMES];
+  uint64_t sum = 0, used = 0;
+  memset(theirs, 0, sizeof theirs);
+  for (unsigned i = 0; i < MODEL_SPACES; i++) {
+    struct model *m = &models[i];
+    if (!m->space || !m->space->strict)
+      continue;
+    uint64_t least = 16 + ((PAGE_UP(m->brk) - 0x10000) >> 12);
+    for (const struct region *r = m->space->regions; r; r = r->next)
+      least += r->prot & WRITABLE ? (r->end - r->start) >> 12 : 0;
+    MUST(m->space->promised >= least);
+    sum += m->space->promised;
+    for (unsigned j = 0; j < PAGES; j++)
+      if (m->page[j].frame && frame_state(m->page[j].frame) == STATE_USED)
+        theirs[frame_number(m->page[j].frame)] = true;
+  }
+  for (unsigned n = 0; n < RAM_FRAMES; n++)
+    used += theirs[n];
+  MUST(promises_withheld() == (sum > used ? sum - used : 0));
+  MUST(promised == sum);
+}
+
 static void check_one(struct model *m) {
   uint64_t resident = 0, shared = 0;
   for (unsigned i = 0; i < PAGES; i++) {
@@ -195,6 +255,8 @@ static void check_one(struct model *m) {
     shared += common;
     resident += !common;
     MUST(!space_refusal(m->space, page->va, Q_FAULT_READ, 0)); /* what is mapped is legal */
+    MUST(!region || region->shared || !shadow(m, page->va) || m == SERVER ||
+         *(uint8_t *)frame_data(page->frame) == *shadow(m, page->va)); /* and is what was written there */
   }
   MUST(m->space->stats.resident == resident && m->space->stats.shared == shared);
   MUST(m->space->stats.peak >= resident);
@@ -202,6 +264,10 @@ static void check_one(struct model *m) {
   uint64_t end = PAGE_UP(m->brk);
   for (const struct region *r = m->space->regions; r; end = r->end, r = r->next)
     MUST(r->start >= end && r->end > r->start && r->end <= P_BREAK_MAX && (!r->shared || r->object));
+  unsigned count = 0;
+  for (const struct region *r = m->space->regions; r; r = r->next)
+    count++;
+  MUST(count == m->space->region_count);
 }
 
 static void check_all(void) {
@@ -224,10 +290,13 @@ static void check_all(void) {
     lent += had[i] && blocks[i] != OURS ? BLOCK : 0;
   MUST(taken + frames.available + lent == frames.total && frames.total == total && cached == cache_pages());
   MUST(frames.own == own);
+  check_promises();
 }
 
 /* "No frame" is true only when there is none, however it could be had. */
 static void check_exhausted(void) {
+  if (promised)
+    return; /* or when others have been promised it */
   MUST(blocks[0] != EMPTY && blocks[1] != EMPTY);
   for (unsigned n = 0; n < RAM_FRAMES; n++) {
     unsigned state = frames.state[n];
@@ -251,6 +320,10 @@ static void set_up(void) {
   memset(program + TEXT, 0x22, DATA);
   memset(models, 0, sizeof models);
   memset(mapped, 0, sizeof mapped);
+  memset(sides, 0, sizeof sides);
+  memset(made, 0, sizeof made);
+  promise_margin = 20;
+  hoarded = 0;
   static uint32_t cache[2];
   memset(cache, 0, sizeof cache);
   frames_init(ram - RAM_BASE, RAM_BASE, RAM_BASE + RAM_FRAMES * 4096, tables);
@@ -258,6 +331,8 @@ static void set_up(void) {
   memset(blocks, 0, sizeof blocks);
   memset(had, 0, sizeof had);
   total = USABLE;
+  static struct image image;
+  images = &image;
   image_count = 1;
   images[0] =
       (struct image){.name = "p", .file = program, .entry = 0x10000, .heap = 0x14000, .segments = 2, .good = true};
@@ -307,6 +382,8 @@ static void arguments(struct model *m, const uint8_t *op) {
   MUST(!word[0] && (variables || !word[1]));
 }
 
+static void end(struct model *m);
+
 static void begin(struct model *m, const uint8_t *op) {
   if (m->space)
     return;
@@ -315,7 +392,12 @@ static void begin(struct model *m, const uint8_t *op) {
     return;
   MUST(space_find(m->space->badge) == m->space);
   m->brk = m->space->brk;
-  arguments(m, op);
+  m->space->server = m == SERVER ? (void *)m : NULL;
+  m->space->strict = m != SERVER && op[2] % 4 == 3;
+  if (promise_first(m->space))
+    arguments(m, op);
+  else
+    end(m);
 }
 
 static void end(struct model *m) {
@@ -343,6 +425,7 @@ static bool carry_out(struct model *m, const struct answer *answer, uint64_t the
   if (!answer->expected)
     return !backend_map(m->space, answer->page, answer->frame_prot);
   MUST(PAGE_OF(answer->expected) == PAGE_OF(there));
+  MUST(!clashes(frame, answer->frame_prot & 15) || (frame == PAGE_OF(there) && there & Q_FAULT_SOLE));
   if (fail_in && !--fail_in)
     return false;
   set(find(m, answer->page), answer->page, frame, answer->frame_prot & 15);
@@ -371,7 +454,7 @@ static void fault(struct model *m, uint64_t va, unsigned kind, uint64_t sp) {
   legal = region ? region->prot & needed[kind] : legal;
   MUST(legal ? !answer.reason || answer.reason == P_REASON_NOFRAME
              : answer.reason && answer.reason != P_REASON_NOFRAME);
-  if (answer.reason == P_REASON_NOFRAME)
+  if (answer.reason == P_REASON_NOFRAME && !(region && region->shared)) /* which takes one more, for a table */
     check_exhausted();
   if (answer.reason)
     return;
@@ -385,19 +468,24 @@ static void fault(struct model *m, uint64_t va, unsigned kind, uint64_t sp) {
   }
   if (there)
     MUST(!memcmp(before, frame_data(find(m, PAGE_OF(va))->frame), 4096));
-  if (kind == Q_FAULT_WRITE) /* the program writes it, and puts it right where the model will look */
-    memset(frame_data(PAGE_OF(answer.frame_prot)), 0x77, heap || region ? 4096 : 0);
+  if (kind != Q_FAULT_WRITE)
+    return;
+  written = (uint8_t)(written % 255 + 1); /* the program writes it, and puts it right where the model will look */
+  memset(frame_data(PAGE_OF(answer.frame_prot)), written, heap || region ? 4096 : 0);
+  if (shadow(m, va))
+    *shadow(m, va) = written;
 }
 
 /* ---- Fork, mappings ---- */
 static void double_up(struct model *m, struct model *c) {
-  if (!m->space || c == m)
+  if (!m->space || c == m || m == SERVER || c == SERVER)
     return;
   end(c);
   c->space = space_new(m->space->image, m->space->policy);
   if (!c->space)
     return;
   c->brk = c->space->brk;
+  c->space->strict = m->space->strict;
   if (space_fork(m->space, c->space)) {
     c->brk = c->space->brk;
     for (unsigned i = 0; i < PAGES; i++)
@@ -406,6 +494,7 @@ static void double_up(struct model *m, struct model *c) {
     return;
   }
   c->brk = m->brk;
+  memcpy(c->shadow, m->shadow, sizeof c->shadow);
   for (unsigned i = 0; i < PAGES; i++) /* all of it is there, and none of it is to be written */
     if (m->page[i].frame) {
       const struct page *page = find(c, m->page[i].va);
@@ -415,6 +504,108 @@ static void double_up(struct model *m, struct model *c) {
     }
 }
 
+/* ---- Objects ---- */
+/* Some pages of the server's heap, where there are any, become an object. */
+static void freeze(const uint8_t *op) {
+  struct model *m = SERVER;
+  struct made *new = &made[op[2] % MADE];
+  struct object *object = new->id || !m->space ? NULL : object_new((1 + op[3] % OBJECT_MOST) * 4096ul - op[2] % 99);
+  if (!object)
+    return;
+  object->creator = m->space->badge;
+  int error = object_reserve(object) ? 0 : ENOMEM;
+  for (uint64_t i = 0; i < object->pages && !error; i++) {
+    uint64_t va = m->space->heap + (op[2] / 8 + i * (op[3] / 8 % 4)) % MODEL_PAGES * 4096;
+    if (op[1] & 32 && va < m->brk)
+      fault(m, va, Q_FAULT_WRITE, 0);
+    clearing = true;
+    const struct page *page = find(m, va);
+    new->content[i] = page && !(op[0] >> i & 1) ? *(uint8_t *)frame_data(page->frame) : 0;
+    error = op[0] >> i & 1 ? 0 : space_freeze(m->space, va, object, i);
+    MUST(error == (page || op[0] >> i & 1 ? 0 : EFAULT));
+  }
+  if (!error && object_name(object, m->space->badge)) {
+    new->id = object->id;
+    new->creator = object->creator;
+  } else {
+    space_drop_object(object);
+  }
+}
+
+static void drop(const uint8_t *op) {
+  struct made *old = &made[op[2] % MADE];
+  struct object *object = object_find(old->id, old->creator);
+  MUST(!object == !(old->id && space_find(old->creator)));
+  MUST(!object_find(old->id, old->creator + 1));
+  old->id = 0;
+  if (!object)
+    return;
+  object_unname(object);
+  space_drop_object(object);
+}
+
+static void thaw(struct model *m, uint64_t number) {
+  uint64_t va = m->space->heap + number % MODEL_PAGES * 4096;
+  const struct page *page = find(m, va);
+  uint8_t before[4096];
+  if (page)
+    memcpy(before, frame_data(page->frame), sizeof before);
+  if (va >= m->space->brk || space_thaw(m->space, va))
+    return;
+  const struct page *now = find(m, va);
+  MUST(!page == !now);
+  MUST(!now || (now->prot & WRITABLE && mapped[frame_number(now->frame)] == 1 &&
+                frame_state(now->frame) == STATE_USED && !memcmp(before, frame_data(now->frame), sizeof before)));
+}
+
+static void objects(const uint8_t *op, uint64_t number) {
+  clearing = true;
+  if (op[1] & 16)
+    freeze(op);
+  else if (op[1] & 32 && SERVER->space)
+    thaw(SERVER, number);
+  else
+    drop(op);
+  clearing = false;
+}
+
+/* ---- Exec ---- */
+static void become(struct model *m, const uint8_t *op) {
+  static struct space next;
+  if (m == SERVER)
+    return;
+  space_begin(&next, m->space->badge, m->space->image, m->space->policy);
+  next.strict = m->space->strict;
+  NEXT->space = &next;
+  NEXT->brk = next.brk;
+  uint64_t faults = m->space->stats.faults[1];
+  bool granted = promise_first(&next);
+  if (granted)
+    arguments(NEXT, op);
+  fail_in = 0;
+  if (!granted || op[3] % 4 == 0) { /* something fails */
+    space_clear(&next);
+    MUST(!NEXT->page[0].frame);
+  } else {
+    space_become(m->space, &next);
+    for (unsigned i = 0; i < PAGES; i++)
+      MUST(!m->page[i].frame);
+    memcpy(m->page, NEXT->page, sizeof m->page);
+    m->brk = next.brk;
+    MUST(m->space->stats.faults[1] == faults && !m->space->regions);
+  }
+  memset(NEXT, 0, sizeof *NEXT);
+}
+
+/* Somebody else takes all frames but a few, or gives them back. */
+static void hoard_all_but(unsigned few) {
+  while (hoarded)
+    frame_give(hoard[--hoarded]);
+  uint64_t frame;
+  while (few && hoarded < USABLE && frames.available > few && (frame = frame_get_own()))
+    hoard[hoarded++] = frame;
+}
+
 static void map(struct model *m, uint64_t number, const uint8_t *op) {
   static const uint8_t prots[] = {0, 1, 3, 3, 5, 7, 2, 3};
   bool fixed = op[0] & 4;
@@ -422,6 +613,12 @@ static void map(struct model *m, uint64_t number, const uint8_t *op) {
                                .bytes = 1 + number % (20 * 4096),
                                .flags =
                                    prots[op[3] % 8] | (op[0] & 8 ? P_MAP_SHARED : 0) | (fixed ? P_MAP_FIXED : 0)};
+  const struct made *of = &made[(op[1] >> 4) % MADE];
+  for (unsigned i = 0; i < MADE && !of->id; i++)
+    of = &made[i];
+  bool shows = op[0] & 16 && !(op[0] & 8) && of->id;
+  wanted.object = shows ? object_find(of->id, of->creator) : NULL;
+  wanted.offset = wanted.object ? op[2] % 3 * 4096ul : 0;
   int64_t at = space_map(m->space, &wanted);
   unsigned prot = prots[op[3] % 8];
   MUST((at == -EINVAL) == (prot == 7 || prot == 2));
@@ -431,19 +628,34 @@ static void map(struct model *m, uint64_t number, const uint8_t *op) {
   for (uint64_t va = (uint64_t)at; va < (uint64_t)at + wanted.bytes; va += 4096) {
     const struct region *region = region_find(m->space, va);
     MUST(region && region->prot == prot && !find(m, va));
+    uint64_t index = (wanted.offset + va - (uint64_t)at) >> 12;
+    if (shadow(m, va))
+      *shadow(m, va) = wanted.object && index < wanted.object->pages ? of->content[index] : 0;
   }
+}
+
+/* The same, or a page of some region, if the input says so. */
+static uint64_t place_in_region(struct model *m, const uint8_t *op, uint64_t start) {
+  const struct region *region = op[0] & 192 ? m->space->regions : NULL;
+  for (unsigned i = op[3] % 4; i && region && region->next; i--)
+    region = region->next;
+  return region ? region->start + op[2] % 8 * 4096ul % (region->end - region->start) : start;
 }
 
 static void unmap_or_protect(struct model *m, uint64_t number, const uint8_t *op) {
   static const uint8_t prots[] = {0, 1, 3, 5};
-  uint64_t start = P_BREAK_MAX - (number % 60 + 1) * 4096, bytes = (op[0] >> 2) % 24 * 4096 + 1;
+  uint64_t start = place_in_region(m, op, P_BREAK_MAX - (number % 60 + 1) * 4096),
+           bytes = (op[0] >> 2) % 24 * 4096 + 1;
+  const struct region *region = op[0] & 192 ? region_find(m->space, start) : NULL;
+  if (region && bytes > region->end - start)
+    bytes = region->end - start;
   if (bytes > P_BREAK_MAX - start)
     bytes = P_BREAK_MAX - start;
   if (op[1] & 8) {
     clearing = true;
     int error = space_protect(m->space, start, bytes, prots[op[1] >> 4 & 3]);
     clearing = false;
-    MUST(!error || error == ENOMEM);
+    MUST(!error || error == ENOMEM || error == EACCES);
     for (uint64_t va = start; !error && va < start + bytes; va += 4096)
       MUST(region_find(m->space, va)->prot == prots[op[1] >> 4 & 3] && (prots[op[1] >> 4 & 3] || !find(m, va)));
     return;
@@ -460,7 +672,7 @@ static void change_break(struct model *m, int64_t bytes, unsigned flags) {
   bool inside =
       bytes < 0 ? -(uint64_t)bytes <= m->brk - m->space->heap : (uint64_t)bytes <= regions_start(m->space) - m->brk;
   MUST(inside || old == (bytes < 0 ? -EINVAL : -ENOMEM));
-  MUST(old < 0 ? flags || !inside || bytes < 0 : (uint64_t)old == m->brk);
+  MUST(old < 0 ? flags || !inside || bytes < 0 || m->space->strict : (uint64_t)old == m->brk);
   if (old >= 0)
     m->brk = wanted;
   for (unsigned i = 0; i < PAGES; i++) { /* what came back zeroed stays so, and nothing above the break is mapped */
@@ -496,22 +708,37 @@ static void step(const uint8_t *op) {
   wanted_pages = 1 + op[3] % 40;
   fail_in = op[1] >> 6 == 3 ? 1 + op[3] % 4 : 0;
   fail_with = op[2] & 1 ? Q_E_NOMEM : Q_E_EXISTS;
-  switch (op[1] % 12) {
+  switch (op[1] % 17) { /* prime to the bits that say more */
   case 8:
     double_up(m, &models[(op[0] >> 2) % MODEL_SPACES]);
     break;
   case 9:
-    map(m, number, op);
+  case 16:
+    if (m != SERVER)
+      map(m, number, op);
     break;
   case 10:
     fail_in = 0;
-    unmap_or_protect(m, number, op);
+    if (m != SERVER)
+      unmap_or_protect(m, number, op);
+    break;
+  case 12:
+  case 13:
+    fail_in = 0;
+    objects(op, number);
+    break;
+  case 14:
+    become(m, op);
+    break;
+  case 15:
+    hoard_all_but(op[2] & 3 ? op[3] % 16 : 0);
     break;
   case 11:
-    fault(m, P_BREAK_MAX - 1 - number * 4 % (60 * 4096), (op[1] >> 4) % 3, 0);
+    fault(m, place_in_region(m, op, P_BREAK_MAX - 1 - number * 4 % (60 * 4096)), (op[1] >> 4) % 3, 0);
     break;
   case 0:
-    fault(m, m->space->heap + number * 64 % (MODEL_PAGES * 4096), op[1] >> 3 & 1, 0);
+    fault(m, m->space->heap + number * 64 % MIN(m->brk - m->space->heap + 8192, MODEL_PAGES * 4096ul), op[1] >> 3 & 1,
+          0);
     break;
   case 1:
     fault(m, 0xf000 + number % 0x6000, op[1] >> 3 & 1 ? 2 : op[1] >> 4 & 1, 0);
@@ -526,7 +753,7 @@ static void step(const uint8_t *op) {
   case 4:
     fail_in = 0;
     clearing = true;
-    change_break(m, -(int64_t)(number * 5), 0);
+    change_break(m, -(int64_t)(op[0] & 128 ? number * 5 : number * 5 % (m->brk - m->space->heap + 1)), 0);
     clearing = false;
     break;
   case 5:
@@ -537,7 +764,10 @@ static void step(const uint8_t *op) {
     other(op[2] % 4, op[3]);
     break;
   default:
-    end(m);
+    if (op[2] % 4)
+      fault(m, place_in_region(m, op, m->space->heap), (op[1] >> 4) % 2, 0);
+    else
+      end(m);
     break;
   }
   fail_in = 0;
@@ -561,6 +791,150 @@ static void run_out(void) {
   end(m);
 }
 
+/* ---- What is too rare to be left to chance -------------------------------------------------------------------------------- */
+static struct space *program_of(struct model *m, bool is_strict) {
+  static const uint8_t plain[4] = {0, 0, 0, 0}, other[4] = {0, 0, 3, 0};
+  begin(m, is_strict ? other : plain);
+  MUST(m->space && m->space->strict == is_strict);
+  return m->space;
+}
+
+static uint64_t map_some(struct model *m, uint64_t pages, unsigned prot, struct object *object) {
+  struct map_request wanted = {.bytes = pages * 4096, .flags = prot, .object = object};
+  int64_t at = space_map(m->space, &wanted);
+  MUST(at > 0);
+  for (uint64_t i = 0; i < pages; i++)
+    *shadow(m, (uint64_t)at + i * 4096) = 0;
+  return (uint64_t)at;
+}
+
+static int protect(struct model *m, uint64_t at, uint64_t pages, unsigned prot) {
+  clearing = true;
+  int error = space_protect(m->space, at, pages * 4096, prot);
+  clearing = false;
+  check_all();
+  return error;
+}
+
+static uint8_t first_byte(struct model *m, uint64_t va, unsigned kind) {
+  fault(m, va, kind, 0);
+  check_all();
+  const struct page *page = find(m, va);
+  MUST(page && page->prot & (kind == Q_FAULT_EXECUTE ? Q_PROT_EXECUTE : Q_PROT_READ));
+  return *(uint8_t *)frame_data(page->frame);
+}
+
+static void bad_ranges(void) {
+  struct model *m = &models[1];
+  set_up();
+  struct space *space = program_of(m, false);
+  uint64_t at = map_some(m, 4, 3, NULL);
+  MUST(space_unmap(space, at, 0ul - at) == EINVAL && space_unmap(space, at, 0ul - 4096) == EINVAL);
+  MUST(space_unmap(space, 0x10000, 4096) == EINVAL && space_protect(space, P_STACK_BASE, 4096, 1) == EINVAL);
+  struct map_request wanted = {.address = 0x10000, .bytes = 4096, .flags = 3 | P_MAP_FIXED};
+  MUST(space_map(space, &wanted) == -EEXIST);
+  MUST(space_protect(space, at, 5 * 4096, 1) == EINVAL && space_protect(space, at - 4096, 4096, 1) == ENOMEM);
+  check_all();
+  end(m);
+}
+
+/* The server's pages 0 and 1, of which a program has written one and parks both, in two parts, and shares them by a fork. */
+static void parked_twice(void) {
+  struct model *m = &models[1], *c = &models[2];
+  set_up();
+  program_of(SERVER, false);
+  program_of(m, true);
+  change_break(SERVER, 4 * 4096, 0);
+  struct object *object = object_new(4 * 4096);
+  MUST(object && object_reserve(object) && object_name(object, SERVER->space->badge));
+  for (uint64_t i = 0; i < 4; i++) {
+    fault(SERVER, SERVER->space->heap + i * 4096, Q_FAULT_WRITE, 0);
+    clearing = true;
+    MUST(!space_freeze(SERVER->space, SERVER->space->heap + i * 4096, object, i));
+    clearing = false;
+  }
+  uint8_t first = (uint8_t)(written - 3);
+  uint64_t at = map_some(m, 4, 3, object);
+  for (uint64_t i = 0; i < 4; i++)
+    *shadow(m, at + i * 4096) = (uint8_t)(first + i);
+  fault(m, at + 4096, Q_FAULT_WRITE, 0);
+  uint8_t own = written;
+  MUST(!protect(m, at + 2 * 4096, 1, 1)); /* divides it */
+  for (uint64_t i = 0; i < 4; i++)
+    MUST(first_byte(m, at + i * 4096, Q_FAULT_READ) == (i == 1 ? own : first + i));
+  MUST(!protect(m, at, 4, 0) && !protect(m, at, 4, 5));
+  for (uint64_t i = 0; i < 4; i++)
+    MUST(first_byte(m, at + i * 4096, Q_FAULT_EXECUTE) == (i == 1 ? own : first + i));
+  MUST(!protect(m, at, 4, 3));
+  fault(m, at, Q_FAULT_WRITE, 0);
+  own = written;
+  double_up(m, c);
+  MUST(c->space && !protect(m, at, 4, 0) && !protect(c, at, 4, 0) && !protect(c, at, 4, 5));
+  MUST(first_byte(c, at, Q_FAULT_EXECUTE) == own);
+  object_unname(object);
+  space_drop_object(object);
+  check_all();
+  end(m);
+  MUST(first_byte(c, at + 3 * 4096, Q_FAULT_READ) == first + 3);
+  end(c);
+  check_all();
+  end(SERVER);
+  cache_drop();
+  MUST(frames.available == USABLE && !promised);
+}
+
+/* Without memory for what must be made, all is as it was. */
+static void parked_without_memory(void) {
+  struct model *m = &models[1], *c = &models[2];
+  set_up();
+  program_of(m, false);
+  uint64_t at = map_some(m, 4, 3, NULL);
+  for (uint64_t i = 0; i < 4; i++)
+    fault(m, at + i * 4096, Q_FAULT_WRITE, 0);
+  MUST(!protect(m, at, 4, 5));
+  fail_in = 3;
+  double_up(m, c); /* which looks at what is left of it */
+  MUST(!c->space && !fail_in);
+  check_all();
+  double_up(m, c);
+  for (unsigned few = 0; few < 5; few++) {
+    while (frames.available > few)
+      hoard[hoarded++] = frame_get_own();
+    MUST(protect(m, at, 4, 0) == ENOMEM);
+    MUST(first_byte(m, at + 3 * 4096, Q_FAULT_EXECUTE) == written);
+    hoard_all_but(0);
+  }
+  MUST(!protect(m, at, 4, 0) && !protect(m, at, 4, 1));
+  for (uint64_t i = 0; i < 4; i++)
+    first_byte(m, at + i * 4096, Q_FAULT_READ);
+  end(m);
+  end(c);
+  cache_drop();
+  MUST(frames.available == USABLE);
+}
+
+/* What a program has been promised and has written is not promised to another when it may be written no more. */
+static void promised_once(void) {
+  struct model *m = &models[1], *c = &models[2];
+  set_up();
+  program_of(m, true);
+  uint64_t at = map_some(m, 20, 3, NULL), withheld = promises_withheld();
+  for (uint64_t i = 0; i < 20; i++)
+    fault(m, at + i * 4096, Q_FAULT_WRITE, 0);
+  MUST(promises_withheld() == withheld - 20);
+  MUST(!protect(m, at, 20, 1) && promises_withheld() == withheld - 20);
+  MUST(!protect(m, at, 20, 0) && promises_withheld() == withheld - 20);
+  program_of(c, false);
+  change_break(c, 96 * 4096, 0);
+  for (unsigned i = 0; i < 96; i++)
+    fault(c, c->space->heap + i * 4096, Q_FAULT_WRITE, 0);
+  check_all();
+  MUST(frames.available == promises_withheld());
+  end(c);
+  end(m);
+  MUST(!promised);
+}
+
 /* Ids are not used again, though slots are. */
 static void come_and_go(void) {
   static uint64_t ids[2000];
@@ -581,6 +955,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc, (void)argv;
   run_out();
+  bad_ranges();
+  parked_twice();
+  parked_without_memory();
+  promised_once();
   come_and_go();
   return 0;
 }
@@ -594,7 +972,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   }
   for (unsigned i = 0; i < MODEL_SPACES; i++)
     end(&models[i]);
+  hoard_all_but(0);
   cache_drop();
+  MUST(!promised);
   MUST(frames.available == USABLE + (blocks[0] == OURS ? BLOCK : 0) + (blocks[1] == OURS ? BLOCK : 0));
   return 0;
 }

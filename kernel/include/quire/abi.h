@@ -136,10 +136,13 @@ enum q_operation {
  * Answers to Q_MSG_EXCEPTION, in a1: Q_REPLY_RESUME, a2 the pc to go on at. (To end it instead, stop its task.)
  *
  * copy(a0 token, a1 Q_COPY_FROM or Q_COPY_TO, a2 offset in the caller's buffer, a3 own address, a4 bytes, a5 0)
- *   FROM reads the readable buffer of the caller whose token this is, TO writes its writable one.
- *   -> a0 0 or error, a1 bytes done (0 with E_TOKEN, which may come after some were). E_PENDING: a page of the other party is not there; its pager was asked, and
- *   COPY_READY or COPY_FAILED will be delivered on the endpoint where the call was received. E_ARG: outside the
- *   buffer. E_PEER: its pager refused. E_FAULT: own memory refused. E_TOKEN. Never blocks on the other party.
+ * copy(a0 token, a1 Q_COPY_BETWEEN, a2 offset in that caller's buffer, a3 token of the other, a4 bytes, a5 0,
+ *      a6 offset in the other's buffer)
+ *   FROM reads the readable buffer of the caller whose token this is, TO writes its writable one. BETWEEN reads the first's
+ *   readable buffer and writes the other's writable one; they may be threads of one task, or the same thread.
+ *   -> a0 0 or error, a1 bytes done (0 with E_TOKEN, which may come after some were). Never blocks on another party:
+ *   E_PENDING: a page of the caller whose token is in a2 is not there; its pager was asked, and COPY_READY or COPY_FAILED
+ *   comes with that token where its call was received. E_ARG: outside a buffer. E_FAULT: own memory refused. E_TOKEN.
  *
  * notify(a0 endpoint, a1 bits)                   Right: NOTIFY. ORs (bits & badge) into the endpoint's pending bits.
  * notify(a0 IRQ)                                 Right: MANAGE. Acknowledges it: its source may interrupt again.
@@ -150,8 +153,9 @@ enum q_operation {
  *   With Q_PROT_DEVICE, frames outside RAM; the pager object must have the right to devices (the first one has).
  * unmap(a0 pager, a1 task, a2 page address, a3 pages, a4 array of uint64_t, a5 its entries)
  *   Removes what is there, holes tolerated; writes into the array each frame's address, with bit 0 set if it is now
- *   mapped nowhere and bit 1 if the page was dirty. -> a0 0, a1 entries written, a2 next page address, a3 pages that
- *   remain (call again until 0). The array must be resident in the caller (E_FAULT).
+ *   mapped nowhere and bit 1 if the page was dirty. -> a0 0, a1 entries written, a2 next page address (after the last
+ *   one removed, if the array is full), a3 pages that remain (call again until 0). The array must be resident in the
+ *   caller (E_FAULT).
  * protect(a0 pager, a1 task, a2 page address, a3 pages, a4 Q_PROT_*, a5 0 or a task)    Holes tolerated. Errors as map.
  *   With a5, a task of the same pager, each page that is there becomes one of that task too, at the same address and
  *   with the same protection. What that task has already from the same frame is passed over, so after E_NOMEM (page
@@ -238,6 +242,7 @@ enum q_operation {
 
 #define Q_COPY_FROM 0
 #define Q_COPY_TO 1
+#define Q_COPY_BETWEEN 2
 
 /* Protections, in the low bits of a frame address. */
 #define Q_PROT_READ 1

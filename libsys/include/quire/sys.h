@@ -8,8 +8,8 @@
 
 #define Q_INLINE static inline __attribute__((always_inline))
 
-struct q_args { /* a0-a5 in; a0-a3 out */
-  uint64_t a0, a1, a2, a3, a4, a5;
+struct q_args { /* a0-a6 in; a0-a3 out */
+  uint64_t a0, a1, a2, a3, a4, a5, a6;
 };
 
 /* The kernel keeps ra, sp, gp, tp and s0-s11; all else is gone after a call. */
@@ -20,13 +20,13 @@ Q_INLINE struct q_args q_syscall(uint64_t number, struct q_args in) {
   register uint64_t a3 __asm__("a3") = in.a3;
   register uint64_t a4 __asm__("a4") = in.a4;
   register uint64_t a5 __asm__("a5") = in.a5;
-  register uint64_t a6 __asm__("a6") = 0;
+  register uint64_t a6 __asm__("a6") = in.a6;
   register uint64_t a7 __asm__("a7") = number;
   __asm__ volatile("ecall"
                    : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6), "+r"(a7)
                    :
                    : "t0", "t1", "t2", "t3", "t4", "t5", "t6", "memory");
-  return (struct q_args){a0, a1, a2, a3, a4, a5};
+  return (struct q_args){a0, a1, a2, a3, a4, a5, 0};
 }
 
 #define Q_SYSCALL(name, ...) ((int64_t)q_syscall(Q_SYS_##name, (struct q_args){__VA_ARGS__}).a0)
@@ -129,6 +129,19 @@ Q_INLINE int64_t q_copy(q_token token, unsigned direction, uint64_t offset, cons
                         uint64_t *done) {
   struct q_args in = {token, direction, offset, (uint64_t)own, bytes, 0};
   return q_first_result(q_syscall(Q_SYS_copy, in), done);
+}
+
+struct q_copied {
+  uint64_t done;
+  q_token pending; /* with Q_E_PENDING: of whom a page is not there */
+};
+
+/* From the readable buffer of one caller to the writable buffer of another. */
+Q_INLINE int64_t q_copy_between(q_token from, uint64_t offset, q_token to, uint64_t to_offset, uint64_t bytes,
+                                struct q_copied *result) {
+  struct q_args in = {from, Q_COPY_BETWEEN, offset, to, bytes, 0, to_offset}, out = q_syscall(Q_SYS_copy, in);
+  *result = (struct q_copied){out.a1, out.a2};
+  return (int64_t)out.a0;
 }
 
 Q_INLINE int64_t q_notify(q_handle endpoint, uint64_t bits) {

@@ -72,7 +72,7 @@ enum p_request {
  *      readable buffer: name NUL argument NUL ... variable NUL ...; t0 handle or 0)
  *                                       -> a2 process id of a new program from the boot image, a child of the caller,
  *      which finds the handle as P_HANDLE_GIFT. argv[0] is the name. ENOENT, ENOEXEC, ENOMEM, EAGAIN (too many
- *      processes), E2BIG (over P_SPAWN_MAX), EINVAL, EFAULT, EPERM. Flags: P_SPAWN_QUIET prints no diagnosis when it
+ *      processes), E2BIG (over P_SPAWN_MAX bytes or P_SPAWN_STRINGS), EINVAL, EFAULT, EPERM. Flags: P_SPAWN_QUIET prints no diagnosis when it
  *      dies. P_SPAWN_NAMED: the first string is only the program's name in the boot image; argv[0] is the second. With an
  *      object (of the caller's, a server's), its bytes are the program, and the name just what it is called.
  *      P_SPAWN_STRICT: it and its descendants have all their memory promised, whatever the boot option memory= says: what
@@ -94,7 +94,8 @@ enum p_request {
  *                                       -> a2 process id of a new program, a child of the caller, with the memory that the
  *      other has at this moment: each page is copied when one of them writes it. It has one thread, which begins at pc
  *      with sp, in a0 what a program has there when it starts, all other registers zero; and the handles of a new
- *      program. ENOMEM, EAGAIN (too many processes), ESRCH, EPERM (a server; or not the caller's child).
+ *      program. ENOMEM, EAGAIN (too many processes), ESRCH, EPERM (a server; or not the caller's child), EINVAL (the child of
+ *      a server's client without a handle).
  * exec(a2 process id of a child of the caller, 0: the caller; a3 bytes in use of the readable buffer, a4 strings of these
  *      that are the environment, a5 object or 0; readable buffer as for spawn with P_SPAWN_NAMED; t0 handle or 0)
  *      The program becomes another one: its memory, threads and handles go, its id and its parent stay. 0 to a caller that
@@ -104,13 +105,15 @@ enum p_request {
  *      or those of the object. P_MAP_FIXED: just there, in place of whatever mapping there was; else the address is where
  *      it is put if that is free. P_MAP_SHARED: children made by fork share its pages, written ones too. EINVAL
  *      (no bytes, address not of a page, unknown flags, protection that is writable and executable or not readable;
- *      0 is allowed and means no access), ENOMEM (no such place, no memory), EEXIST (the image, heap or stack lies there).
+ *      0 is allowed and means no access; an object that is shared), ENOMEM (no such place, no memory, over 1.5 GiB that are
+ *      shared), EEXIST (the image, heap or stack lies there). Protection 0 promises a strict program nothing.
  * unmap(a2 page address, a3 bytes)      Regions of map only, holes tolerated: EINVAL.
  * protect(a2 page address, a3 bytes, a4 Q_PROT_*)    Regions of map only. ENOMEM (a hole), EINVAL, EACCES (a page of it
- *      was writable, and would be executable).
+ *      is one of another mapping that may write it, or could, and would be executable).
  * object(a2 bytes of a file; readable buffer: uint64_t[], the address of each page in the caller's own memory, 0: zeros)
- *                                       -> a2 object. Servers only. These pages are the object's from now on and may not be
- *      written until the caller has thawed them: to write to one in between ends the caller. ENOMEM, EFAULT.
+ *                                       -> a2 object. Servers only (EPERM). These pages are the object's from now on, and
+ *      read-only to the caller until it has thawed them: to write to one in between is a fault, which costs a copy.
+ *      ENOMEM, EFAULT, ENFILE (1,023 at a time), EINVAL (no bytes, or more than 1.5 GiB).
  * object(a3 object)                     Drops it: it goes when no program has any of it. EINVAL.
  * thaw(a2 page address)                 The page is the caller's alone again, with the content it has: to be done before it
  *      is written or given back, whether or not the object still lives. Servers only. ENOMEM.
@@ -126,9 +129,10 @@ enum p_request {
 #define P_SPAWN_STRICT 8
 #define P_SPAWN_MAX 32768 /* bytes of arguments and environment */
 #define P_SPAWN_STRINGS 512
-#define P_PROCESSES 4096 /* fewer than that at a time */
-#define P_NAME_MAX 64    /* of a program, with its NUL */
-#define P_MAP_SHARED 16  /* beside Q_PROT_*, which are below */
+#define P_OBJECT_MAX 0x60000000 /* bytes of an object */
+#define P_PROCESSES 4096        /* fewer than that at a time */
+#define P_NAME_MAX 64           /* of a program, with its NUL */
+#define P_MAP_SHARED 16         /* beside Q_PROT_*, which are below */
 #define P_MAP_FIXED 32
 #define P_SYSTEM_DROP 1
 #define P_SYSTEM_READY 2

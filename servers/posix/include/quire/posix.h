@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The contract between the posix server and its programs: processes and the console. libsys has each as a C function
- * (quire/proc.h). Both sides include this file. */
+/* The contract between the posix server and its programs: processes, files and the console. libsys has each as a C function:
+ * those of POSIX, and quire/proc.h. Both sides include this file. */
 #ifndef QUIRE_POSIX_H
 #define QUIRE_POSIX_H
 
@@ -36,8 +36,9 @@
   X(26, fork)                                                                                                        \
   X(27, exec)                                                                                                        \
   X(28, map)                                                                                                         \
-  X(29, job)                                                                                                         \
-  X(30, terminal)
+  X(29, probe)                                                                                                       \
+  X(30, job)                                                                                                         \
+  X(31, terminal)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -58,7 +59,7 @@ enum posix_request {
  *      caller leads (ESRCH). The name is a path, or that of a program in /bin; the new process has the caller's working directory and
  *      its descriptors, but for those that are closed then (FD_CLOEXEC). POSIX_SPAWN_NAMED: the first string is only the
  *      path, and argv[0] the second. ENOENT, EACCES (no file, or nobody may execute it), ENOEXEC (no program), ENOMEM, E2BIG
- *      (arguments and environment over P_SPAWN_MAX), EINVAL, EFAULT, EAGAIN (too many processes).
+ *      (arguments and environment over P_SPAWN_MAX bytes or P_SPAWN_STRINGS), EINVAL, EFAULT, EAGAIN (too many processes).
  * fork(a2 pc, a3 sp)          -> a2 process id of a child with the caller's memory (P_fork, quire/pager.h), which begins at
  *      pc with sp, and with the caller's descriptors, working directory and job. EAGAIN, ENOMEM.
  * exec(a2 bytes in use of the readable buffer, a3 strings of these that are the environment, a4 POSIX_SPAWN_NAMED or 0;
@@ -74,10 +75,10 @@ enum posix_request {
  * kill(a2 process id, a3 signal)   Ends it, wherever it is blocked; signal 0 only asks whether it is there. ESRCH, EPERM
  *      (the first process), EINVAL.
  * identity(a2 process id, 0: own)  -> a2 process id, a3 its parent's, a4 its job. ESRCH.
- * read(a2 descriptor; writable buffer)   -> a2 bytes, at most a line; 0 is the end of input (Ctrl-D). Waits for a line.
- *      EBADF, EIO (the caller is in the background), EINTR.
- * write(a2 descriptor; readable buffer)  -> a2 bytes, all of them. Waits for room. EBADF, EFAULT. Lines of up to
- *      POSIX_WHOLE bytes go out whole, whoever else writes.
+ * read(a2 descriptor, a3 offset, see below; writable buffer)   -> a2 bytes. Of the console: at most a line, for which it
+ *      waits; 0 is the end of input (Ctrl-D). EBADF, EIO (the caller is in the background), EINTR.
+ * write(a2 descriptor, a3 offset; readable buffer)   -> a2 bytes. To the console: all of them; waits for room. EBADF,
+ *      EFAULT. Lines of up to POSIX_WHOLE bytes go out whole, whoever else writes.
  * foreground(a2 job)           Puts the job in the foreground. ESRCH, EPERM (the caller's is not there, and it is not the
  *      first process).
  * job(a2 process id or 0: own, a3 job or 0: one of its own, a4 POSIX_SPAWN_FOREGROUND or 0)   The caller, or a child of the
@@ -88,6 +89,9 @@ enum posix_request {
  *      EBADF, ENOTTY, EIO (the caller is in the background), EINVAL.
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
  * console(writable buffer: struct posix_console)
+ * probe(readable buffer; writable buffer, or none)   -> a2 bytes that the readable one holds before its first NUL, or all. Up
+ *      to 4,096 bytes of it are then in the writable one, which may be the same. By this a program learns what a pointer is
+ *      worth without touching the memory itself. EFAULT, ENOMEM.
  * Any of them: EAGAIN if too many threads wait already; a process always may have one that does.
  */
 /* Files. Descriptors, flags and errno values are those of <fcntl.h>, <unistd.h> and <errno.h>; a path is the readable buffer,
@@ -107,15 +111,17 @@ enum posix_request {
  * map(a2 address or 0, a3 bytes, a4 Q_PROT_* | P_MAP_* | descriptor << 32, a5 offset in the file, of a page)
  *                              -> a2 address of a private mapping of the file (P_map, quire/pager.h), which has the content
  *      that the file has now. EBADF, EACCES (not open for reading), ENODEV (no file), EINVAL (shared ones are not there,
- *      or as P_map), ENXIO (offset past the file's end), ENOMEM. Anonymous memory is asked of the pager.
+ *      or as P_map), ENXIO (offset past the file's end), ENOMEM (a file over POSIX_MAP_MAX, too). Anonymous memory is asked
+ *      of the pager.
  * entry(a2 descriptor of a directory; writable buffer: struct posix_entry)   -> a2 1; 0 when there are no more
  */
 #define POSIX_HERE (~0ul)
 #define POSIX_DUP_EXACT 1 /* that one, which is closed first */
 #define POSIX_DUP_CLOSE 2 /* it is not inherited */
 #define POSIX_DESCRIPTORS 256
-#define POSIX_PIPE 16384       /* bytes that a pipe holds */
-#define POSIX_PIPE_ATOMIC 4096 /* so many are written together */
+#define POSIX_MAP_MAX (256ul << 20) /* bytes of a file that can be mapped or run */
+#define POSIX_PIPE 16384            /* bytes that a pipe holds */
+#define POSIX_PIPE_ATOMIC 4096      /* so many are written together */
 
 struct posix_stat {
   uint64_t size, number, mode, links;
