@@ -457,6 +457,36 @@ int do_foreground(struct request *q, struct q_reply *r) {
   return 0;
 }
 
+/* A leader stays, or its job would be one that nobody leads, and might have the console. */
+static int check_job(const struct request *q, const struct process *process, const struct process *leader) {
+  const struct process *caller = q->caller;
+  if (!process || process->ended || (process != caller && process->parent != caller) || !leader ||
+      (leader != process && leader->job != leader->pid))
+    return ESRCH;
+  if (leader != process && leader->parent != caller && leader->parent != caller->parent)
+    return ESRCH;
+  if (q->m.word[2] & ~(uint64_t)POSIX_SPAWN_FOREGROUND)
+    return EINVAL;
+  if (process->job == process->pid && leader != process)
+    return EPERM;
+  return q->m.word[2] && !in_foreground(caller) && foreground != leader->pid ? EPERM : 0;
+}
+
+int do_job(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct process *process = q->m.word[0] ? process_named(q->m.word[0]) : q->caller;
+  const struct process *leader = q->m.word[1] ? process_named(q->m.word[1]) : process;
+  int error = check_job(q, process, leader);
+  if (error)
+    return error;
+  process->job = leader->pid;
+  if (q->m.word[2] && !leader->ended)
+    foreground = leader->pid;
+  requests_wake(&input_queue); /* who waits for a line there may be in another job now */
+  poll_changed();
+  return 0;
+}
+
 static uint64_t least(uint64_t a, uint64_t b) {
   return a < b ? a : b;
 }

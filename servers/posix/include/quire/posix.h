@@ -39,7 +39,9 @@
   X(29, probe)                                                                                                       \
   X(30, poll)                                                                                                        \
   X(31, chmod)                                                                                                       \
-  X(32, umask)
+  X(32, umask)                                                                                                       \
+  X(33, job)                                                                                                         \
+  X(34, terminal)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -82,6 +84,12 @@ enum posix_request {
  *      EFAULT. Lines of up to POSIX_WHOLE bytes go out whole, whoever else writes.
  * foreground(a2 job)           Puts the job in the foreground. ESRCH, EPERM (the caller's is not there, and it is not the
  *      first process).
+ * job(a2 process id or 0: own, a3 job or 0: one of its own, a4 POSIX_SPAWN_FOREGROUND or 0)   The caller, or a child of the
+ *      caller, enters that job, which a child of the caller or of its parent leads, or leads one. With FOREGROUND the job
+ *      is in the foreground then. ESRCH (no such process, no such job), EPERM (a job's leader stays; the foreground is another's),
+ *      EINVAL.
+ * terminal(a2 descriptor, a3 POSIX_TERMINAL_* or POSIX_TERMINAL_ASK)   -> a2 what of it was set. What is typed ahead is kept.
+ *      EBADF, ENOTTY, EIO (the caller is in the background), EINVAL.
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
  * console(writable buffer: struct posix_console)
  * probe(readable buffer; writable buffer, or none)   -> a2 bytes that the readable one holds before its first NUL, or all. Up
@@ -139,6 +147,12 @@ struct posix_entry {
 #define POSIX_SPAWN_JOIN 4
 #define POSIX_SPAWN_NAMED 8
 #define POSIX_WAIT_NOHANG 1
+/* The console's mode; 0: lines, which are shown while they are typed, and Ctrl-C interrupts. */
+#define POSIX_TERMINAL_RAW                                                                                           \
+  1 /* bytes, each at once and as it is (no ICANON); a read ends with a newline at the latest */
+#define POSIX_TERMINAL_QUIET 2 /* nothing of it is shown (no ECHO) */
+#define POSIX_TERMINAL_PLAIN 4 /* Ctrl-C is a byte (no ISIG) */
+#define POSIX_TERMINAL_ASK (~0ul)
 #define POSIX_PROCESSES 4000   /* at a time, ended ones that nobody waited for among them */
 #define POSIX_REQUESTS_EACH 16 /* of one process, waiting at a time: so many of its threads may wait (EAGAIN) */
 #define POSIX_WHOLE 1024       /* bytes of a line being written that no other's can come into */
