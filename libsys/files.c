@@ -196,12 +196,21 @@ struct DIR {
   struct dirent entry;
 };
 
-DIR *opendir(const char *path) {
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *directory = fd < 0 ? NULL : malloc(sizeof *directory);
+DIR *fdopendir(int fd) {
+  DIR *directory = malloc(sizeof *directory);
   if (directory)
     directory->fd = fd;
-  else if (fd >= 0)
+  return directory;
+}
+
+int dirfd(DIR *directory) {
+  return directory->fd;
+}
+
+DIR *opendir(const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+  if (!directory && fd >= 0)
     close(fd);
   return directory;
 }

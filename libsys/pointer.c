@@ -5,12 +5,12 @@
 
 #include "request.h"
 
-extern char QUIRE_BASE[], __data_start[], __image_end[];
+extern char __image_start[], __data_start[], __image_end[];
 
 /* Bytes from there on that are certainly the program's: its image, and the stack above the thread's pointer. */
 static uint64_t known(const void *pointer, bool writes) {
   uintptr_t at = (uintptr_t)pointer, sp = (uintptr_t)__builtin_frame_address(0);
-  if (at >= (uintptr_t)(writes ? __data_start : QUIRE_BASE) && at < (uintptr_t)__image_end)
+  if (at >= (uintptr_t)(writes ? __data_start : __image_start) && at < (uintptr_t)__image_end)
     return (uintptr_t)__image_end - at;
   if (sp >= P_STACK_BASE && at >= sp && at < P_STACK_TOP)
     return P_STACK_TOP - at;

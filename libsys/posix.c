@@ -26,9 +26,17 @@ int64_t px_spawn_in(const char *const argv[], const char *const envp[], unsigned
       .label = POSIX_spawn, .word = {used, flags, (uint64_t)variables, job}, .read = text, .read_bytes = used});
 }
 
+int64_t px_wait_status(uint64_t pid, unsigned flags, struct p_death *death, uint64_t *status) {
+  struct q_call c = {
+      .label = POSIX_wait, .word = {pid, flags}, .write = death, .write_bytes = death ? sizeof *death : 0};
+  int64_t got = ask(&c);
+  *status = c.word[3];
+  return got;
+}
+
 int64_t px_wait(uint64_t pid, unsigned flags, struct p_death *death) {
-  return ask(&(struct q_call){
-      .label = POSIX_wait, .word = {pid, flags}, .write = death, .write_bytes = death ? sizeof *death : 0});
+  uint64_t status;
+  return px_wait_status(pid, flags, death, &status);
 }
 
 int64_t px_kill(uint64_t pid, int signal) {
@@ -45,6 +53,14 @@ int64_t px_identity(uint64_t pid, struct posix_process *process) {
 
 int64_t px_foreground(uint64_t job) {
   return ask(&(struct q_call){.label = POSIX_foreground, .word = {job}});
+}
+
+int64_t px_job(uint64_t pid, uint64_t job, unsigned flags) {
+  return ask(&(struct q_call){.label = POSIX_job, .word = {pid, job, flags}});
+}
+
+int64_t px_terminal(int fd, uint64_t mode) {
+  return ask(&(struct q_call){.label = POSIX_terminal, .word = {(uint64_t)(int64_t)fd, mode}});
 }
 
 int64_t px_list(uint64_t first, struct posix_process *list, uint64_t count) {

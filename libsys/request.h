@@ -33,6 +33,8 @@ static inline int64_t or_errno(int64_t result) {
   return -1;
 }
 
+extern void (*flush_streams)(void); /* at exit; NULL: the program opened none */
+
 /* What a child made by fork has not from its parent. */
 void p_forked(void);
 

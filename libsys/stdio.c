@@ -5,6 +5,8 @@
 #include <sys/lock.h>
 #include <unistd.h>
 
+#include "request.h"
+
 void _exit(int status) {
   p_exit_now(status);
 }
@@ -61,7 +63,11 @@ FILE *const stdin = &input;
 FILE *const stdout = &output;
 FILE *const stderr = &error;
 
+void (*flush_streams)(void);
+
 __attribute__((destructor)) static void flush_at_exit(void) {
+  if (flush_streams)
+    flush_streams();
   console_flush(&output);
   console_flush(&error);
 }

@@ -22,4 +22,11 @@ DIR *opendir(const char *path);
 struct dirent *readdir(DIR *directory); /* valid until the next readdir() of it; NULL at the end */
 void rewinddir(DIR *directory);
 int closedir(DIR *directory);
+DIR *fdopendir(int fd); /* the descriptor is the directory's from then on */
+int dirfd(DIR *directory);
+long telldir(DIR *directory);
+void seekdir(DIR *directory, long place);
+int scandir(const char *path, struct dirent ***list, int (*wanted)(const struct dirent *),
+            int (*compare)(const struct dirent **, const struct dirent **));
+int alphasort(const struct dirent **a, const struct dirent **b);
 #endif

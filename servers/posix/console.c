@@ -71,9 +71,16 @@ void console_event(void) {
     if (!ask_driver(&c) || c.label || !c.word[0])
       break;
     typed(bytes, c.word[0]);
+    poll_changed();
     requests_wake(&input_queue);
     requests_run();
   }
+}
+
+bool console_ready(const struct process *reader) {
+  char first;
+  size_t got;
+  return !in_foreground(reader) || tty_peek(&tty, &first, 1, &got); /* EIO is something, too */
 }
 
 static int console_read(struct request *q, struct q_reply *r) {
@@ -113,7 +120,9 @@ bool console_owes(void) {
 static int console_write(struct request *q, struct q_reply *r) {
   static char text[CHUNK];
   console_busy = true;
-  interrupted(q->caller); /* Ctrl-C before a prompt is not meant for the read after it; one just after it is */
+  if (!(tty.mode &
+        POSIX_TERMINAL_RAW)) /* where what is written is an echo, the read after it has to hear of Ctrl-C */
+    interrupted(q->caller);  /* Ctrl-C before a prompt is not meant for the read after it; one just after it is */
   while (q->progress < q->m.read_bytes) {
     uint64_t left = q->m.read_bytes - q->progress, n = left < sizeof text ? left : sizeof text;
     if (tty_room(&tty) < 2 * n) {
@@ -130,6 +139,28 @@ static int console_write(struct request *q, struct q_reply *r) {
 }
 
 const struct device console_device = {console_read, console_write};
+
+int do_terminal(struct request *q, struct q_reply *r) {
+  const struct file *file = file_of(q->caller, q->m.word[0]);
+  uint64_t mode = q->m.word[1];
+  if (!file)
+    return EBADF;
+  if (!file->inode || file->inode->device != &console_device)
+    return ENOTTY;
+  if (mode != POSIX_TERMINAL_ASK && mode > (POSIX_TERMINAL_RAW | POSIX_TERMINAL_QUIET | POSIX_TERMINAL_PLAIN))
+    return EINVAL;
+  if (mode != POSIX_TERMINAL_ASK && !in_foreground(q->caller))
+    return EIO;
+  r->word[0] = tty.mode;
+  console_busy = true; /* what was typed ahead may be shown now */
+  if (mode == POSIX_TERMINAL_ASK)
+    return 0;
+  if (tty_set_mode(&tty, (unsigned)mode)) {
+    poll_changed();
+    requests_wake(&input_queue);
+  }
+  return 0;
+}
 
 int do_console(struct request *q, struct q_reply *r) {
   (void)r;

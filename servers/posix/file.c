@@ -24,7 +24,7 @@ static struct file *file_new(struct inode *inode, struct pipe *pipe, unsigned fl
   return file;
 }
 
-static bool writes(const struct file *file) {
+bool file_writes(const struct file *file) {
   return (file->flags & O_ACCMODE) != O_RDONLY;
 }
 
@@ -38,7 +38,7 @@ static void file_release(struct file *file) {
   if (file->inode)
     inode_release(file->inode);
   else
-    pipe_release(file->pipe, writes(file));
+    pipe_release(file->pipe, file_writes(file));
   free(file);
 }
 
@@ -118,6 +118,7 @@ bool files_inherit(const struct process *parent, struct process *child, bool all
     child->descriptor[fd] = *from;
     from->file->users++;
   }
+  child->mask = parent->mask;
   child->directory = parent->directory;
   inode_use(child->directory);
   return true;
@@ -331,7 +332,7 @@ int do_read(struct request *q, struct q_reply *r) {
 
 int do_write(struct request *q, struct q_reply *r) {
   struct file *file = file_of(q->caller, q->m.word[0]);
-  if (!file || !writes(file))
+  if (!file || !file_writes(file))
     return EBADF;
   if (file->pipe)
     return q->m.word[1] != POSIX_HERE ? ESPIPE : pipe_write(q, file->pipe, !(file->flags & O_NONBLOCK), r);
@@ -464,7 +465,7 @@ static int open_inode(struct process *caller, const char *path, unsigned flags, 
   int error = tree_find(caller->directory, path, inode);
   if (error == ENOENT && flags & O_CREAT) {
     error = tree_find_place(caller->directory, path, &place);
-    return error ? error : tree_make(&place, INODE_FILE, mode & 0777, inode);
+    return error ? error : tree_make(&place, INODE_FILE, mode & 0777 & ~caller->mask, inode);
   }
   if (!error && flags & O_CREAT && flags & O_EXCL)
     return EEXIST;
@@ -518,29 +519,46 @@ static void describe(const struct inode *inode, struct posix_stat *out) {
                              .terminal = inode->device == &console_device};
 }
 
+/* What the path names, or without one the descriptor; NULL: a pipe. */
+static int find_either(struct request *q, struct inode **inode) {
+  if (q->m.read_bytes)
+    return find(q, inode);
+  struct file *file = file_of(q->caller, q->m.word[0]);
+  *inode = file ? file->inode : NULL;
+  return file ? 0 : EBADF;
+}
+
 int do_stat(struct request *q, struct q_reply *r) {
   (void)r;
   struct posix_stat out = {.mode = S_IFIFO | 0600};
-  struct inode *inode = NULL;
-  if (q->m.read_bytes) {
-    int error = find(q, &inode);
-    if (error)
-      return error;
-  } else {
-    struct file *file = file_of(q->caller, q->m.word[0]);
-    if (!file)
-      return EBADF;
-    inode = file->inode;
-  }
+  struct inode *inode;
+  int error = find_either(q, &inode);
+  if (error)
+    return error;
   if (inode)
     describe(inode, &out);
   return store(q, &out, sizeof out);
 }
 
+int do_chmod(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct inode *inode;
+  int error = find_either(q, &inode);
+  if (!error && inode)
+    inode->mode = (unsigned)q->m.word[1] & 0777;
+  return error;
+}
+
+int do_umask(struct request *q, struct q_reply *r) {
+  r->word[0] = q->caller->mask;
+  q->caller->mask = (unsigned)q->m.word[0] & 0777;
+  return 0;
+}
+
 int do_truncate(struct request *q, struct q_reply *r) {
   (void)r;
   struct file *file = file_of(q->caller, q->m.word[0]);
-  if (!file || !writes(file))
+  if (!file || !file_writes(file))
     return EBADF;
   if ((int64_t)q->m.word[1] < 0 || !file->inode)
     return EINVAL;
@@ -566,7 +584,7 @@ int do_mkdir(struct request *q, struct q_reply *r) {
   struct inode *made;
   struct place place;
   int error = find_place(q, &place);
-  return error ? error : tree_make(&place, INODE_DIRECTORY, (unsigned)q->m.word[0] & 0777, &made);
+  return error ? error : tree_make(&place, INODE_DIRECTORY, (unsigned)q->m.word[0] & 0777 & ~q->caller->mask, &made);
 }
 
 int do_link(struct request *q, struct q_reply *r) {
@@ -599,8 +617,8 @@ int do_rename(struct request *q, struct q_reply *r) {
 int do_chdir(struct request *q, struct q_reply *r) {
   (void)r;
   struct inode *directory;
-  int error = find(q, &directory);
-  if (!error && directory->type != INODE_DIRECTORY)
+  int error = find_either(q, &directory);
+  if (!error && (!directory || directory->type != INODE_DIRECTORY))
     error = ENOTDIR;
   if (error)
     return error;

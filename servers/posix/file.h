@@ -31,13 +31,18 @@ void files_exec(struct process *process); /* closes what a new program does not 
 void files_close(struct process *process);
 struct file *file_of(const struct process *process, uint64_t fd); /* NULL: none */
 bool file_reads(const struct file *file);
+bool file_writes(const struct file *file);
 
 /* ---- program.c ---- */
 /* The program at that path, or of that name in /bin: its name for the pager, and the object that it is, 0 for what is still as
  * it is in the boot image. */
 int program_find(const struct process *process, const char *path, char name[P_NAME_MAX], uint64_t *object);
 
+/* ---- poll.c ---- */
+void poll_changed(void); /* a pipe's state, or the console's: whoever polls looks again */
+
 /* ---- pipe.c ---- */
+short pipe_ready(const struct pipe *pipe, bool writer); /* POLL* */
 struct pipe *pipe_new(void);
 void pipe_release(struct pipe *pipe, bool writer); /* one of its ends has gone */
 int pipe_read(struct request *q, struct pipe *pipe, bool wait, struct q_reply *r);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pipes (POSIX.1-2017, pipe, read, write): a ring of bytes between whoever holds its two ends. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "file.h"
@@ -29,6 +30,7 @@ void pipe_release(struct pipe *pipe, bool writer) {
   *(writer ? &pipe->has_writer : &pipe->has_reader) = false;
   requests_wake(&pipe->readers);
   requests_wake(&pipe->writers);
+  poll_changed();
   if (!pipe->has_reader && !pipe->has_writer)
     free(pipe);
 }
@@ -72,6 +74,7 @@ static int take_out(struct request *q, struct pipe *pipe) {
   }
   pipe->read += n;
   q->progress = n;
+  poll_changed();
   return 0;
 }
 
@@ -125,6 +128,7 @@ static int take_in(struct request *q, struct pipe *pipe) {
   }
   pipe->written += n;
   q->progress += n;
+  poll_changed();
   return 0;
 }
 
@@ -159,4 +163,12 @@ int pipe_write(struct request *q, struct pipe *pipe, bool wait, struct q_reply *
     return error;
   r->word[0] = q->progress;
   return 0;
+}
+
+/* A writer is ready when so much fits as goes in together. */
+short pipe_ready(const struct pipe *pipe, bool writer) {
+  uint64_t waiting = pipe->written - pipe->read;
+  if (writer)
+    return !pipe->has_reader ? POLLERR : POSIX_PIPE - waiting >= POSIX_PIPE_ATOMIC ? POLLOUT | POLLWRNORM : 0;
+  return (short)((waiting ? POLLIN | POLLRDNORM : 0) | (pipe->has_writer ? 0 : POLLHUP));
 }

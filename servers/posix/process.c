@@ -341,8 +341,10 @@ void processes_reap(void) {
     if (process)
       process_ended(process, &death);
   }
-  if (foreground != had_console)
+  if (foreground != had_console) {
     requests_wake(&input_queue); /* readers of that job hear EIO */
+    poll_changed();
+  }
 }
 
 /* One that has ended, of that name or any; else NULL, and in *error whether there will be one. */
@@ -428,6 +430,7 @@ void job_interrupt(void) {
     requests_wake(&process->waiting);
   }
   requests_wake(&input_queue);
+  poll_changed();
 }
 
 /* ---- Asking ----------------------------------------------------------------------------------------------------------- */
@@ -450,6 +453,37 @@ int do_foreground(struct request *q, struct q_reply *r) {
     return EPERM;
   foreground = leader->job;
   requests_wake(&input_queue); /* its readers may read now, and others no more */
+  poll_changed();
+  return 0;
+}
+
+/* A leader stays, or its job would be one that nobody leads, and might have the console. */
+static int check_job(const struct request *q, const struct process *process, const struct process *leader) {
+  const struct process *caller = q->caller;
+  if (!process || process->ended || (process != caller && process->parent != caller) || !leader ||
+      (leader != process && leader->job != leader->pid))
+    return ESRCH;
+  if (leader != process && leader->parent != caller && leader->parent != caller->parent)
+    return ESRCH;
+  if (q->m.word[2] & ~(uint64_t)POSIX_SPAWN_FOREGROUND)
+    return EINVAL;
+  if (process->job == process->pid && leader != process)
+    return EPERM;
+  return q->m.word[2] && !in_foreground(caller) && foreground != leader->pid ? EPERM : 0;
+}
+
+int do_job(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct process *process = q->m.word[0] ? process_named(q->m.word[0]) : q->caller;
+  const struct process *leader = q->m.word[1] ? process_named(q->m.word[1]) : process;
+  int error = check_job(q, process, leader);
+  if (error)
+    return error;
+  process->job = leader->pid;
+  if (q->m.word[2] && !leader->ended)
+    foreground = leader->pid;
+  requests_wake(&input_queue); /* who waits for a line there may be in another job now */
+  poll_changed();
   return 0;
 }
 

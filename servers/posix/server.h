@@ -43,6 +43,7 @@ struct process {
   struct inode *directory;       /* the working one */
   struct descriptor *descriptor; /* a table that grows */
   unsigned descriptors;          /* its entries */
+  unsigned mask;                 /* permissions that what it makes has not (umask) */
   unsigned requests;             /* kept ones */
   struct link kept;
   struct link waiting; /* of these the ones that wait for a child */
@@ -58,6 +59,7 @@ struct process {
 extern struct link input_queue;                       /* requests that wait for a line */
 extern struct link room_queue;                        /* for output to be sent */
 extern struct link turn_queue;                        /* for others to have their turn */
+extern struct link poll_queue;                        /* for a descriptor to be ready */
 int wait_in(struct request *q, struct link *queue);   /* AGAIN */
 void requests_wake(struct link *queue);               /* those that wait there run once the request at hand is done */
 void request_wake(struct request *q);                 /* that one, though its caller may be gone */
@@ -92,11 +94,12 @@ bool in_foreground(const struct process *process);
 bool interrupted(struct process *process); /* and not any more */
 
 /* ---- console.c ---- */
-void console_event(void); /* the driver has input or room */
-extern bool console_busy; /* else the next two have nothing to do */
-bool console_owes(void);  /* there is room again that somebody waits for; says so once */
-void console_push(void);  /* gives the driver what it takes */
-void console_drain(void); /* all of it */
+void console_event(void);                         /* the driver has input or room */
+extern bool console_busy;                         /* else the next two have nothing to do */
+bool console_owes(void);                          /* there is room again that somebody waits for; says so once */
+void console_push(void);                          /* gives the driver what it takes */
+void console_drain(void);                         /* all of it */
+bool console_ready(const struct process *reader); /* there is something to read */
 
 /* ---- The handlers: an errno value for the label of the reply, whose words they fill; or one of the above ---- */
 #define X(n, name) int do_##name(struct request *q, struct q_reply *r);

@@ -58,6 +58,8 @@ static void echo(struct tty *tty, const char *text) {
 }
 
 static void echo_typed(struct tty *tty, unsigned c) {
+  if (tty->mode & POSIX_TERMINAL_QUIET || tty->typed <= tty->echoed)
+    return;
   if (c < ' ' && c != '\n' && c != '\t')
     echo(tty, (char[]){'^', (char)(c + '@'), 0});
   else if (c && c != TTY_END)
@@ -83,7 +85,7 @@ static unsigned width(const struct tty *tty) {
 /* Takes back one character: of UTF-8, its first byte and those that continue it. */
 static void erase(struct tty *tty) {
   uint16_t c;
-  for (unsigned columns = width(tty); columns; columns--)
+  for (unsigned columns = tty->mode & POSIX_TERMINAL_QUIET ? 0 : width(tty); columns; columns--)
     echo(tty, last(tty) == '\t' ? "\b" : "\b \b");
   do
     c = last(tty), tty->typed--;
@@ -125,10 +127,8 @@ static enum tty_event interrupt(struct tty *tty) {
   return TTY_INTERRUPT;
 }
 
-enum tty_event tty_typed(struct tty *tty, unsigned char c) {
+static enum tty_event line_typed(struct tty *tty, unsigned char c) {
   switch (c) {
-  case CONTROL('C'):
-    return interrupt(tty);
   case CONTROL('D'): /* what is typed so far is a line; if that is nothing, it is the end of input */
     return add(tty, TTY_END, true);
   case CONTROL('U'):
@@ -151,9 +151,75 @@ enum tty_event tty_typed(struct tty *tty, unsigned char c) {
   }
 }
 
+/* A place is kept for the end of a line, which is wanted if the mode changes. */
+static enum tty_event raw_typed(struct tty *tty, unsigned char c) {
+  if (tty->typed - tty->read >= TTY_IN - 1) {
+    tty->dropped++;
+    return TTY_NOTHING;
+  }
+  tty->in[tty->typed++ % TTY_IN] = c == '\r' ? '\n' : c;
+  echo_typed(tty, c == '\r' ? '\n' : c);
+  if (!(tty->mode & POSIX_TERMINAL_QUIET) && tty->echoed + 1 == tty->typed)
+    tty->echoed = tty->typed;
+  tty->lines = tty->typed;
+  return TTY_LINE;
+}
+
+enum tty_event tty_typed(struct tty *tty, unsigned char c) {
+  if (c == CONTROL('C') && !(tty->mode & POSIX_TERMINAL_PLAIN))
+    return interrupt(tty);
+  return tty->mode & POSIX_TERMINAL_RAW ? raw_typed(tty, c) : line_typed(tty, c);
+}
+
+/* In place: no byte becomes more than one. */
+static void retype(struct tty *tty) {
+  uint64_t end = tty->typed, echoed = tty->echoed;
+  tty->typed = tty->lines = tty->read;
+  for (uint64_t i = tty->read; i < end; i++) {
+    uint16_t c = tty->in[i % TTY_IN];
+    tty->echoed = i < echoed ? tty->typed + 1 : tty->read;
+    if (c == TTY_END)
+      add(tty, TTY_END, true);
+    else
+      line_typed(tty, (unsigned char)c);
+  }
+  tty->echoed = tty->read;
+}
+
+bool tty_set_mode(struct tty *tty, unsigned mode) {
+  bool was_raw = tty->mode & POSIX_TERMINAL_RAW, raw = mode & POSIX_TERMINAL_RAW;
+  if (!(tty->mode & POSIX_TERMINAL_QUIET) && !was_raw)
+    tty->echoed = tty->typed;
+  tty->mode = mode;
+  if (raw)
+    tty->lines = tty->typed;
+  else if (was_raw)
+    retype(tty);
+  else if (!(mode & POSIX_TERMINAL_QUIET))
+    tty->echoed = tty->read;
+  return tty->read < tty->lines;
+}
+
+/* In raw mode the end of input is the byte that makes it. A line's end is a read's end there, too: whoever edits lines does not
+ * take what is typed for whoever reads next. */
+static size_t peek_raw(const struct tty *tty, char *to, size_t bytes) {
+  size_t n = 0;
+  while (n < bytes && tty->read + n < tty->lines) {
+    uint16_t c = tty->in[(tty->read + n) % TTY_IN];
+    to[n++] = c == TTY_END ? CONTROL('D') : (char)c;
+    if (c == '\n')
+      break;
+  }
+  return n;
+}
+
 bool tty_peek(const struct tty *tty, char *to, size_t bytes, size_t *got) {
   size_t n = 0;
   bool end = false;
+  if (tty->mode & POSIX_TERMINAL_RAW) {
+    *got = peek_raw(tty, to, bytes);
+    return tty->read < tty->lines;
+  }
   for (; n < bytes && tty->read + n < tty->lines && !end; n++) {
     uint16_t c = tty->in[(tty->read + n) % TTY_IN];
     if (c == TTY_END)
@@ -168,6 +234,8 @@ bool tty_peek(const struct tty *tty, char *to, size_t bytes, size_t *got) {
 /* The end that Ctrl-D makes of a line that is not empty goes with the line's last byte. */
 void tty_consume(struct tty *tty, size_t got) {
   tty->read += got;
+  if (tty->mode & POSIX_TERMINAL_RAW)
+    return;
   bool whole = got && tty->in[(tty->read - 1) % TTY_IN] == '\n';
   if (!whole && tty->read < tty->lines && tty->in[tty->read % TTY_IN] == TTY_END)
     tty->read++;

@@ -422,6 +422,53 @@ static void who_has_the_console(void) {
   kill_it(member);
 }
 
+/* A process enters a job after it was made: what a shell does with those that it forks. */
+static void jobs_entered_later(void) {
+  struct posix_process other;
+  uint64_t a = start(WORKER("sleep")), b = start(WORKER("sleep"));
+  uint64_t led = (uint64_t)px_spawn(WORKER("sleep"), NULL, POSIX_SPAWN_JOB);
+  CHECK_EQ(px_job(~0ul, 0, 0), -ESRCH);
+  CHECK_EQ(px_job(1, 0, 0), -ESRCH);
+  CHECK_EQ(px_job(a, b, 0), -ESRCH); /* leads no job */
+  CHECK_EQ(px_job(a, ~0ul, 0), -ESRCH);
+  CHECK_EQ(px_job(a, 0, ~0u), -EINVAL);
+  CHECK_EQ(px_job(led, own_pid(), 0), -EPERM);
+  CHECK_EQ(px_job(led, led, 0), 0);
+  CHECK_EQ(px_job(a, 0, 0), 0);
+  CHECK_EQ(px_job(a, led, 0), -EPERM); /* who leads stays */
+  CHECK_EQ(px_job(0, a, 0), -EPERM);
+  CHECK_EQ(px_job(b, a, POSIX_SPAWN_FOREGROUND), 0);
+  CHECK_EQ(px_identity(b, &other), b);
+  CHECK_EQ(other.job, a);
+  CHECK_EQ(px_job(a, a, POSIX_SPAWN_FOREGROUND), 0); /* it is there already, though the caller is not */
+  CHECK_EQ(px_job(led, led, POSIX_SPAWN_FOREGROUND), -EPERM);
+  CHECK_EQ(read(0, NULL, 0), -1);
+  kill_it(a); /* the console is back */
+  CHECK_EQ(read(0, NULL, 0), 0);
+  kill_it(b);
+  CHECK_EQ(px_job(b, 0, 0), -ESRCH);
+  kill_it(led);
+}
+
+static void modes_of_the_console(void) {
+  int ends[2];
+  uint64_t job = (uint64_t)px_spawn(WORKER("sleep"), NULL, POSIX_SPAWN_JOB);
+  CHECK_EQ(px_terminal(0, POSIX_TERMINAL_ASK), 0);
+  CHECK_EQ(px_terminal(0, POSIX_TERMINAL_RAW), 0);
+  CHECK_EQ(px_terminal(1, POSIX_TERMINAL_ASK), POSIX_TERMINAL_RAW);
+  CHECK_EQ(px_terminal(1, 8), -EINVAL);
+  CHECK_EQ(px_terminal(99, 0), -EBADF);
+  CHECK_EQ(pipe(ends), 0);
+  CHECK_EQ(px_terminal(ends[0], 0), -ENOTTY);
+  close(ends[0]), close(ends[1]);
+  CHECK_EQ(px_foreground(job), 0);
+  CHECK_EQ(px_terminal(0, 0), -EIO);
+  CHECK_EQ(px_terminal(0, POSIX_TERMINAL_ASK), POSIX_TERMINAL_RAW);
+  kill_it(job);
+  CHECK_EQ(px_terminal(0, 0), POSIX_TERMINAL_RAW);
+  CHECK_EQ(px_terminal(0, 0), 0);
+}
+
 /* The leader of the foreground job ends; a child of that job lives on, and starts a job in the foreground before. When that
  * ends, nobody leads the job of its parent: the console is the first process's again. */
 static void a_job_without_a_leader(void) {
@@ -777,6 +824,8 @@ static const struct test tests[] = {
     {"lists in pieces, into bad buffers", lists},
     {"identities", identities},
     {"the foreground is given only by who has it", who_has_the_console},
+    {"a job entered after the process was made", jobs_entered_later},
+    {"modes of the console, asked and set by whom", modes_of_the_console},
     {"a foreground job whose parent's job has no leader", a_job_without_a_leader},
     {"writes of nothing, of what is not there, to what is not there", odd_writes},
     {"a huge write", a_huge_write},

@@ -334,6 +334,8 @@ static void tame(bool pager, struct q_call *c) {
     c->word[1] = c->word[0] % 2 ? 0 : 32;
   if (!pager && label == POSIX_wait)
     c->word[1] |= POSIX_WAIT_NOHANG;
+  if (!pager && label == POSIX_poll)
+    c->word[1] = 0;
 }
 
 static void anything(bool pager, uint64_t label) {

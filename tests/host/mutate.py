@@ -187,6 +187,9 @@ MUTATIONS = {
         ("a tab from where the line begins", "unsigned column = tty->start,", "unsigned column = 0,"),
         ("a newline of which half has room", "tty_room(tty) >= 2; n++", "tty_room(tty) >= 1; n++"),
         ("an interrupt keeps whole lines", "tty->read = tty->lines = tty->typed;", "tty->lines = tty->typed = tty->lines;"),
+        ("type-ahead is shown twice", "tty->echoed = i < echoed ? tty->typed + 1 : tty->read;", "tty->echoed = tty->read;"),
+        ("raw mode leaves the line being typed", "if (raw)\n    tty->lines = tty->typed;\n  else", ""),
+        ("raw mode reads beyond the line", "if (c == '\\n')\n      break;", ""),
         ("erasing a word stops at its blanks", "while (tty->typed > tty->lines && blank(last(tty)))\n    erase(tty);\n", ""),
     ],
     "kernel/cpio.c": [

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The line discipline under any typing, reading, writing and sending, against a second implementation that holds a list of
- * lines (POSIX.1-2017, 11.1.6 and 11.1.9), and against a terminal of one row: what it shows must be what was typed. */
+ * lines (POSIX.1-2017, 11.1.6 and 11.1.9), and against a terminal of one row: what it shows must be what was typed. In raw mode the second holds bytes. */
 #include "tty.h"
 
 #include <stdlib.h>
@@ -67,10 +67,50 @@ static void add(char c) {
     now.text[now.bytes++] = c;
 }
 
+static char flat[TTY_IN]; /* in raw mode, instead of lines */
+static unsigned flat_bytes, mode;
+
+static unsigned readable(void) {
+  return mode & POSIX_TERMINAL_RAW ? flat_bytes : count;
+}
+
+static void model_line_typed(unsigned char c);
+
 static void model_typed(unsigned char c) {
-  if (c == CTRL('C'))
+  if (c == CTRL('C') && !(mode & POSIX_TERMINAL_PLAIN))
+    count = now.bytes = flat_bytes = 0;
+  else if (!(mode & POSIX_TERMINAL_RAW))
+    model_line_typed(c);
+  else if (flat_bytes >= TTY_IN - 1)
+    dropped++;
+  else
+    flat[flat_bytes++] = c == '\r' ? '\n' : (char)c;
+}
+
+static void flatten(const struct line *line) {
+  memcpy(flat + flat_bytes, line->text + line->read, line->bytes - line->read);
+  flat_bytes += line->bytes - line->read;
+  if (line->marked)
+    flat[flat_bytes++] = CTRL('D');
+}
+
+static void model_mode(unsigned wanted) {
+  bool was = mode & POSIX_TERMINAL_RAW, raw = wanted & POSIX_TERMINAL_RAW;
+  mode = wanted;
+  if (raw && !was) {
+    now.marked = false;
+    for (unsigned i = 0; i < count; i++)
+      flatten(&lines[i]);
+    flatten(&now);
     count = now.bytes = 0;
-  else if (c == CTRL('D'))
+  }
+  for (unsigned i = 0; was && !raw && i < flat_bytes; i++)
+    model_line_typed((unsigned char)flat[i]);
+  flat_bytes = raw ? flat_bytes : 0;
+}
+
+static void model_line_typed(unsigned char c) {
+  if (c == CTRL('D'))
     end_line(true);
   else if (c == '\r' || c == '\n')
     end_line(false);
@@ -84,7 +124,20 @@ static void model_typed(unsigned char c) {
     add((char)c);
 }
 
+static bool model_read_flat(char *to, size_t bytes, size_t *got) {
+  for (*got = 0; *got < bytes && *got < flat_bytes; ++*got)
+    if ((to[*got] = flat[*got]) == '\n') {
+      ++*got;
+      break;
+    }
+  flat_bytes -= *got;
+  memmove(flat, flat + *got, flat_bytes);
+  return *got;
+}
+
 static bool model_read(char *to, size_t bytes, size_t *got) {
+  if (mode & POSIX_TERMINAL_RAW)
+    return model_read_flat(to, bytes, got);
   if (!count)
     return false;
   size_t left = lines[0].bytes - lines[0].read;
@@ -161,13 +214,13 @@ static void look(void) {
 static void type(unsigned char c) {
   sure = sure &&
          space_left() > 8 * POSIX_LINE; /* taking back a line of control characters: 3 bytes for each of 2 columns */
-  unsigned before = count;
+  unsigned before = readable();
   enum tty_event event = tty_typed(&tty, c);
   model_typed(c);
-  MUST((event == TTY_INTERRUPT) == (c == CTRL('C')));
-  MUST((event == TTY_LINE) == (count > before));
+  MUST((event == TTY_INTERRUPT) == (c == CTRL('C') && !(mode & POSIX_TERMINAL_PLAIN)));
+  MUST((event == TTY_LINE) == (readable() > before));
   look();
-  sure = sure || (event && !screen.cursor);
+  sure = !mode && (sure || (event && !screen.cursor));
   if (event) /* after Ctrl-D the next line begins where this one ended */
     copy_row(&prompt, &screen);
   MUST(tty.dropped == dropped);
@@ -181,11 +234,12 @@ static void read_some(size_t bytes, unsigned char more) {
   if (more % 4 == 0 && more != CTRL('C'))
     type(more); /* while the bytes are on their way to the reader */
   if (any) {
-    MUST(tty_peek(&tty, again, bytes, &m) && m == n && !memcmp(got, again, n));
+    MUST(tty_peek(&tty, again, bytes, &m) && (m == n || (mode & POSIX_TERMINAL_RAW && m > n)) &&
+         !memcmp(got, again, n));
     tty_consume(&tty, n);
-    MUST(model_read(expected, bytes, &k) && k == n && !memcmp(got, expected, n));
+    MUST(model_read(expected, mode & POSIX_TERMINAL_RAW ? n : bytes, &k) && k == n && !memcmp(got, expected, n));
   }
-  MUST(tty_peek(&tty, again, 1, &m) == (count > 0));
+  MUST(tty_peek(&tty, again, 1, &m) == (readable() > 0));
 }
 
 static void write_some(const char *text, size_t bytes) {
@@ -221,12 +275,21 @@ static void send_all(void) {
     send(TTY_OUT);
 }
 
+/* A terminal that showed nothing, or what others wrote, is not compared until a line begins. */
+static void set_mode(unsigned wanted) {
+  model_mode(wanted);
+  MUST(tty_set_mode(&tty, wanted) == (readable() > 0));
+  look();
+  sure = false;
+  MUST(tty.dropped == dropped);
+}
+
 /* ---- Named: each a hazard --------------------------------------------------------------------------------------------- */
 static void start(void) {
   memset(&tty, 0, sizeof tty);
   show(&screen, '\n');
   show(&prompt, '\n');
-  count = now.bytes = 0;
+  count = now.bytes = flat_bytes = mode = 0;
   dropped = seen = 0;
   sure = true;
 }
@@ -365,6 +428,55 @@ static void interrupts_forget(void) {
   expect_read(100, "four\n");
 }
 
+static void a_line_being_typed_is_read_in_raw_mode(void) {
+  start();
+  type_all("one\nhalf");
+  set_mode(POSIX_TERMINAL_RAW | POSIX_TERMINAL_QUIET);
+  expect_read(100, "one\n"); /* not what follows the line */
+  expect_read(2, "ha");
+  expect_read(100, "lf");
+  type_all("\177\4\25");
+  expect_read(100, "\177\4\25");
+  expect_nothing();
+}
+
+static void what_is_typed_ahead_is_edited_and_shown_when_lines_are_wanted(void) {
+  start();
+  type_all("x");
+  set_mode(POSIX_TERMINAL_RAW | POSIX_TERMINAL_QUIET);
+  type_all("ab\177c\nend\4open");
+  expect_row("x");
+  set_mode(0);
+  expect_read(100, "xac\n");
+  expect_read(100, "end");
+  expect_nothing();
+  MUST(screen.cursor == strlen("endopen") && !memcmp(screen.cell, "endopen", 7));
+  set_mode(POSIX_TERMINAL_RAW);
+  expect_read(100, "open");
+  type_all("y");
+  set_mode(0);
+  MUST(screen.cursor == strlen("endopeny")); /* once */
+  type_all("\n");
+  expect_read(100, "y\n");
+}
+
+static void ctrl_c_can_be_a_byte(void) {
+  start();
+  set_mode(POSIX_TERMINAL_RAW | POSIX_TERMINAL_QUIET | POSIX_TERMINAL_PLAIN);
+  type_all("a\3b");
+  set_mode(0);
+  type_all("\n");
+  expect_read(100, "a\3b\n");
+}
+
+static void quiet_lines_are_edited_unseen(void) {
+  start();
+  set_mode(POSIX_TERMINAL_QUIET);
+  type_all("sek\177cret\n");
+  MUST(!screen.cursor && !screen.end);
+  expect_read(100, "secret\n");
+}
+
 static void nul_is_a_byte(void) {
   char got[8];
   size_t n;
@@ -384,6 +496,10 @@ static void named(void) {
   an_echo_without_room_is_no_loss();
   interrupts_forget();
   nul_is_a_byte();
+  a_line_being_typed_is_read_in_raw_mode();
+  what_is_typed_ahead_is_edited_and_shown_when_lines_are_wanted();
+  ctrl_c_can_be_a_byte();
+  quiet_lines_are_edited_unseen();
 }
 
 /* ---- Any -------------------------------------------------------------------------------------------------------------- */
@@ -393,6 +509,10 @@ static void step(const uint8_t *op) {
                                        '\b',      127,       '\t',      ' ',       0,    27};
   static char text[3 * 256];
   unsigned char c = op[0] & 8 ? op[1] : keys[op[1] % sizeof keys];
+  if (op[0] >= 240) {
+    set_mode(op[1] % 8);
+    return;
+  }
   switch (op[0] % 8) {
   case 0:
   case 1:

@@ -32,9 +32,13 @@ const char *q_error_text(int64_t error); /* of a negated Q_E_* */
 int64_t px_spawn(const char *const argv[], const char *const envp[], unsigned flags); /* envp NULL: the caller's */
 int64_t px_spawn_in(const char *const argv[], const char *const envp[], unsigned flags, uint64_t job);
 int64_t px_wait(uint64_t pid, unsigned flags, struct p_death *death); /* death may be NULL */
+/* Also its status as <sys/wait.h> has it. */
+int64_t px_wait_status(uint64_t pid, unsigned flags, struct p_death *death, uint64_t *status);
 int64_t px_kill(uint64_t pid, int signal);
 int64_t px_identity(uint64_t pid, struct posix_process *process); /* all but ended and waits */
 int64_t px_foreground(uint64_t job);
+int64_t px_job(uint64_t pid, uint64_t job, unsigned flags);
+int64_t px_terminal(int fd, uint64_t mode);                                  /* the mode that was set */
 int64_t px_list(uint64_t first, struct posix_process *list, uint64_t count); /* entries */
 int64_t px_console(struct posix_console *counts);
 

@@ -36,7 +36,12 @@
   X(26, fork)                                                                                                        \
   X(27, exec)                                                                                                        \
   X(28, map)                                                                                                         \
-  X(29, probe)
+  X(29, probe)                                                                                                       \
+  X(30, poll)                                                                                                        \
+  X(31, chmod)                                                                                                       \
+  X(32, umask)                                                                                                       \
+  X(33, job)                                                                                                         \
+  X(34, terminal)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -79,6 +84,12 @@ enum posix_request {
  *      EFAULT. Lines of up to POSIX_WHOLE bytes go out whole, whoever else writes.
  * foreground(a2 job)           Puts the job in the foreground. ESRCH, EPERM (the caller's is not there, and it is not the
  *      first process).
+ * job(a2 process id or 0: own, a3 job or 0: one of its own, a4 POSIX_SPAWN_FOREGROUND or 0)   The caller, or a child of the
+ *      caller, enters that job, which a child of the caller or of its parent leads, or leads one. With FOREGROUND the job
+ *      is in the foreground then. ESRCH (no such process, no such job), EPERM (a job's leader stays; the foreground is another's),
+ *      EINVAL.
+ * terminal(a2 descriptor, a3 POSIX_TERMINAL_* or POSIX_TERMINAL_ASK)   -> a2 what of it was set. What is typed ahead is kept.
+ *      EBADF, ENOTTY, EIO (the caller is in the background), EINVAL.
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
  * console(writable buffer: struct posix_console)
  * probe(readable buffer; writable buffer, or none)   -> a2 bytes that the readable one holds before its first NUL, or all. Up
@@ -99,7 +110,12 @@ enum posix_request {
  * stat(a2 descriptor; path, or none; writable buffer: struct posix_stat)
  * truncate(a2 descriptor, a3 size)
  * unlink(path)  rmdir(path)  chdir(path)  mkdir(a2 mode; path)  link(path, path)  rename(path, path)
+ * chdir(a2 descriptor of a directory; no path)
  * getcwd(writable buffer)
+ * poll(a2 descriptors, a3 1 to wait; readable and writable buffer: struct pollfd[] of <poll.h>)   -> a2 how many of them have
+ *      something to say. With a3 0 that may be 0. EINVAL, EINTR.
+ * chmod(a2 descriptor, a3 mode; path, or none)   Permission bits; of a pipe they stay.
+ * umask(a2 mask)                                 -> a2 the old one. Bits that open and mkdir take away; inherited, 0 at first.
  * map(a2 address or 0, a3 bytes, a4 Q_PROT_* | P_MAP_* | descriptor << 32, a5 offset in the file, of a page)
  *                              -> a2 address of a private mapping of the file (P_map, quire/pager.h), which has the content
  *      that the file has now. EBADF, EACCES (not open for reading), ENODEV (no file), EINVAL (shared ones are not there,
@@ -131,6 +147,12 @@ struct posix_entry {
 #define POSIX_SPAWN_JOIN 4
 #define POSIX_SPAWN_NAMED 8
 #define POSIX_WAIT_NOHANG 1
+/* The console's mode; 0: lines, which are shown while they are typed, and Ctrl-C interrupts. */
+#define POSIX_TERMINAL_RAW                                                                                           \
+  1 /* bytes, each at once and as it is (no ICANON); a read ends with a newline at the latest */
+#define POSIX_TERMINAL_QUIET 2 /* nothing of it is shown (no ECHO) */
+#define POSIX_TERMINAL_PLAIN 4 /* Ctrl-C is a byte (no ISIG) */
+#define POSIX_TERMINAL_ASK (~0ul)
 #define POSIX_PROCESSES 4000   /* at a time, ended ones that nobody waited for among them */
 #define POSIX_REQUESTS_EACH 16 /* of one process, waiting at a time: so many of its threads may wait (EAGAIN) */
 #define POSIX_WHOLE 1024       /* bytes of a line being written that no other's can come into */

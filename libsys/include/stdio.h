@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What POSIX.1-2017 has in <stdio.h> beyond picolibc's. Streams have no locks that a program could take. */
+#include_next <stdio.h>
+#ifndef QUIRE_STDIO_H
+#define QUIRE_STDIO_H
+
+#include <stdarg.h>
+#include <sys/types.h>
+
+#define L_ctermid 16
+#define getc_unlocked(file) getc(file)
+#define putc_unlocked(c, file) putc(c, file)
+#define getchar_unlocked() getchar()
+#define putchar_unlocked(c) putchar(c)
+#define flockfile(file) ((void)(file))
+#define funlockfile(file) ((void)(file))
+
+ssize_t getdelim(char **line, size_t *size, int end, FILE *file);
+ssize_t getline(char **line, size_t *size, FILE *file);
+__attribute__((format(printf, 2, 3))) int dprintf(int fd, const char *format, ...);
+__attribute__((format(printf, 2, 0))) int vdprintf(int fd, const char *format, va_list list);
+FILE *popen(const char *line, const char *mode);
+int pclose(FILE *file);
+#endif

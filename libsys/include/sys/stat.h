@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What programs expect in <sys/stat.h> beyond picolibc's. */
+#include_next <sys/stat.h>
+#ifndef QUIRE_STAT_H
+#define QUIRE_STAT_H
+
+int lstat(const char *__restrict path, struct stat *__restrict out); /* as stat(): there are no symbolic links */
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What programs expect in <unistd.h> beyond picolibc's. */
+#include_next <unistd.h>
+#ifndef QUIRE_UNISTD_H
+#define QUIRE_UNISTD_H
+
+int brk(void *end);
+int pipe2(int fds[2], int flags);
+int dup3(int fd, int to, int flags);
+int getlogin_r(char *name, size_t bytes);
+#endif
