@@ -145,7 +145,9 @@ int do_terminal(struct request *q, struct q_reply *r) {
   if (mode != POSIX_TERMINAL_ASK && !in_foreground(q->caller))
     return EIO;
   r->word[0] = tty.mode;
-  console_busy = true; /* what was typed ahead may be shown now */
+  if (mode != POSIX_TERMINAL_ASK && mode & POSIX_TERMINAL_RAW)
+    interrupted(q->caller); /* a Ctrl-C before is not meant for what it reads then */
+  console_busy = true;      /* what was typed ahead may be shown now */
   if (mode != POSIX_TERMINAL_ASK && tty_set_mode(&tty, (unsigned)mode))
     requests_wake(&input_queue);
   return 0;
