@@ -81,7 +81,7 @@ static void model_typed(unsigned char c) {
     count = now.bytes = flat_bytes = 0;
   else if (!(mode & POSIX_TERMINAL_RAW))
     model_line_typed(c);
-  else if (flat_bytes == TTY_IN - 1)
+  else if (flat_bytes >= TTY_IN - 1)
     dropped++;
   else
     flat[flat_bytes++] = c == '\r' ? '\n' : (char)c;
