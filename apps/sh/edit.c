@@ -249,19 +249,17 @@ static ssize_t edit_keys(struct edit *e) {
   return got < 0 ? got : 0;
 }
 
-/* The prompt goes out in a mode in which a Ctrl-C typed before it is forgotten, and nothing typed meanwhile is shown twice. */
+/* In raw mode from before the prompt on: nothing that is typed is shown twice, or taken for a key of canonical mode. */
 ssize_t edit_line(const char *prompt, struct text *line) {
   struct edit e = {.line = line, .prompt = prompt, .shown = lines};
   text_append(line, "", 0);
   fflush(stdout);
-  system_mode(HUSHED);
+  system_raw(true);
   put(prompt, strlen(prompt));
-  put_out();
-  system_mode(BYTES);
   ssize_t got = edit_keys(&e);
   int error = errno;
   put_out();
-  system_mode(LINES);
+  system_raw(false);
   errno = error;
   return got;
 }

@@ -188,11 +188,10 @@ struct ending {
 };
 pid_t system_wait(pid_t pid, bool waits, struct ending *ending); /* 0: any; else as waitpid() */
 void system_join(pid_t pid, pid_t leader, bool foreground);
-bool system_foreground(pid_t job);  /* 0: the shell's own */
-bool system_has_jobs(void);         /* the shell's children must be in jobs, even if nobody types */
-bool system_interrupted(void);      /* since it was asked last */
-enum mode { LINES, HUSHED, BYTES }; /* typed ones: shown; not shown; each at once, and not shown */
-void system_mode(enum mode mode);
+bool system_foreground(pid_t job); /* 0: the shell's own */
+bool system_has_jobs(void);        /* the shell's children must be in jobs, even if nobody types */
+bool system_interrupted(void);     /* since it was asked last */
+void system_raw(bool raw);         /* typed bytes come at once, and are not shown */
 void system_greet(void);
 unsigned long system_instructions(void);
 extern const char system_help[];

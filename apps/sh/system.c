@@ -56,10 +56,8 @@ bool system_interrupted(void) {
   return read(0, NULL, 0) < 0 && errno == EINTR;
 }
 
-void system_mode(enum mode mode) {
-  static const unsigned modes[] = {
-      [LINES] = 0, [HUSHED] = POSIX_TERMINAL_QUIET, [BYTES] = POSIX_TERMINAL_QUIET | POSIX_TERMINAL_RAW};
-  px_terminal(0, modes[mode]);
+void system_raw(bool raw) {
+  px_terminal(0, raw ? POSIX_TERMINAL_RAW | POSIX_TERMINAL_QUIET : 0);
 }
 
 unsigned long system_instructions(void) {

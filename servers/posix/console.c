@@ -155,6 +155,8 @@ int do_terminal(struct request *q, struct q_reply *r) {
   console_busy = true; /* what was typed ahead may be shown now */
   if (mode == POSIX_TERMINAL_ASK)
     return 0;
+  if (mode & POSIX_TERMINAL_RAW)
+    interrupted(q->caller); /* a Ctrl-C before is not meant for what it reads then */
   if (tty_set_mode(&tty, (unsigned)mode)) {
     poll_changed();
     requests_wake(&input_queue);
