@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* head [-n LINES] [FILE...]: the first lines, 10 if it is not said how many. */
+/* head [-n LINES | -LINES] [FILE...]: the first lines, 10 if it is not said how many. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,17 +25,24 @@ static int head(int fd, const char *name, long lines) {
   return got < 0;
 }
 
-int main(int argc, char **argv) {
-  int first = 1, status = 0;
+/* Where the files begin among the arguments; 0: that is no number of lines. */
+static int count(int argc, char **argv, long *lines) {
+  bool apart = argc > 1 && !strcmp(argv[1], "-n");
+  const char *number = apart ? (argc > 2 ? argv[2] : "") : argc > 1 && argv[1][0] == '-' ? argv[1] + 1 : NULL;
   char *end = NULL;
+  if (!number)
+    return 1;
+  *lines = strtol(number, &end, 10);
+  return *lines < 0 || end == number || *end ? 0 : apart ? 3 : 2;
+}
+
+int main(int argc, char **argv) {
+  int status = 0;
   long lines = 10;
-  if (argc > 1 && !strcmp(argv[1], "-n")) {
-    lines = argc > 2 ? strtol(argv[2], &end, 10) : -1;
-    first = 3;
-    if (lines < 0 || *end) {
-      fprintf(stderr, "usage: head [-n LINES] [FILE...]\n");
-      return 2;
-    }
+  int first = count(argc, argv, &lines);
+  if (!first) {
+    fprintf(stderr, "usage: head [-n LINES | -LINES] [FILE...]\n");
+    return 2;
   }
   if (first >= argc)
     return head(0, "its input", lines);
