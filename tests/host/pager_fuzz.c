@@ -120,7 +120,11 @@ int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
   if (find(m, va))
     return Q_E_EXISTS;
   check_new(space, va, frame_prot);
-  MUST(!clashes(frame, frame_prot & 15));
+  if (clashes(frame, frame_prot & 15)) { /* only where another program has made the page it shares the other kind */
+    const struct region *region = region_find(space, va);
+    MUST(region && region->shared);
+    return Q_E_WX;
+  }
   maps++;
   if (!room(m))
     return Q_E_NOMEM;
