@@ -10,9 +10,10 @@ static struct thread *wait_thread(struct wait *wait) {
   return container_of(wait - wait->slot, struct thread, wait[0]);
 }
 
-static q_token token_of(struct wait *wait) {
-  uint64_t index = ((uint64_t)wait_thread(wait) - PHYSMAP - kernel.ram_base) >> 10;
-  return wait->sequence << kernel.token_shift | index << 1 | wait->slot;
+void wait_init(struct thread *thread, enum wait_slot slot) {
+  uint64_t index = ((uint64_t)thread - PHYSMAP - kernel.ram_base) >> 10;
+  thread->wait[slot].slot = slot;
+  thread->wait[slot].token = kernel.sequence_epoch << kernel.token_shift | index << 1 | slot;
 }
 
 static struct wait *token_find(q_token token) {
@@ -22,40 +23,62 @@ static struct wait *token_find(q_token token) {
   if (!frame || !(index & 3) || (frame->kind != FRAME_TASK && frame->kind != FRAME_THREADS))
     return NULL;
   struct wait *wait = &((struct thread *)pa_to_va(pa))->wait[name & 1];
-  bool match = wait->state == WAIT_HELD && wait->server == current->task &&
-               wait->sequence << kernel.token_shift == token - name;
+  bool match = wait->state == WAIT_HELD && wait->server == current->task && wait->token == token;
   return match ? wait : NULL;
 }
 
 static void wait_open(struct thread *thread, enum wait_slot slot, unsigned message, uint64_t badge) {
   struct wait *wait = &thread->wait[slot];
   ASSERT_DEBUG(wait->state == WAIT_NONE && !wait->link.list);
-  wait->sequence = ++thread->sequence;
+  wait->token += 1ul << kernel.token_shift;
   wait->badge = badge;
   wait->message = (uint8_t)message;
   wait->state = WAIT_SENT;
 }
 
-static inline void wait_hold(struct wait *wait, struct endpoint *endpoint, struct task *server) {
-  wait->state = WAIT_HELD;
-  wait->endpoint = endpoint;
-  wait->server = server;
-  server->received = true;
-  endpoint->object.held = 1;
+/* ---- Queues ------------------------------------------------------------------------------------------------------ */
+static bool pending(const struct endpoint *endpoint) {
+  return endpoint->bits || endpoint->queue.head;
 }
 
-/* ---- Queues ------------------------------------------------------------------------------------------------------ */
+/* After every change of one of these. */
+static void endpoint_note(struct endpoint *endpoint) {
+  endpoint->attention = pending(endpoint) || endpoint->others.head || endpoint->object.dying;
+}
+
+static void wait_unqueue(struct wait *wait) {
+  if (!wait->link.list)
+    return;
+  list_remove(&wait->link);
+  endpoint_note(wait->endpoint);
+}
+
 void wait_cancel(struct wait *wait) {
-  if (wait->link.list)
-    list_remove(&wait->link);
+  wait_unqueue(wait);
   wait->state = WAIT_NONE;
   wait->copying = 0;
 }
 
+static void receiver_queue(struct endpoint *endpoint, struct thread *thread) {
+  thread->state = THREAD_RECEIVE;
+  thread->receives = endpoint;
+  if (!endpoint->receiver)
+    endpoint->receiver = thread;
+  else
+    list_add(&endpoint->others, &thread->link, false);
+  endpoint_note(endpoint);
+}
+
 void receiver_unqueue(struct thread *thread) {
-  ASSERT(thread->state == THREAD_RECEIVE && thread->link.list);
-  list_remove(&thread->link);
+  struct endpoint *endpoint = thread->receives;
+  struct thread *next = endpoint->receiver == thread ? list_first(&endpoint->others, struct thread, link) : thread;
+  ASSERT(thread->state == THREAD_RECEIVE && (next != thread || thread->link.list));
+  if (endpoint->receiver == thread)
+    endpoint->receiver = next;
+  if (next)
+    list_remove(&next->link);
   thread->state = THREAD_READY;
+  endpoint_note(endpoint);
 }
 
 /* ---- Delivery ---------------------------------------------------------------------------------------------------- */
@@ -129,16 +152,15 @@ static void fill(struct thread *receiver, struct endpoint *endpoint, struct wait
   } else {
     fill_call(receiver, sender, wait->message);
   }
-  x[REG_A6] = token_of(wait);
+  x[REG_A6] = wait->token;
   x[REG_A7] = wait->badge;
   x[REG_T3] = wait->message == Q_MSG_COPY_FAILED ? wait->error : 0;
-  wait_hold(wait, endpoint, receiver->task);
+  wait->state = WAIT_HELD;
+  wait->endpoint = endpoint;
+  wait->server = receiver->task;
+  this_hart()->delivered = wait;
   if (sender->object.dying)
     orphan_told(sender);
-}
-
-static bool pending(const struct endpoint *endpoint) {
-  return endpoint->bits || endpoint->queue.head;
 }
 
 /* Notifications come before messages. */
@@ -148,15 +170,17 @@ static void fill_next(struct thread *receiver, struct endpoint *endpoint) {
     thread_result(receiver, Q_MSG_NOTIFY, 0);
     receiver->x[REG_A2] = endpoint->bits;
     endpoint->bits = 0;
+    endpoint_note(endpoint);
   } else {
-    list_remove(&wait->link);
+    wait_unqueue(wait);
     fill(receiver, endpoint, wait);
   }
 }
 
 /* Something came: nothing is pending where a receiver waits. */
 static void arrived(struct endpoint *endpoint) {
-  struct thread *receiver = list_first(&endpoint->receivers, struct thread, link);
+  struct thread *receiver = endpoint->receiver;
+  endpoint_note(endpoint);
   if (!receiver || !pending(endpoint))
     return;
   receiver_unqueue(receiver);
@@ -178,7 +202,7 @@ void endpoint_signal(struct endpoint *endpoint, uint64_t bits) {
 
 /* Current has sent that and is blocked. Its slice goes to a receiver that waits, or is kept for it. */
 static _Noreturn void send_and_wait(struct endpoint *endpoint, struct wait *wait) {
-  struct thread *receiver = list_first(&endpoint->receivers, struct thread, link);
+  struct thread *receiver = endpoint->receiver;
   if (!receiver || this_hart()->ready_mask >> receiver->priority >> 1 || receiver->priority < current->priority) {
     slice_keep(current);
     send(endpoint, wait);
@@ -190,33 +214,9 @@ static _Noreturn void send_and_wait(struct endpoint *endpoint, struct wait *wait
   resume();
 }
 
-/* The same, of no more than these words, and the bytes of a call's buffers: they go in registers to a receiver that waits. */
-static inline __attribute__((always_inline)) _Noreturn void send_words(struct endpoint *endpoint, struct wait *wait,
-                                                                       bool plain, uint64_t a1, uint64_t a2,
-                                                                       uint64_t a3, uint64_t a4, uint64_t a5,
-                                                                       const struct thread *caller) {
-  struct thread *receiver = list_first(&endpoint->receivers, struct thread, link);
-  if (!plain || !receiver || receiver->priority < current->priority)
-    send_and_wait(endpoint, wait);
-  ASSERT_DEBUG(receiver->state == THREAD_RECEIVE && !receiver->link.prev);
-  list_remove(&receiver->link);
-  receiver->state = THREAD_READY;
-  wait_hold(wait, endpoint, receiver->task);
-  if (caller) {
-    receiver->x[REG_T1] = caller->x[REG_T2];
-    receiver->x[REG_T2] = caller->x[REG_T4];
-  }
-  thread_switch(receiver);
-  deliver(wait->message, a1, a2, a3, a4, a5, token_of(wait), wait->badge);
-}
-
 /* ---- Faults and exceptions --------------------------------------------------------------------------------------- */
 static const uint8_t cause_of[] = {
     [Q_FAULT_READ] = SCAUSE_LOAD, [Q_FAULT_WRITE] = SCAUSE_STORE, [Q_FAULT_EXECUTE] = SCAUSE_FETCH};
-
-static bool serves_itself(const struct task *task) {
-  return task->window == task->pager;
-}
 
 static void fault_open(struct thread *thread, uva_t va, unsigned kind) {
   thread->fault_address = va;
@@ -225,22 +225,22 @@ static void fault_open(struct thread *thread, uva_t va, unsigned kind) {
   wait_open(thread, SLOT_FAULT, Q_MSG_FAULT, thread->task->badge);
 }
 
-_Noreturn void fault_program(uva_t va, unsigned kind, uint64_t there) {
-  struct thread *thread = current;
-  if (__builtin_expect(serves_itself(thread->task), 0))
+static _Noreturn void fault_send(uva_t va, unsigned kind) {
+  fault_open(current, va, kind);
+  current->state = THREAD_FAULT;
+  send_and_wait(current->task->faults, &current->wait[SLOT_FAULT]);
+}
+
+_Noreturn void fault_program(uva_t va, unsigned kind) {
+  if (!current->task->faults)
     exception_self(cause_of[kind], va, 0);
-  fault_open(thread, va, kind);
-  thread->state = THREAD_FAULT;
-  send_words(&thread->task->pager->endpoint, &thread->wait[SLOT_FAULT], true, kind, va, thread->x[REG_PC],
-             thread->x[REG_SP], there, NULL);
+  fault_send(va, kind);
 }
 
 struct ret fault_self(uva_t va, unsigned kind) {
-  if (serves_itself(current->task))
+  if (!current->task->faults)
     return fail(Q_E_FAULT);
-  fault_open(current, va, kind | Q_FAULT_COPY);
-  current->state = THREAD_FAULT;
-  send_and_wait(&current->task->pager->endpoint, &current->wait[SLOT_FAULT]);
+  fault_send(va, kind | Q_FAULT_COPY);
 }
 
 /* Where the thread's exception is to be sent. */
@@ -248,13 +248,13 @@ static struct endpoint *exception_open(struct thread *thread) {
   struct task *task = thread->task;
   struct handle *supervisor = &task->supervisor;
   bool has = supervisor->type == OBJECT_ENDPOINT && !supervisor->object->dying;
-  if (!has && serves_itself(task)) {
+  if (!has && !task->faults) {
     print("quire: the first program stopped: scause %lx, stval %lx, pc %lx\n", thread->fault_kind,
           thread->fault_address, thread->x[REG_PC]);
     machine_off(true);
   }
   wait_open(thread, SLOT_FAULT, Q_MSG_EXCEPTION, has ? supervisor->badge : task->badge);
-  return has ? (struct endpoint *)supervisor->object : &task->pager->endpoint;
+  return has ? (struct endpoint *)supervisor->object : task->faults;
 }
 
 _Noreturn void exception_self(uint64_t cause, uint64_t value, uint64_t reason) {
@@ -272,8 +272,7 @@ static void copy_settled(struct thread *owner, int error) {
   if (!wait->copying)
     return;
   ASSERT(wait->state == WAIT_HELD);
-  if (wait->link.list)
-    list_remove(&wait->link); /* a second copy may have begun before the server heard of the first */
+  wait_unqueue(wait); /* a second copy may have begun before the server heard of the first */
   wait->copying = 0;
   wait->message = error ? Q_MSG_COPY_FAILED : Q_MSG_COPY_READY;
   wait->error = (uint8_t)error;
@@ -285,7 +284,7 @@ void copy_orphaned(struct thread *owner) {
   struct endpoint *endpoint = wait->endpoint;
   struct task *host = host_of(endpoint);
   wait_cancel(wait); /* the token is void */
-  if (host && host->unheard >= UNHEARD_MAX && !endpoint->receivers.head)
+  if (host && host->unheard >= UNHEARD_MAX && !endpoint->receiver)
     return;
   if (host)
     host->unheard++;
@@ -373,7 +372,7 @@ void wait_orphan(struct wait *wait) {
     send(exception_open(thread), wait);
   } else {
     wait_open(thread, SLOT_FAULT, Q_MSG_FAULT, thread->task->badge);
-    send(&thread->task->pager->endpoint, wait);
+    send(thread->task->faults, wait);
   }
 }
 
@@ -394,10 +393,8 @@ static _Noreturn void receive(struct endpoint *endpoint, struct thread *wake) {
       preempt();
     resume();
   }
-  current->x[REG_A6] = 0;                      /* the token is spent, whatever becomes of the receive */
-  current->x[REG_T1] = current->x[REG_T2] = 0; /* send_words() sets them for calls only */
-  current->state = THREAD_RECEIVE;
-  list_add(&endpoint->receivers, &current->link, false);
+  current->x[REG_A6] = 0; /* the token is spent, whatever becomes of the receive */
+  receiver_queue(endpoint, current);
   if (!wake || this_hart()->rivals >> wake->priority >> 1) {
     if (wake)
       wake_later(wake);
@@ -431,14 +428,19 @@ struct ret sys_reply_recv(uint64_t a0, uint64_t label, UNUSED uint64_t w0, UNUSE
     error = answer(token, label, &current->x[REG_A2], &wake);
   if (error)
     return fail(error);
-  if (handle)
-    receive((struct endpoint *)handle->object, wake);
+  if (handle) {
+    struct endpoint *endpoint = (struct endpoint *)handle->object;
+    current->task->received = (struct last_handle){a0, endpoint, 0};
+    current->task->serves = true;
+    endpoint->object.held = 1;
+    receive(endpoint, wake);
+  }
   if (wake)
     thread_ready(wake);
   return ok(0);
 }
 
-struct ret sys_call(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3) {
+struct ret sys_call(uint64_t a0, uint64_t label) {
   struct thread *client = current;
   const uint64_t *x = client->x;
   int error;
@@ -450,10 +452,10 @@ struct ret sys_call(uint64_t a0, uint64_t label, uint64_t w0, uint64_t w1, uint6
     return fail(Q_E_ARG);
   /* Decoded. */
   struct endpoint *endpoint = (struct endpoint *)handle->object;
-  struct wait *wait = &client->wait[SLOT_CALL];
+  client->task->called = (struct last_handle){a0, endpoint, handle->badge};
   wait_open(client, SLOT_CALL, Q_MSG_CALL, handle->badge);
   client->state = THREAD_CALL;
-  send_words(endpoint, wait, !x[REG_T0], label, w0, w1, w2, w3, client);
+  send_and_wait(endpoint, &client->wait[SLOT_CALL]);
 }
 
 struct ret sys_notify(uint64_t a0, uint64_t bits) {
@@ -496,10 +498,12 @@ static struct ret copy_absent(const struct side *side, unsigned kind, uint64_t d
   struct thread *owner = side->thread;
   if (owner == current)
     return fault_self(side->va, kind);
+  if (!owner->task->faults)
+    return fail(Q_E_PEER);
   owner->wait[SLOT_CALL].copying = 1;
   if (owner->wait[SLOT_FAULT].state == WAIT_NONE) {
     fault_open(owner, side->va, kind | Q_FAULT_COPY);
-    send(&owner->task->pager->endpoint, &owner->wait[SLOT_FAULT]);
+    send(owner->task->faults, &owner->wait[SLOT_FAULT]);
   }
   finish(-Q_E_PENDING, done, side->token, 0);
 }
@@ -576,21 +580,22 @@ bool wait_sweep(const struct task *server, const struct endpoint *endpoint, uint
 }
 
 static void endpoint_free(struct endpoint *endpoint) {
-  ASSERT(!endpoint->queue.head && !endpoint->receivers.head);
+  ASSERT(!endpoint->queue.head && !endpoint->receiver);
   kernel.info.endpoints--;
   memset(endpoint, 0, sizeof *endpoint);
 }
 
 bool endpoint_empty(struct endpoint *endpoint) {
   endpoint->object.dying = 1;
-  while (endpoint->queue.head || endpoint->receivers.head) {
+  endpoint_note(endpoint);
+  while (endpoint->queue.head || endpoint->receiver) {
     if (!work(PAGE_WORK)) /* the last zombie of a page frees it */
       return false;
     if (endpoint->queue.head) {
       wait_orphan(list_first(&endpoint->queue, struct wait, link));
       continue;
     }
-    struct thread *receiver = list_first(&endpoint->receivers, struct thread, link);
+    struct thread *receiver = endpoint->receiver;
     receiver_unqueue(receiver);
     thread_result(receiver, -Q_E_DEAD, 0);
     thread_ready(receiver);
@@ -608,6 +613,6 @@ bool endpoint_destroy(struct endpoint *endpoint) {
 }
 
 void endpoint_abandon(struct endpoint *endpoint) {
-  if (!endpoint->object.held && !endpoint->queue.head && !endpoint->receivers.head)
+  if (!endpoint->object.held && !endpoint->queue.head && !endpoint->receiver)
     endpoint_free(endpoint);
 }

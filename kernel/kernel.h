@@ -35,6 +35,7 @@ struct kernel {
   uint64_t deadline; /* timebase ticks; 0 none */
 };
 extern struct kernel kernel;
+extern struct wait nothing_delivered; /* what struct hart's `delivered` points to at first */
 #define PAGERS 64
 extern struct pager *pagers[PAGERS]; /* by number; 0 is none */
 
@@ -75,6 +76,10 @@ int strcmp(const char *a, const char *b);
 static inline struct frame *frame_of(pa_t pa) {             /* NULL: not RAM */
   uint64_t number = (pa - kernel.ram_base) >> Q_PAGE_SHIFT; /* huge if pa lies below */
   return __builtin_expect(number < kernel.frame_count, 1) ? &kernel.frames[number] : NULL;
+}
+static inline uint64_t
+frame_fresh(uint16_t owner) { /* what stands in the table for one that a pager may map, and nobody does */
+  return ((struct frame){.owner = owner, .kind = FRAME_USER}).word;
 }
 pa_t frame_pa(const struct frame *frame);
 /* A zeroed page from the pager's donations, or NULL. */
@@ -129,8 +134,6 @@ _Noreturn void preempt(void);                /* current is to go on later, anoth
 void thread_unready(struct thread *thread);
 _Noreturn void schedule(void); /* current is ready and queued, or blocked */
 _Noreturn void resume(void);
-_Noreturn void deliver(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6,
-                       uint64_t a7);
 void thread_result(struct thread *thread, int64_t a0, uint64_t a1); /* the call it is in returns that, the rest 0 */
 void sleep_until(struct thread *thread, uint64_t deadline);
 void sleep_cancel(struct thread *thread);
@@ -149,7 +152,7 @@ void vm_switch_slow(struct task *task);
 static inline __attribute__((always_inline)) void thread_switch(struct thread *thread) {
   struct hart *hart = this_hart();
   struct task *task = thread->task;
-  if (__builtin_expect(task->asid_generation == kernel.asid_generation && task->harts & hart->bit, 1))
+  if (__builtin_expect(task->asid_tag == hart->asid_tag, 1))
     csr_write(satp, task->satp);
   else
     vm_switch_slow(task);
@@ -172,10 +175,11 @@ static inline void kernel_unlock(void) {
 
 /* ---- ipc.c ---- */
 void endpoint_signal(struct endpoint *endpoint, uint64_t bits);
-_Noreturn void fault_program(uva_t va, unsigned kind, uint64_t there); /* current's own instruction; see vm_fault() */
-struct ret fault_self(uva_t va, unsigned kind); /* a kernel copy in current's memory; returns only an error */
+_Noreturn void fault_program(uva_t va, unsigned kind); /* current's own instruction */
+struct ret fault_self(uva_t va, unsigned kind);        /* a kernel copy in current's memory; returns only an error */
 _Noreturn void exception_self(uint64_t cause, uint64_t value, uint64_t reason);
-void wait_cancel(struct wait *wait); /* nobody answers it any more */
+void wait_init(struct thread *thread, enum wait_slot slot); /* of a new thread */
+void wait_cancel(struct wait *wait);                        /* nobody answers it any more */
 void wait_orphan(struct wait *wait); /* whoever held it has died: a call fails, a fault is delivered anew */
 bool wait_sweep(const struct task *server, const struct endpoint *endpoint, uint32_t *cursor); /* false: call again */
 void copy_orphaned(struct thread *owner); /* its server is told that the copy failed */

@@ -6,13 +6,12 @@
 extern char image_start[], image_end[];
 _Noreturn void main(uint64_t hart, pa_t tree, pa_t image, uint64_t instret);
 
-/* ASIDs are 2 until they are counted. */
-struct kernel kernel = {
-    .asid_generation = 1, .asid_count = 2, .info = {.pagers = 1, .endpoints = 1, .version = QUIRE_VERSION}};
+struct kernel kernel = {.info = {.pagers = 1, .endpoints = 1, .version = QUIRE_VERSION}};
 static struct pager first = {
     .object.type = OBJECT_PAGER, .endpoint.object.type = OBJECT_ENDPOINT, .number = 1, .devices = true};
+struct wait nothing_delivered;
 struct pager *pagers[PAGERS] = {NULL, &first};
-uint32_t kernel_lock;
+uint32_t kernel_lock __attribute__((section(".data.lock")));
 struct machine board;
 
 void require(bool holds, const char *otherwise) {
@@ -87,7 +86,7 @@ static void set_frames(pa_t base, pa_t end, enum frame_kind kind, uint8_t flags)
   pa_t first = MAX(base & ~(Q_PAGE_SIZE - 1ul), kernel.ram_base), last = MIN(end, kernel.ram_end);
   if (first < last)
     for (struct frame *frame = frame_of(first), *stop = frame_of(last - 1); frame <= stop; frame++)
-      *frame = value;
+      frame->word = value.word;
 }
 
 /* Everything is the first pager's, but for what the firmware, the tree and the kernel hold. */
@@ -138,6 +137,7 @@ static void init_harts(uint64_t boot_hart, char *stacks_end) {
     hart->stack = (uint64_t)stacks_end - i * STACK_BYTES;
     hart->plic_context = board.hart[i].plic_context;
     hart->idle.hart = hart;
+    hart->delivered = &nothing_delivered;
     if (hart->id == boot_hart)
       current = &hart->idle;
   }
@@ -151,7 +151,7 @@ static void init_asids(void) {
   csr_write(satp, old);
   fence_all();
   kernel.asid_count = MIN(kept + 1, 1ul << MIN(option("asid_bits=", 16), 16));
-  kernel.asid_next = kernel.asid_count > 1;
+  asid_generation_begin();
 }
 
 static void init_numbers(void) {
@@ -160,6 +160,8 @@ static void init_numbers(void) {
   kernel.irq_count = board.plic_sources;
   for (kernel.token_shift = 3; kernel.frame_count >> (kernel.token_shift - 3);) /* a thread or slot lies at 1 KiB */
     kernel.token_shift++;
+  for (unsigned i = 0; i < kernel.hart_count; i++)
+    kernel.harts[i].token_step = 1ul << kernel.token_shift;
   uint64_t seconds = option("deadline=", 0);
   kernel.deadline = seconds ? csr_read(time) + seconds * kernel.timebase : 0;
 }
@@ -209,5 +211,6 @@ _Noreturn void main(uint64_t boot_hart, pa_t tree, pa_t image, uint64_t instret)
   if ((image ^ arena) & ~(Q_BLOCK_SIZE - 1ul))
     donate_rest(image, image_last);
   first.donated_free = first.donated;
+  first.fresh = frame_fresh(first.number);
   start_first();
 }

@@ -25,10 +25,18 @@ void handle_bind(struct handle *handle, struct object *object, unsigned rights, 
   kernel.info.handles++;
 }
 
+static void last_handles_forget(struct task *task, const struct object *object) {
+  if (task && (struct object *)task->received.endpoint == object)
+    task->received.value = ~0ul;
+  if (task && (struct object *)task->called.endpoint == object)
+    task->called.value = ~0ul;
+}
+
 void handle_void(struct handle *handle) {
   if (handle->type == OBJECT_NONE)
     return;
   ASSERT(handle->object && kernel.info.handles);
+  last_handles_forget(object_task(handle), handle->object);
   if (handle->next)
     handle_at(handle->next)->prev = handle->prev;
   if (handle->prev)

@@ -71,9 +71,14 @@ enum frame_kind {
 #define FRAME_RAW 4  /* FREE: not zeroed yet */
 #define FRAME_BUSY 8 /* USER: holds something at boot, or is being revoked: not to be mapped or listed as free */
 struct frame {
-  uint32_t count;
-  uint16_t owner; /* the pager's number; 0 none */
-  uint8_t kind, flags;
+  union {
+    struct {
+      uint32_t count;
+      uint16_t owner; /* the pager's number; 0 none */
+      uint8_t kind, flags;
+    };
+    uint64_t word; /* all of it: what a fast path compares */
+  };
 };
 _Static_assert(sizeof(struct frame) == 8, "8 bytes for 4 KiB");
 
@@ -87,10 +92,12 @@ struct block {
 
 struct endpoint {
   struct object object;
-  uint64_t bits; /* pending notifications */
-  struct list receivers;
-  struct list queue; /* what was sent and nobody received yet */
-  uint32_t cursor;   /* of the sweep that voids tokens when it is destroyed */
+  bool attention;          /* a sender or receiver has more to look at than `receiver`: endpoint_note() */
+  struct thread *receiver; /* who waits here for a message, and is the next to get one */
+  struct list others;      /* who waits behind it */
+  struct list queue;       /* what was sent and nobody received yet */
+  uint64_t bits;           /* pending notifications */
+  uint32_t cursor;         /* of the sweep that voids tokens when it is destroyed */
 };
 
 struct irq {
@@ -110,15 +117,20 @@ enum wait_state {
 }; /* SENT: queued, not received. HELD: received, the token is out */
 enum wait_slot { SLOT_CALL, SLOT_FAULT };
 struct wait {
-  struct link link;          /* on the endpoint's queue; of a HELD one too, when a copy is ready */
-  uint64_t sequence;         /* of the token */
-  struct task *server;       /* HELD: the task that may answer */
+  struct link link;    /* on the endpoint's queue; of a HELD one too, when a copy is ready */
+  uint64_t token;      /* of the last message from here: the sequence number above, the name of this wait below */
+  struct task *server; /* HELD: the task that may answer */
   struct endpoint *endpoint; /* where it was sent */
   uint64_t badge;
-  uint8_t state, slot;
-  uint8_t message; /* Q_MSG_* it is delivered as */
-  uint8_t error;   /* of COPY_FAILED */
-  uint8_t copying; /* its server was told PENDING and has not been told the end */
+  union {
+    struct {
+      uint8_t state, slot;
+      uint8_t message; /* Q_MSG_* it is delivered as */
+      uint8_t error;   /* of COPY_FAILED */
+      uint8_t copying; /* its server was told PENDING and has not been told the end */
+    };
+    uint64_t what; /* all of these: what a fast path compares */
+  };
 };
 
 /* FREE: the slot holds none. READY: it runs, or stands in a ready queue. ZOMBIE: it has ended, but a server has yet to
@@ -138,11 +150,11 @@ struct thread {
   uint64_t fcsr;
   struct hart *hart;
   struct task *task; /* NULL: it is gone, and this a zombie */
-  uint64_t sequence; /* of its latest token; never goes back */
   struct wait wait[2];
-  struct link link;  /* ready queue or receivers */
-  uint64_t slice;    /* not running: ticks left of the slice it had; 0: it gets a new one */
-  uint64_t deadline; /* SLEEP: timebase ticks; place in the heap of sleepers: */
+  struct endpoint *receives; /* RECEIVE: where */
+  struct link link;          /* ready queue, or an endpoint's other receivers */
+  uint64_t slice;            /* not running: ticks left of the slice it had; 0: it gets a new one */
+  uint64_t deadline;         /* SLEEP: timebase ticks; place in the heap of sleepers: */
   struct thread *left, *right, *parent;
   uint64_t fault_address;
   uint64_t fault_kind; /* Q_FAULT_* | Q_FAULT_COPY, or scause of an exception */
@@ -161,15 +173,26 @@ struct page_header { /* of TASK, THREADS, OBJECTS, HANDLES and INDEX pages */
   enum frame_kind kind;     /* of what the slots hold: a TASK page is one of THREADS too */
 };
 
+#define HARTS_MAX 64
 #define INLINE_HANDLES 20
 #define HANDLE_PAGES 8       /* that the task knows itself; the INDEX page knows the others */
 #define HANDLE_PAGES_MAX 511 /* what a handle's 16 bits of slot number reach */
+/* The last handle that a task received on, or called by: comparing its value is all that the fast paths need to check.
+ * handle_void() clears it. */
+struct last_handle {
+  q_handle value; /* ~0: none */
+  struct endpoint *endpoint;
+  uint64_t badge;
+};
 struct task {
   struct page_header header;
-  uint64_t satp; /* with the ASID of asid_generation */
-  uint64_t asid_generation;
+  uint64_t satp;     /* with an ASID that is good while asid_tag is */
+  uint64_t asid_tag; /* of the generation and the hart that ran it last; 0: none */
   uint64_t leaf_tag; /* va >> 21 of the last leaf table used, which spares two of three steps of a walk; ~0: none */
-  pte_t *leaf;
+  pte_t *leaf;       /* that table, and its entry in the frame table */
+  struct frame *leaf_frame;
+  struct endpoint *faults; /* where they go; NULL: it serves that itself, so nobody could answer */
+  struct last_handle received, called;
   struct pager *pager;
   uint64_t badge;
   pte_t *root;
@@ -187,7 +210,7 @@ struct task {
   uint16_t threads;     /* live ones and zombies */
   uint16_t unheard;     /* dead senders in the queues of its endpoints */
   bool stopped;
-  bool received; /* tokens may name it */
+  bool serves; /* it has received: tokens may name it */
   uint16_t handle_page_count;
   struct handle handles[INLINE_HANDLES];
 };
@@ -195,6 +218,7 @@ _Static_assert(sizeof(struct task) <= 1024, "four slots a page");
 
 struct pager {
   struct object object;
+  uint64_t fresh; /* what stands in the frame table for a frame of its own that is mapped nowhere */
   uint16_t number;
   bool devices;       /* may map what is not RAM */
   struct list blocks; /* donated ones with free pages */
@@ -218,6 +242,9 @@ struct hart {
   uint8_t slice_class;     /* priority of the thread that the slice was given to; SLICE_OVER: it is used up */
   uint16_t rivals;         /* bit p + 1 or above: a thread of priority p can't just go on with this slice (sched.c) */
   uint64_t entered;        /* instret at the entry, in builds that measure */
+  uint64_t asid_tag;       /* what a task's must be for its satp to be good here as it is */
+  uint64_t token_step;     /* from one token of a wait to its next */
+  struct wait *delivered;  /* the message that was delivered last, by a fast path; its token is the likeliest */
   uint64_t slice_end;      /* of the running thread and of whoever works for it */
   uint64_t timer;          /* what it is set to */
   struct thread *fpu;      /* whose floating-point registers these are */

@@ -6,7 +6,7 @@
 
 typedef uint64_t word;
 struct ret sys_reply_recv(word a0, word label, word w0, word w1, word w2, word w3, word token);
-struct ret sys_call(word a0, word label, word w0, word w1, word w2, word w3);
+struct ret sys_call(word a0, word label);
 struct ret sys_copy(word token, word direction, word offset, word own, word bytes, word done, word other_offset);
 struct ret sys_notify(word a0, word bits);
 struct object machine = {.type = OBJECT_MACHINE};
@@ -44,10 +44,8 @@ _Noreturn void trap_other(word cause, word value) {
     plic_interrupt();
   } else if (cause == SCAUSE_LOAD || cause == SCAUSE_STORE || cause == SCAUSE_FETCH) {
     unsigned kind = cause == SCAUSE_LOAD ? Q_FAULT_READ : cause == SCAUSE_STORE ? Q_FAULT_WRITE : Q_FAULT_EXECUTE;
-    kernel.info.faults++;
-    word there = vm_fault(current->task, value, kind);
-    if (there != VM_SPURIOUS)
-      fault_program(value, kind, there);
+    if (vm_fault(current->task, value, kind) != VM_SPURIOUS)
+      fault_program(value, kind);
     kernel.info.spurious++;
   } else if (cause != SCAUSE_ILLEGAL || !fp_switch()) {
     exception_self(cause, value, 0);

@@ -12,6 +12,8 @@ struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota) {
   task->header = (struct page_header){.task = task, .kind = FRAME_THREADS};
   task->object.type = OBJECT_TASK;
   task->pager = pager;
+  task->faults = &pager->endpoint;
+  task->received.value = task->called.value = ~0ul;
   task->badge = badge;
   task->quota = (uint16_t)quota;
   pager->promised += quota;
@@ -35,8 +37,8 @@ struct thread *thread_create(struct task *task, unsigned priority) {
   thread->hart = this_hart();
   thread->priority = (uint8_t)priority;
   thread->state = THREAD_NEW;
-  thread->sequence = kernel.sequence_epoch;
-  thread->wait[SLOT_FAULT].slot = SLOT_FAULT;
+  wait_init(thread, SLOT_CALL);
+  wait_init(thread, SLOT_FAULT);
   task->threads++;
   kernel.info.threads++;
   return thread;
@@ -62,6 +64,13 @@ static void page_release(struct page_header *page) {
     page_free(page);
 }
 
+/* A fast path trusts what is remembered there. */
+static void delivered_forget(const struct thread *thread) {
+  for (unsigned i = 0; i < kernel.hart_count; i++)
+    if ((uint64_t)(kernel.harts[i].delivered - thread->wait) < 2)
+      kernel.harts[i].delivered = &nothing_delivered;
+}
+
 static void slot_clear(struct thread *thread) {
   struct task *task = thread->task;
   if (thread == current) { /* it ends itself: the kernel goes on as nobody */
@@ -70,6 +79,7 @@ static void slot_clear(struct thread *thread) {
     hart->resched |= RESCHED_HIGHER; /* no way out leads back to it */
   }
   ASSERT(!thread->link.list);
+  delivered_forget(thread);
   memset(thread, 0, sizeof *thread);
   if (task)
     task->threads--;
@@ -99,7 +109,8 @@ static void thread_halt(struct thread *thread) {
   thread->object.dying = 1;
   fp_forget(thread);
   wait_cancel(&thread->wait[SLOT_FAULT]);
-  kernel.sequence_epoch = MAX(kernel.sequence_epoch, thread->sequence);
+  uint64_t token = MAX(call->token, thread->wait[SLOT_FAULT].token);
+  kernel.sequence_epoch = MAX(kernel.sequence_epoch, token >> kernel.token_shift);
   kernel.info.threads--;
   if (call->copying || (call->state == WAIT_HELD && call->link.list))
     copy_orphaned(thread);
@@ -195,7 +206,7 @@ static bool task_destroy(struct task *task) {
   if (!task_stop(task) || !pages_end(task))
     return false;
   handle_void(&task->supervisor);
-  if (task->received && !wait_sweep(task, NULL, &task->cursor))
+  if (task->serves && !wait_sweep(task, NULL, &task->cursor))
     return false;
   if (task->root) {
     if (work(WORK / 2))
@@ -221,6 +232,7 @@ struct pager *pager_create(struct pager *parent, int *error) {
     return NULL;
   *pager = (struct pager){.object.type = OBJECT_PAGER, .endpoint.object.type = OBJECT_ENDPOINT};
   pager->number = (uint16_t)number;
+  pager->fresh = frame_fresh(pager->number);
   pagers[number] = pager;
   kernel.info.pagers++;
   kernel.info.endpoints++;

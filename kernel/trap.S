@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Into the kernel and out of it. In user mode sscratch holds the running thread; in the kernel it is 0 and tp is the
- * thread, so that a trap in the kernel is told from one in user mode without trusting any register of the user. All of
- * the user's registers go to the thread, so no blocked thread holds kernel stack. C code ends in one of:
+ * thread, so that a trap in the kernel is told from one in user mode without trusting any register of the user. What of
+ * the user's registers must outlive a switch goes to the thread, so no blocked thread holds kernel stack.
+ *
+ *   what comes in      is saved before C code runs                          C code                     instructions
+ *   null               nothing                                              none                       8 in, 26 out
+ *   call               ra, sp, gp, tp, s0-s11, t0-t4                        fast_call, fast.c          34
+ *   reply_recv         ra, sp, gp, tp, s0, t0; s1-s11 are lost to the user  fast_reply, fast.c         23
+ *   fault, interrupt   all                                                  fast_fault, fast.c         42
+ *   any other call     all                                                  its function, syscall.c
+ *
+ * C code ends in one of:
+ *   syscall_slow(a0-a7)    fast.c: not a case for a fast path. The same call as any other, with nothing changed so far
+ *   trap_slow(a0, a1)      the same of a trap
  *   a return (a0, a1)      the result of a system call of the same thread; callee-saved registers were never changed
- *   deliver(a0-a7)         the result of a system call of the thread in tp: t1, t2 and s0-s11 come from memory, others are 0
- *   resume()               all registers of the thread in tp come from memory */
+ *   deliver(a0-a7, t1, t2) the result of a system call of the thread in tp: ra, sp, gp, s0-s11 come from memory (28 instructions)
+ *   resume()               all registers of the thread in tp come from memory (37 instructions) */
 #include "layout.h"
 #include "riscv.h"
 
@@ -34,15 +45,34 @@
   .endr
 .endm
 
+.macro stack /* not for a fast path, which needs none */
+  ld t6, THREAD_HART(tp)
+  ld sp, HART_STACK(t6)
+.endm
+
+.macro lock /* t5 and t6 are nobody's; the lock lies at the start of a page (kernel.ld) */
+  lui t5, %hi(kernel_lock)
+1:
+  li t6, 1
+  amoswap.w.aq t6, t6, (t5)
+  bnez t6, 1b
+#ifdef CHECK_INVARIANTS
+  ld t5, THREAD_HART(tp)
+  csrr t6, instret
+  sd t6, HART_ENTERED(t5)
+#endif
+.endm
+
 .macro leave skip /* for user mode, at the thread's pc or so many bytes behind */
 #ifdef CHECK_INVARIANTS /* measures, and asserts the ledger */
-  addi sp, sp, -64
-  .irp n, 0,1,2,3,4,5,6,7
-  sd a\n, 8*\n(sp)
+  stack
+  addi sp, sp, -96
+  .irp n, 6,7,10,11,12,13,14,15,16,17
+  sd x\n, 8*(\n-6)(sp)
   .endr
   call exit_checks
-  .irp n, 0,1,2,3,4,5,6,7
-  ld a\n, 8*\n(sp)
+  .irp n, 6,7,10,11,12,13,14,15,16,17
+  ld x\n, 8*(\n-6)(sp)
   .endr
 #endif
   ld t0, THREAD_REGS(tp)
@@ -50,8 +80,8 @@
   addi t0, t0, \skip
   .endif
   csrw sepc, t0
-  fence rw, w
-  sw zero, kernel_lock, t6
+  lui t0, %hi(kernel_lock)
+  amoswap.w.rl zero, zero, (t0)
   csrw sscratch, tp
 .endm
 
@@ -62,27 +92,30 @@
 trap_entry:
   csrrw tp, sscratch, tp
   beqz tp, kernel_trap
-  saved sd
-  arguments sd
-  temporaries sd
+  sd t0, X(5)(tp)
   csrrw t0, sscratch, zero
   sd t0, X(4)(tp)
-  csrr t1, sepc
-  sd t1, THREAD_REGS(tp)
-  ld t2, THREAD_HART(tp)
-  ld sp, HART_STACK(t2)
-#ifdef CHECK_INVARIANTS
-  csrr t3, instret
-  sd t3, HART_ENTERED(t2)
-#endif
-  la t3, kernel_lock
-  li t4, 1
-1:
-  amoswap.w.aq t5, t4, (t3)
-  bnez t5, 1b
   csrr t0, scause
-  li t1, SCAUSE_ECALL
-  bne t0, t1, 2f
+  addi t0, t0, -SCAUSE_ECALL
+  bnez t0, other_trap
+#ifdef FAST_PATHS
+  addi t0, a7, -1 /* Q_SYS_call */
+  beqz t0, call_entry
+  addi t0, a7, -2 /* Q_SYS_reply_recv */
+  beqz t0, reply_entry
+#endif
+  beqz a7, null_entry
+  registers sd, 1,2,3,8,9,18,19,20,21,22,23,24,25,26,27,6,7,28,29
+  csrr t0, sepc
+  sd t0, THREAD_REGS(tp)
+  lock
+
+/* Any other call, or one that turned out not to be for a fast path. Its saved registers are in memory but for a0-a7. */
+.globl syscall_slow
+syscall_slow:
+  arguments sd
+  registers ld, 8,9,18,19,20,21,22,23,24,25,26,27 /* a fast path may have used them */
+  stack
   li t1, 16 /* Q_SYS_COUNT */
   bgeu a7, t1, 3f
   la t0, syscall_table
@@ -95,27 +128,62 @@ syscall_return:
   lbu t0, HART_RESCHED(t0)
   bnez t0, 4f
   leave 4
-  ld ra, X(1)(tp)
-  ld sp, X(2)(tp)
-  ld gp, X(3)(tp)
+  registers ld, 1,2,3
   scrub 12,13,14,15,16,17,5,6,7,28,29,30,31
   ld tp, X(4)(tp)
   sret
-2:
-  mv a0, t0
-  csrr a1, stval
-  tail trap_other
 3:
   call syscall_unknown
   j syscall_return
 4:
   tail syscall_preempted
 
+null_entry: /* changes nothing, so it needs no lock */
+  csrr t0, sepc
+  addi t0, t0, 4
+  csrw sepc, t0
+  csrw sscratch, tp
+  ld tp, X(4)(tp)
+  scrub 10,11,12,13,14,15,16,17,5,6,7,28,29,30,31
+  sret
+
+call_entry:
+  saved sd
+  registers sd, 6,7,28,29
+  csrr t0, sepc
+  sd t0, THREAD_REGS(tp)
+  lock
+  j fast_call
+
+reply_entry:
+  registers sd, 1,2,3,8
+  csrr t0, sepc
+  sd t0, THREAD_REGS(tp)
+  lock
+  j fast_reply
+
+other_trap:
+  saved sd
+  arguments sd
+  registers sd, 6,7,28,29,30,31
+  csrr t0, sepc
+  sd t0, THREAD_REGS(tp)
+  lock
+  csrr a0, scause
+  csrr a1, stval
+#ifdef FAST_PATHS
+  j fast_fault
+#endif
+
+.globl trap_slow
+trap_slow:
+  stack
+  tail trap_other
+
 .globl deliver
 deliver:
   leave 4
   saved ld
-  registers ld, 6,7
   scrub 5,28,29,30,31
   ld tp, X(4)(tp)
   sret

@@ -31,7 +31,7 @@ static uint64_t asid_of(const struct task *task) {
 
 /* No hart can have cached anything of a space whose ASID is of an older generation: that ended with a full fence. */
 static bool has_asid(const struct task *task) {
-  return task->asid_generation == kernel.asid_generation;
+  return task->asid_tag / HARTS_MAX == kernel.asid_generation;
 }
 
 /* ---- Fences ------------------------------------------------------------------------------------------------------ */
@@ -77,13 +77,17 @@ static inline void fence(struct task *task, uva_t va) {
   ledger_fenced(task, va);
 }
 
+void asid_generation_begin(void) {
+  kernel.asid_generation++;
+  kernel.asid_next = kernel.asid_count > 1; /* 0 is for the boot table, if there are others */
+  for (unsigned i = 0; i < kernel.hart_count; i++)
+    kernel.harts[i].asid_tag = kernel.asid_generation * HARTS_MAX + i;
+}
+
 static void asid_assign(struct task *task) {
-  if (kernel.asid_next == kernel.asid_count) {
-    kernel.asid_generation++;
-    kernel.asid_next = kernel.asid_count > 1; /* 0 is for the boot table, if there are others */
-  }
+  if (kernel.asid_next == kernel.asid_count)
+    asid_generation_begin();
   ASSERT(kernel.asid_next < kernel.asid_count);
-  task->asid_generation = kernel.asid_generation;
   task->harts = 0;
   task->satp = (task->satp & ~(SATP_ASID_MASK << SATP_ASID_SHIFT)) | kernel.asid_next++ << SATP_ASID_SHIFT;
 }
@@ -96,6 +100,7 @@ void vm_switch_slow(struct task *task) {
   if (generation != kernel.asid_generation) /* after satp: nothing of the old space can be cached again */
     fence_all();
   task->harts |= this_hart()->bit;
+  task->asid_tag = this_hart()->asid_tag;
 }
 
 void vm_kernel(void) {
@@ -107,7 +112,6 @@ void vm_kernel(void) {
 /* ---- Tables ------------------------------------------------------------------------------------------------------ */
 static inline void frame_unmapped(struct frame *frame) {
   ASSERT_DEBUG(frame->count);
-  kernel.info.mapped--;
   if (--frame->count == 0)
     frame->flags &= FRAME_BUSY;
 }
@@ -128,7 +132,6 @@ static inline __attribute__((always_inline)) void set_pte(struct task *task, pte
   if (after) {
     after->count++;
     after->flags |= flags_of(value);
-    kernel.info.mapped++;
   }
   ledger_add(task, va);
   *slot = value;
@@ -155,11 +158,17 @@ static pte_t *entry_at(struct task *task, uva_t va, unsigned level, bool make) {
   return table ? &table[INDEX(va, level)] : NULL;
 }
 
+/* RAM's bounds are those of blocks, so a table lies within the window or without. */
+static bool in_window(const struct task *task, uva_t va, uva_t end) {
+  return task->window && end > Q_WINDOW + kernel.ram_base && va < Q_WINDOW + kernel.ram_end;
+}
+
 static __attribute__((noinline)) pte_t *find_leaf(struct task *task, uva_t va, bool make) {
   pte_t *slot = entry_at(task, va, 0, make);
-  if (slot) {
+  if (slot && !in_window(task, va, va + 1)) { /* so that a fast path need not know of windows */
     task->leaf_tag = va >> 21;
     task->leaf = slot - INDEX(va, 0);
+    task->leaf_frame = table_frame(slot);
   }
   return slot;
 }
@@ -208,10 +217,6 @@ static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, int *steps, boo
 }
 
 /* ---- Mapping ----------------------------------------------------------------------------------------------------- */
-static bool in_window(const struct task *task, uva_t va, uva_t end) {
-  return task->window && end > Q_WINDOW + kernel.ram_base && va < Q_WINDOW + kernel.ram_end;
-}
-
 /* The frame, if it is one that the pager may map. */
 static inline struct frame *user_frame(const struct pager *pager, pa_t pa) {
   struct frame *frame = frame_of(pa);
@@ -278,7 +283,7 @@ static inline pte_t page_pte(uint64_t frame_prot, bool written) {
   return pte_make(frame_prot & ~(Q_PAGE_SIZE - 1ul), (frame_prot & 7) << 1 | PTE_V | PTE_U | PTE_A | dirty);
 }
 
-static __attribute__((noinline)) int map_slow(struct task *task, const struct mapping *m) {
+int vm_map(struct task *task, const struct mapping *m) {
   int error = check_map(task, m);
   if (error)
     return error;
@@ -293,19 +298,6 @@ static __attribute__((noinline)) int map_slow(struct task *task, const struct ma
     set_pte(task, leaf_at(task, va, false), page_pte(frame_prot, va == m->written), va);
   if (m->frame_prot & Q_PROT_EXECUTE)
     fence_code(); /* what the pager wrote through its window */
-  return 0;
-}
-
-/* First what nearly every fault's answer asks for, in a form that needs no loop: one page of plain memory where a table
- * is at hand and nothing is mapped. Whatever is wrong with it, map_slow() finds out. */
-int vm_map(struct task *task, const struct mapping *m) {
-  uint64_t prot = m->frame_prot & (Q_PAGE_SIZE - 1);
-  pte_t *slot = &task->leaf[INDEX(m->va, 0)];
-  if (m->va >> 21 != task->leaf_tag || m->va % Q_PAGE_SIZE || m->pages != 1 || m->expected ||
-      (prot & ~Q_PROT_WRITE) != Q_PROT_READ || *slot || task->window ||
-      check_frame(task->pager, m->frame_prot - prot, prot & Q_PROT_WRITE))
-    return map_slow(task, m);
-  set_pte(task, slot, page_pte(m->frame_prot, m->va == m->written), m->va);
   return 0;
 }
 
@@ -429,7 +421,6 @@ static int protect_pages(struct task *task, pte_t *slot, pte_t *copy, uva_t va, 
       added++;
     }
   }
-  kernel.info.mapped += added;
   table->count += (uint32_t)added;
   if (changed) /* what was not valid before needs no fence: at worst there is a spurious fault */
     fence(task, i == 1 ? va : ~0ul);
@@ -493,15 +484,15 @@ void vm_revoke(struct pager *pager, pa_t block) {
 /* The block's part of the window: one entry if it is whole, else one for each page that is the pager's. bits 0: none. */
 static int window_set(struct pager *pager, pa_t block, bool whole, pte_t bits) {
   struct task *task = pager->server;
+  pte_t *first = NULL; /* made when it is needed: an empty table would never go */
   for (pa_t pa = block; task && pa < block + Q_BLOCK_SIZE; pa += whole ? Q_BLOCK_SIZE : Q_PAGE_SIZE) {
-    uva_t va = Q_WINDOW + pa;
     if (!whole && !user_frame(pager, pa))
       continue;
-    pte_t *slot = whole ? entry_at(task, va, 1, bits) : leaf_at(task, va, bits);
-    if (!slot)
+    if (!first && !(first = entry_at(task, Q_WINDOW + block, whole, bits)))
       return Q_E_NOMEM;
+    pte_t *slot = &first[(pa - block) >> Q_PAGE_SHIFT];
     ASSERT(!*slot || *slot & PTE_WINDOW); /* window_free() */
-    set_pte(task, slot, bits ? pte_make(pa, bits) : 0, va);
+    set_pte(task, slot, bits ? pte_make(pa, bits) : 0, Q_WINDOW + pa);
   }
   return 0;
 }
@@ -522,6 +513,8 @@ int vm_window(struct pager *pager, struct task *task, bool *done) {
     return Q_E_EXISTS;
   pager->server = task;
   task->window = pager;
+  if (task->pager == pager)
+    task->faults = NULL;
   if (pager->window_next < kernel.block_count) {
     pa_t block = kernel.ram_base + pager->window_next * Q_BLOCK_SIZE;
     int error = window_set(pager, block, block_owned(pager, block), WINDOW_BITS);

@@ -37,6 +37,7 @@ struct range {
 int vm_create(struct task *task);
 bool vm_destroy(struct task *task); /* false: bounded work was done, call again */
 void vm_kernel(void);               /* the hart runs nobody's */
+void asid_generation_begin(void);   /* at boot, and when all ASIDs are used */
 int vm_map(struct task *task, const struct mapping *mapping);
 /* The byte's address in the kernel's view if the task may access it so (Q_FAULT_*), with its accessed and dirty bits set
  * as such an access sets them; else NULL. Good to the end of the page. */

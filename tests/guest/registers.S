@@ -2,7 +2,7 @@
 # System calls with every register chosen, and what a thread finds in its registers when it starts. Knows no call.
 .section .text
 # unsigned long raw_call(unsigned long r[15]): a0-a7 and t0-t6 in and out; the result has a bit set for each register that a
-# call must keep and did not.
+# call must keep and did not. reply_recv need not keep s1-s11, but they hold nothing of the kernel's: no address of it.
 .globl raw_call
 raw_call:
   addi sp, sp, -112
@@ -11,9 +11,12 @@ raw_call:
   .endr
   sd ra, 96(sp)
   mv s0, a0
-  mv s1, sp
-  mv s2, gp
-  mv s3, tp
+  la t0, before
+  sd sp, (t0)
+  sd gp, 8(t0)
+  sd tp, 16(t0)
+  ld t1, 56(s0)
+  sd t1, 24(t0)
   .irp n, 4,5,6,7,8,9,10,11
   li s\n, 0x5a5a0000 + \n
   .endr
@@ -37,14 +40,21 @@ raw_call:
   la t0, 1b
   xor t0, t0, ra
   snez a0, t0
-  xor t0, s1, sp
-  xor t1, s2, gp
+  la t2, before
+  ld t0, (t2)
+  xor t0, t0, sp
+  ld t1, 8(t2)
+  xor t1, t1, gp
   or t0, t0, t1
-  xor t1, s3, tp
+  ld t1, 16(t2)
+  xor t1, t1, tp
   or t0, t0, t1
   snez t0, t0
   slli t0, t0, 1
   or a0, a0, t0
+  ld t0, 24(t2)
+  addi t0, t0, -2 # Q_SYS_reply_recv
+  beqz t0, 3f
   .irp n, 4,5,6,7,8,9,10,11
   li t1, 0x5a5a0000 + \n
   xor t1, t1, s\n
@@ -52,12 +62,31 @@ raw_call:
   slli t1, t1, \n
   or a0, a0, t1
   .endr
+2:
   .irp n, 0,1,2,3,4,5,6,7,8,9,10,11
   ld s\n, 8*\n(sp)
   .endr
   ld ra, 96(sp)
   addi sp, sp, 112
   ret
+3:
+  .irp n, 1,2,3,4,5,6,7,8,9,10,11
+  srai t1, s\n, 38
+  addi t1, t1, 1
+  seqz t1, t1 # the kernel's half, where
+  li t0, -0x1000000 # small negative numbers of the program's own are, too
+  sltu t0, s\n, t0
+  and t1, t1, t0
+  slli t1, t1, \n
+  or a0, a0, t1
+  .endr
+  j 2b
+
+.section .bss
+.balign 8
+before:
+  .skip 32
+.section .text
 
 # A thread's entry. a0: two words; the first becomes the OR of all other integer registers but sp, the second of all
 # floating-point ones and fcsr, with bit 0 set so that it is known to have been written. Then it fills them all and sleeps.

@@ -42,7 +42,8 @@ typedef uint64_t q_token;  /* one-shot right to answer one waiting thread; 0 is 
 /* ---- System calls: number in a7. At most 16 numbers and 32 operations (operation in a1 where there are several). --
  * The kernel keeps ra, sp, gp, tp and s0-s11. It returns in a0 (status) and a1-a7, t0-t3 as stated at each call; all
  * other caller-saved registers come back zero. A call that blocks or is interrupted restarts at its ecall with its
- * registers saying what remains. */
+ * registers saying what remains. reply_recv alone does not keep s1-s11: who waits for the next message needs little of what
+ * it did for the last, and a message then costs twelve stores less. */
 #define Q_SYSCALLS(X)                                                                                                \
   X(0, null)                                                                                                         \
   X(1, call)                                                                                                         \
@@ -329,12 +330,11 @@ struct q_info {
   uint64_t donated_pages;   /* kernel pages donated, and of these free */
   uint64_t donated_free;
   uint64_t tasks, threads, endpoints, irqs, pagers, handles, tables; /* live objects of each kind */
-  uint64_t mapped;                                                   /* sum of all map counts */
-  uint64_t irq_off_max; /* longest kernel stretch in instructions; 0 where the build does not measure it */
-  uint64_t faults, spurious, switches; /* since boot */
-  uint64_t checks;                     /* whole-state checks that ran (check_invariants builds) */
-  uint64_t entry_instret;              /* the counter at the kernel's entry */
-  uint64_t boot_instructions;          /* from there to the first user instruction */
+  uint64_t irq_off_max;        /* longest kernel stretch in instructions; 0 where the build does not measure it */
+  uint64_t spurious, switches; /* since boot: faults that the page table did not justify, turns of the scheduler */
+  uint64_t checks;             /* whole-state checks that ran (check_invariants builds) */
+  uint64_t entry_instret;      /* the counter at the kernel's entry */
+  uint64_t boot_instructions;  /* from there to the first user instruction */
   char version[16];
 };
 #endif

@@ -12,7 +12,7 @@ struct q_args { /* a0-a6 in; a0-a3 out */
   uint64_t a0, a1, a2, a3, a4, a5, a6;
 };
 
-/* The kernel keeps ra, sp, gp, tp and s0-s11; all else is gone after a call. */
+/* The kernel keeps ra, sp, gp, tp and s0-s11; all else is gone after a call. (reply_recv: not s1-s11.) */
 Q_INLINE struct q_args q_syscall(uint64_t number, struct q_args in) {
   register uint64_t a0 __asm__("a0") = in.a0;
   register uint64_t a1 __asm__("a1") = in.a1;
@@ -111,7 +111,7 @@ Q_INLINE void q_reply_recv(q_handle endpoint, const struct q_reply *r, struct q_
                    : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6), "+r"(a7), "+r"(t0),
                      "=r"(t1), "=r"(t2), "=r"(t3)
                    :
-                   : "t4", "t5", "t6", "memory");
+                   : "t4", "t5", "t6", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "memory");
   *m = (struct q_received){(int64_t)a0, a1, {a2, a3, a4, a5}, a6, a7, t0, t1, t2, t3};
 }
 
