@@ -13,6 +13,9 @@ import session  # noqa: E402
 import stages  # noqa: E402
 
 
+ALONE, SERVED = "run=bench", "serve=uart serve=posix:bench"
+
+
 def at_prompt(build):
     """What it took to come to the prompt, and what is in use there while `free` looks."""
     machine = session.Session(f"{build}/kernel/quire.bin", f"{build}/apps/quire.cpio", memory="256M")
@@ -55,8 +58,8 @@ def main():
     parser.add_argument("--stages", action="store_true", help="also shows where the instructions of each go")
     options = parser.parse_args()
     try:
-        figures = {**measure(options.build, "run=bench"), **measure(options.build, "serve=uart serve=posix:bench"),
-                   **at_prompt(options.build)}
+        runs = {append: measure(options.build, append) for append in (ALONE, SERVED)}
+        figures = {**runs[ALONE], **runs[SERVED], **at_prompt(options.build)}
     except judge.Bad as why:
         sys.exit(f"bench: {why}")
     baseline = json.loads(options.baseline.read_text()) if options.baseline.exists() else {}
@@ -66,7 +69,8 @@ def main():
     for path in [options.json] if options.json else []:
         path.write_text(json.dumps(figures, indent=1) + "\n")
     if options.stages:
-        stages.show(options.build, figures)
+        for append, found in runs.items():
+            stages.show(options.build, append + ":trace", found)
     if options.update:
         options.baseline.write_text(json.dumps(figures, indent=1) + "\n")
         return 0
