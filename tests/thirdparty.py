@@ -34,7 +34,7 @@ class Bad(Exception):
 @dataclass
 class Case:
     """A command line, and what it needs. status: what it must be here, so that what is wrong on both sides is seen. each: one
-    case for each of these files of the source; {} is its name, without folders."""
+    case for each of these files of the source; {each} is its name, without folders."""
     name: str = ""
     command: str = ""
     files: dict = field(default_factory=dict)
@@ -281,8 +281,8 @@ def spread(case, tree):
     gone = [name for name in case.without if not list(tree.glob(str(Path(case.each).parent / name)))]
     if gone:
         raise Bad(f"case {case.name}: without names {', '.join(gone)}, which the source has not")
-    return [Case(**{**vars(case), "name": f"{case.name}: {path.name}", "command": case.command.replace("{}", path.name),
-                    "output": [name.replace("{}", path.name) for name in case.output], "each": ""}) for path in found]
+    return [Case(**{**vars(case), "name": f"{case.name}: {path.name}", "command": case.command.replace("{each}", path.name),
+                    "output": [name.replace("{each}", path.name) for name in case.output], "each": ""}) for path in found]
 
 
 def ready(build, path):
