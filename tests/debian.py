@@ -73,7 +73,7 @@ def own_lists(folder, etc=Path("/etc/apt")):
 
 def install(packages):
     """Debian's packages, as scripts/setup installs what the other scripts need."""
-    with locked(cache() / "apt.lock"):
+    with locked(cache() / "setup.lock"):
         done = subprocess.run([ROOT / "scripts/setup", *packages], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Unavailable(f"not installed: {' '.join(packages)}: {last_line(done.stderr)}")
@@ -94,8 +94,11 @@ class Apt:
 
     def get(self, *arguments, cwd=None):
         """What became of apt-get."""
-        return subprocess.run(["apt-get", "-q", "-c", self.config, *arguments], cwd=cwd, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, check=False)
+        try:
+            return subprocess.run(["apt-get", "-q", "-c", self.config, *arguments], cwd=cwd, stdin=subprocess.DEVNULL,
+                                  env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, check=False)
+        except OSError as why:
+            raise Unavailable(f"apt-get: {why.strerror}") from None
 
     def update(self):
         """Fetches the lists; what went wrong. Some may fail, of others than Debian: what matters is what is found then."""
@@ -118,6 +121,7 @@ class Apt:
         folder = cache() / "sources" / name
         if (folder / "tree").exists():
             return None
+        install(["dpkg-dev"])
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         done = self.get("source", "--download-only", "--only-source", package, cwd=folder)
@@ -133,7 +137,6 @@ class Apt:
 def source(package):
     """(PACKAGE_VERSION, directory of the unpacked source, as Debian patches it), fetched if it is not in the cache. Old lists
     may name what the archive has no more, so new ones are tried then."""
-    install(["dpkg-dev", "ca-certificates"])
     with locked(cache() / "apt.lock"):
         apt = Apt()
         for update in (False, True) if apt.fresh() else (True,):
