@@ -28,12 +28,14 @@ def chosen(cases):
 
 def cost(place, case, append):
     """(faults, frames, instructions) of the case's program."""
+    if not (place.out / case.command.split()[0]).exists():
+        raise thirdparty.Bad(f"case {case.name}: its command does not begin with a program of the build; mark another with figure = true")
     timed = replace(case, command=f"time true\n{{ time {case.command}\n}} >/tmp/output", output=[])
     result = place.quire(timed, "--icount", "shift=0,sleep=off", "--append", append)
     found = [tuple(int(number) for number in line) for line in COST.findall(result.error)]
     if len(found) != 2:
         said = result.error.decode(errors="replace").splitlines()[-3:]
-        raise thirdparty.Bad(f"case {case.name}, boot options '{append}': no figures; its command must be one program", *said)
+        raise thirdparty.Bad(f"case {case.name}, boot options '{append}': no figures", *said)
     (idle, _, _), (instructions, faults, frames) = found
     return faults, frames, instructions - idle
 
