@@ -83,15 +83,24 @@ INLINE void hold(struct hart *hart, struct wait *wait, struct endpoint *endpoint
   endpoint->receiver = NULL;
 }
 
+/* What the message says of a page that is there and must not be written: the frame, and whether it is mapped nowhere else.
+ * 0: it is none of a pager's, or may be written. */
+INLINE word write_protected(pte_t pte) {
+  const struct frame *frame = is_page(pte) && (pte & (PTE_R | PTE_W)) == PTE_R ? frame_of(pte_pa(pte)) : NULL;
+  return frame ? pte_pa(pte) | (frame->count == 1 ? Q_FAULT_SOLE : 0) : 0;
+}
+
 void fast_fault(word cause, uva_t va) {
   struct thread *thread = current;
   struct task *task = thread->task;
   struct hart *hart = thread->hart;
   struct endpoint *endpoint = task->faults;
-  word kind = cause >> 1 & 1; /* 13 is a load, 15 a store */
+  word kind = cause >> 1 & 1, there = 0; /* 13 is a load, 15 a store */
   _Static_assert(Q_FAULT_READ == (SCAUSE_LOAD >> 1 & 1) && Q_FAULT_WRITE == (SCAUSE_STORE >> 1 & 1), "kind");
-  if (UNLIKELY((cause & ~2ul) != SCAUSE_LOAD || va >> 21 != task->leaf_tag || task->leaf[va >> 12 & 511] ||
-               !endpoint || !receives(hart, endpoint)))
+  if (UNLIKELY((cause & ~2ul) != SCAUSE_LOAD || va >> 21 != task->leaf_tag || !endpoint || !receives(hart, endpoint)))
+    return trap_slow(cause, va);
+  pte_t pte = task->leaf[va >> 12 & 511];
+  if (UNLIKELY(pte) && (!kind || !(there = write_protected(pte))))
     return trap_slow(cause, va);
   struct wait *wait = &thread->wait[SLOT_FAULT];
   struct thread *receiver = endpoint->receiver;
@@ -100,7 +109,7 @@ void fast_fault(word cause, uva_t va) {
   thread->state = THREAD_FAULT;
   hold(hart, wait, endpoint, WHAT(SLOT_FAULT, Q_MSG_FAULT));
   switch_to(hart, receiver);
-  deliver(Q_MSG_FAULT, kind, va, thread->x[REG_PC], thread->x[REG_SP], 0, wait->token, task->badge, 0, 0);
+  deliver(Q_MSG_FAULT, kind, va, thread->x[REG_PC], thread->x[REG_SP], there, wait->token, task->badge, 0, 0);
 }
 
 void fast_call(word a0, word label, word w0, word w1, word w2, word w3, word a6, word a7) {
@@ -135,23 +144,41 @@ INLINE void wait_again(struct wait *wait, struct endpoint *endpoint) {
   endpoint->receiver = current;
 }
 
-/* One page of plain memory, from a frame that is mapped nowhere, where nothing is and the fault was: else false. */
-INLINE bool map_fresh(const struct thread *thread, uva_t va, word frame_prot, word pages, word expected) {
-  struct task *task = thread->task;
-  word prot = frame_prot % Q_PAGE_SIZE, write = prot & Q_PROT_WRITE,
-       number = (frame_prot - kernel.ram_base) >> Q_PAGE_SHIFT;
-  pte_t *slot = &task->leaf[va >> 12 & 511];
-  if (UNLIKELY(va >> 21 != task->leaf_tag || *slot || va % Q_PAGE_SIZE ||
-               (va ^ thread->fault_address) >> Q_PAGE_SHIFT || pages != 1 || expected ||
-               (prot | Q_PROT_WRITE) != (Q_PROT_READ | Q_PROT_WRITE) || number >= kernel.frame_count ||
-               kernel.frames[number].word != task->pager->fresh))
+/* A page that was shared gets a frame of its own, or may be written now that nobody else has it. false: it is not that. */
+INLINE bool replace_page(const struct hart *hart, const struct task *task, pte_t old, struct frame *frame,
+                         word expected) {
+  struct frame *before = is_page(old) ? frame_of(pte_pa(old)) : NULL;
+  word least = task->pager->fresh + (before == frame); /* it is mapped here alone, or nowhere */
+  if (!before || (expected & ~1ul) != pte_pa(old) || (frame->word & ~((word)FRAME_WRITABLE << 56)) != least ||
+      task->harts != hart->bit)
     return false;
+  frame_unmapped(before);
+  return true;
+}
+
+/* One page of plain memory where the fault was, of a frame that is mapped nowhere. false: it is something else. */
+INLINE bool map_page(const struct hart *hart, const struct thread *thread, uva_t va, word frame_prot, word pages,
+                     word expected) {
+  struct task *task = thread->task;
+  word prot = frame_prot % Q_PAGE_SIZE, write = prot & Q_PROT_WRITE, fresh = task->pager->fresh;
+  struct frame *frame = frame_of(frame_prot - prot);
+  pte_t *slot = &task->leaf[va >> 12 & 511], old = *slot;
+  if (UNLIKELY(va >> 21 != task->leaf_tag || va % Q_PAGE_SIZE || (va ^ thread->fault_address) >> Q_PAGE_SHIFT ||
+               pages != 1 || (prot | Q_PROT_WRITE) != (Q_PROT_READ | Q_PROT_WRITE) || !frame))
+    return false;
+  if (UNLIKELY(old | expected)) {
+    if (!replace_page(hart, task, old, frame, expected))
+      return false;
+  } else {
+    if (UNLIKELY(frame->word != fresh))
+      return false;
+    task->leaf_frame->count++;
+  }
   pte_t dirty = thread->fault_kind & write >> 1 ? PTE_D : 0;
   _Static_assert(Q_FAULT_WRITE == Q_PROT_WRITE >> 1 && PTE_R == Q_PROT_READ << 1, "bits");
   *slot = (frame_prot >> 2 | prot << 1 | PTE_V | PTE_U | PTE_A) + dirty;
-  kernel.frames[number].word = task->pager->fresh + 1 + (write << 55);
+  frame->word = fresh + 1 + (write << 55);
   _Static_assert(FRAME_WRITABLE == 1 && offsetof(struct frame, flags) == 7 && Q_PROT_WRITE == 2, "write << 55");
-  task->leaf_frame->count++;
   fence_page(va, task->satp >> SATP_ASID_SHIFT & SATP_ASID_MASK); /* another hart may fault once more */
   return true;
 }
@@ -167,7 +194,7 @@ void fast_reply(word a0, word label, word w0, word w1, word w2, word w3, q_token
   struct thread *faulter = container_of(wait, struct thread, wait[SLOT_FAULT]);
   if (wait->what == WHAT(SLOT_FAULT, Q_MSG_FAULT) && label == Q_REPLY_MAP) {
     if (UNLIKELY(faulter->state != THREAD_FAULT || !waits_again(hart, endpoint, faulter) ||
-                 !map_fresh(faulter, w0, w1, w2, w3)))
+                 !map_page(hart, faulter, w0, w1, w2, w3)))
       goto slow;
     wait_again(wait, endpoint);
     switch_to(hart, faulter);

@@ -21,10 +21,6 @@ static bool is_table(pte_t pte) {
   return (pte & (PTE_V | LEAF)) == PTE_V;
 }
 
-static bool is_page(pte_t pte) { /* mapped by a pager, not by the window */
-  return (pte & (PTE_V | PTE_U | PTE_WINDOW)) == (PTE_V | PTE_U);
-}
-
 static uint64_t asid_of(const struct task *task) {
   return task->satp >> SATP_ASID_SHIFT & SATP_ASID_MASK;
 }
@@ -110,12 +106,6 @@ void vm_kernel(void) {
 }
 
 /* ---- Tables ------------------------------------------------------------------------------------------------------ */
-static inline void frame_unmapped(struct frame *frame) {
-  ASSERT_DEBUG(frame->count);
-  if (--frame->count == 0)
-    frame->flags &= FRAME_BUSY;
-}
-
 static uint8_t flags_of(pte_t pte) {
   return (pte & PTE_W ? FRAME_WRITABLE : 0) | (pte & PTE_X ? FRAME_EXECUTABLE : 0);
 }
@@ -195,7 +185,7 @@ static void tables_trim(struct task *task, uva_t va) {
  * only if asked for. An entry without a leaf costs one step, which a leaf or a table to look into costs LOOK of. */
 #define LOOK 8
 static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, int *steps, bool window) {
-  if (!task->root) /* on its way out: its tables are gone already */
+  if (!task->root || !table_frame(task->root)->count) /* on its way out, or empty */
     *va = end;
   while (*va<end && * steps> 0) {
     unsigned level = 2;

@@ -22,6 +22,15 @@ static inline pte_t pte_make(pa_t pa, uint64_t bits) {
   return pa >> 2 | bits;
 }
 
+static inline bool is_page(pte_t pte) { /* mapped by a pager, not by the window */
+  return (pte & (PTE_V | PTE_U | PTE_WINDOW)) == (PTE_V | PTE_U);
+}
+static inline void frame_unmapped(struct frame *frame) {
+  ASSERT_DEBUG(frame->count);
+  if (--frame->count == 0)
+    frame->flags &= FRAME_BUSY;
+}
+
 struct mapping {
   uva_t va;
   uint64_t frame_prot; /* frame address | Q_PROT_* */
