@@ -34,7 +34,8 @@ HEADERS = {
     "getopt.h": "getopt getopt_long", "glob.h": "glob globfree", "grp.h": "getgrgid getgrnam getgrent getgrgid_r",
     "langinfo.h": "nl_langinfo", "libgen.h": "basename dirname", "locale.h": "setlocale localeconv", "poll.h": "poll ppoll",
     "pwd.h": "getpwuid getpwnam getpwent getpwuid_r getpwnam_r", "regex.h": "regcomp regexec regerror regfree",
-    "sched.h": "sched_yield", "search.h": "tsearch tfind hcreate", "setjmp.h": "setjmp longjmp",
+    "sched.h": "sched_yield", "search.h": "tsearch tfind hcreate", "semaphore.h": "sem_init sem_destroy sem_getvalue sem_post sem_trywait sem_wait "
+    "sem_timedwait", "setjmp.h": "setjmp longjmp",
     "signal.h": "signal raise kill sigaction sigprocmask sigpending", "spawn.h": "posix_spawn posix_spawnp",
     "stdio.h": "fopen fdopen freopen fclose fflush fileno getline getdelim dprintf vdprintf popen pclose tmpfile fseeko ftello "
                "snprintf sscanf setvbuf ungetc rename remove asprintf fmemopen perror",
