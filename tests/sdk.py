@@ -128,6 +128,27 @@ def configure_asks(sdk):
         "riscv64" in sdk.call(sdk.cc, "-dumpmachine").stdout
 
 
+OWN_NAMES = r"""
+#include <stdio.h>
+#include <stdlib.h>
+static int said;
+void warn(const char *text, int number) { said += number; }
+int err(void) { return 3; }
+int main(void) {
+  FILE *echo = popen("echo line", "r");
+  warn("own", fgetc(echo));
+  pclose(echo);
+  return said + err() == 'l' + 3 ? system("exit 5") >> 8 : 1;
+}
+"""
+
+
+def names_of_its_own(sdk):
+    """A program may have functions of its own that are called as some of ours, and use what is declared beside those."""
+    (sdk.work / "names.c").write_text(OWN_NAMES)
+    return sdk.good(sdk.cc, "names.c", "-o", "names") and sdk.run("names") == (5, "", "")
+
+
 def no_file_is_lost(sdk):
     """A stream that is never closed has been written when its program has ended."""
     (sdk.work / "left.c").write_text('#include <stdio.h>\nint main(void) {\n  fputs("kept", fopen("/tmp/left", "w"));\n  return 0;\n}\n')
@@ -145,7 +166,8 @@ def nothing_of_this_machine(sdk):
 
 def main():
     """TAP, a test for each function above."""
-    tests = [a_makefile, the_compiler_itself, headers_and_functions, configure_asks, no_file_is_lost, nothing_of_this_machine]
+    tests = [a_makefile, the_compiler_itself, headers_and_functions, configure_asks, names_of_its_own,
+             no_file_is_lost, nothing_of_this_machine]
     print(f"1..{len(tests)}")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
