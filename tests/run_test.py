@@ -95,6 +95,19 @@ def folders_go_in(runs):
     return runs.run("--add", "t=tree", "--", "cat", "/t/below/file") == (0, b"deep\n", b"")
 
 
+def data_is_not_stripped(runs):
+    """A file is a program by its mode and kind: no other loses its symbols, whatever it holds."""
+    (runs.folder / "made").mkdir()
+    program = (Path(runs.build) / "tests/guest/victim").read_bytes()
+    files = {"executable": program, "object.o": program[:16] + b"\1\0" + program[18:]}  # e_type: ET_REL
+    for name, data in files.items():
+        (runs.folder / "made" / name).write_bytes(data)
+    (runs.folder / "made/object.o").chmod(0o755)
+    status, _, error = runs.run("--add", "data/made=made", "--get", "/data/made/executable=e.back", "--get",
+                                "/data/made/object.o=o.back", "--", "true")
+    return (status, error) == (0, b"") and [(runs.folder / name).read_bytes() for name in ("e.back", "o.back")] == list(files.values())
+
+
 def what_is_left_running(runs):
     """The machine ends with the program."""
     began = time.monotonic()
@@ -144,8 +157,8 @@ def main():
     """TAP, a test for each function above."""
     os.environ.pop("QUIRE_RUN", None)
     tests = [output_is_exact, input_is_exact, input_that_comes_late, no_input_at_all, error_output_is_apart, status_of_a_signal,
-             unknown_program, files_come_back, folders_go_in, what_is_left_running, too_long, no_machine, broken_output,
-             lines_within_frames, image_of_an_image]
+             unknown_program, files_come_back, folders_go_in, data_is_not_stripped, what_is_left_running, too_long, no_machine,
+             broken_output, lines_within_frames, image_of_an_image]
     print(f"1..{len(tests)}")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -35,7 +35,8 @@ HEADERS = {
     "getopt.h": "getopt getopt_long", "glob.h": "glob globfree", "grp.h": "getgrgid getgrnam getgrent getgrgid_r",
     "langinfo.h": "nl_langinfo", "libgen.h": "basename dirname", "locale.h": "setlocale localeconv", "poll.h": "poll ppoll",
     "pwd.h": "getpwuid getpwnam getpwent getpwuid_r getpwnam_r", "regex.h": "regcomp regexec regerror regfree",
-    "sched.h": "sched_yield", "search.h": "tsearch tfind hcreate", "setjmp.h": "setjmp longjmp",
+    "sched.h": "sched_yield", "search.h": "tsearch tfind hcreate", "semaphore.h": "sem_init sem_destroy sem_getvalue sem_post sem_trywait sem_wait "
+    "sem_timedwait", "setjmp.h": "setjmp longjmp",
     "signal.h": "signal raise kill sigaction sigprocmask sigpending", "spawn.h": "posix_spawn posix_spawnp",
     "stdio.h": "fopen fdopen freopen fclose fflush fileno getline getdelim dprintf vdprintf popen pclose tmpfile fseeko ftello "
                "snprintf sscanf setvbuf ungetc rename remove asprintf fmemopen perror",
@@ -128,6 +129,27 @@ def configure_asks(sdk):
         "riscv64" in sdk.call(sdk.cc, "-dumpmachine").stdout
 
 
+OWN_NAMES = r"""
+#include <stdio.h>
+#include <stdlib.h>
+static int said;
+void warn(const char *text, int number) { said += number; }
+int err(void) { return 3; }
+int main(void) {
+  FILE *echo = popen("echo line", "r");
+  warn("own", fgetc(echo));
+  pclose(echo);
+  return said + err() == 'l' + 3 ? system("exit 5") >> 8 : 1;
+}
+"""
+
+
+def names_of_its_own(sdk):
+    """A program may have functions of its own that are called as some of ours, and use what is declared beside those."""
+    (sdk.work / "names.c").write_text(OWN_NAMES)
+    return sdk.good(sdk.cc, "names.c", "-o", "names") and sdk.run("names") == (5, "", "")
+
+
 def no_file_is_lost(sdk):
     """A stream that is never closed has been written when its program has ended."""
     (sdk.work / "left.c").write_text('#include <stdio.h>\nint main(void) {\n  fputs("kept", fopen("/tmp/left", "w"));\n  return 0;\n}\n')
@@ -154,8 +176,8 @@ def nothing_of_this_machine(sdk):
 
 def main():
     """TAP, a test for each function above."""
-    tests = [a_makefile, the_compiler_itself, headers_and_functions, configure_asks, no_file_is_lost, what_replaces_the_librarys,
-             nothing_of_this_machine]
+    tests = [a_makefile, the_compiler_itself, headers_and_functions, configure_asks, names_of_its_own, no_file_is_lost,
+             what_replaces_the_librarys, nothing_of_this_machine]
     print(f"1..{len(tests)}")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:

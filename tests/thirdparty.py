@@ -49,12 +49,13 @@ class Case:
 
 @dataclass
 class Program:
-    """What a file says."""
+    """What a file says. also: other files beside it, whose programs its cases find, too."""
     path: Path
     source: str
     build: str
     case: list
     needs: list = field(default_factory=list)
+    also: list = field(default_factory=list)
 
     @property
     def name(self):
@@ -77,6 +78,8 @@ def made(kind, table, where, **more):
 
 def read(path):
     """The Program of a file."""
+    if not path.exists():
+        raise Bad(f"{path}: not there")
     try:
         program = made(Program, tomllib.loads(path.read_text()), path, path=path)
     except tomllib.TOMLDecodeError as why:
@@ -179,10 +182,10 @@ class Result:
 
 
 class Place:
-    """Where cases run: what was built, and the source for their files."""
+    """Where cases run: what was built, what of other programs was, and the source for their files."""
 
-    def __init__(self, out, tree, build):
-        self.out, self.tree, self.build = out, tree, build
+    def __init__(self, outs, tree, build):
+        self.out, self.outs, self.tree, self.build = outs[0], outs, tree, build
 
     def content(self, what):
         """The path of one of a case's files, None if it is a text."""
@@ -209,7 +212,7 @@ class Place:
             work = Path(folder)
             self.furnish(case, work)
             done = subprocess.run(["sh", "-c", case.command], cwd=work, stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                                  env={"PATH": f"{self.out}:/usr/bin:/bin", "HOME": folder, "LC_ALL": "C", "TZ": "UTC0"},
+                                  env={"PATH": ":".join(map(str, [*self.outs, "/usr/bin", "/bin"])), "HOME": folder, "LC_ALL": "C", "TZ": "UTC0"},
                                   timeout=case.timeout)
             files = {name: (work / name).read_bytes() if (work / name).is_file() else None for name in case.output}
         return Result(128 - done.returncode if done.returncode < 0 else done.returncode, done.stdout, files, done.stderr)
@@ -221,7 +224,7 @@ class Place:
             work.mkdir()
             back.mkdir()
             self.furnish(case, work)
-            programs = [path for path in self.out.iterdir() if path.is_file() and os.access(path, os.X_OK)]
+            programs = [path for out in self.outs for path in out.iterdir() if path.is_file() and os.access(path, os.X_OK)]
             command = [sys.executable, ROOT / "scripts/runner", "--build", self.build, "--memory", case.memory,
                        "--timeout", str(case.timeout), "--add", f"work={work}", *options]
             command += [f"--add={path.name}={path}" for path in programs]
@@ -285,14 +288,21 @@ def spread(case, tree):
                     "output": [name.replace("{each}", path.name) for name in case.output], "each": ""}) for path in found]
 
 
-def ready(build, path):
-    """(the program, its cases, where they run here, where on Quire)."""
-    program = read(path)
+def provided(program, build):
+    """(the source, [what was built for this machine, what for Quire])."""
     with debian.locked(debian.cache() / "built" / f"{program.name}.lock"):
         if program.needs:
             debian.install(program.needs)
         version, tree = debian.source(program.source)
-        places = [Place(built(program, version, tree, kit), tree, build) for kit in kits(build)]
+        return tree, [built(program, version, tree, kit) for kit in kits(build)]
+
+
+def ready(build, path):
+    """(the program, its cases, where they run here, where on Quire)."""
+    program = read(path)
+    tree, outs = provided(program, build)
+    others = [provided(read(beside), build)[1] for beside in map(path.with_name, (f"{name}.toml" for name in program.also))]
+    places = [Place(list(each), tree, build) for each in zip(outs, *others)]
     forget_old()
     return program, [one for case in program.case for one in spread(case, tree)], *places
 

@@ -4,6 +4,7 @@
 #include "tap.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -236,6 +237,32 @@ static void shared_by_three(void) {
   CHECK_EQ(unmap(own, PAGE), 0);
 }
 
+static void semaphores_of_two_programs(void) {
+  sem_t *turn = (sem_t *)map(PAGE, RW | P_MAP_SHARED);
+  volatile uint64_t *value = (volatile uint64_t *)(turn + 2);
+  CHECK_EQ(sem_init(&turn[0], 1, 0) + sem_init(&turn[1], 1, 0), 0);
+  int64_t child = fork_here(ask_fork);
+  if (!child) {
+    for (unsigned i = 0; i < 100; i++) {
+      sem_wait(&turn[0]);
+      *value = *value * 2 % 1009;
+      sem_post(&turn[1]);
+    }
+    leave(100);
+  }
+  *value = 1;
+  uint64_t expected = 1;
+  for (unsigned i = 0; i < 100; i++) {
+    sem_post(&turn[0]);
+    sem_wait(&turn[1]);
+    *value += i;
+    expected = expected * 2 % 1009 + i;
+  }
+  CHECK_EQ(*value, expected);
+  ends_with(child, 100);
+  CHECK_EQ(unmap(turn, PAGE), 0);
+}
+
 /* ---- Exec -------------------------------------------------------------------------------------------------------------------- */
 static int64_t exec(uint64_t id, const char *text, uint64_t bytes, uint64_t environment) {
   struct q_call call = {.label = P_exec, .word = {id, bytes, environment}, .read = text, .read_bytes = bytes};
@@ -316,6 +343,7 @@ static const struct test tests[] = {
     {"no access and back, after a fork", no_access_and_back},
     {"a page that changes sides", a_page_that_changes_sides},
     {"shared by three", shared_by_three},
+    {"semaphores of two programs", semaphores_of_two_programs},
     {"exec among threads", exec_among_threads},
     {"exec of a child", exec_of_a_child},
     {"arguments as long as may be", arguments_as_long_as_may_be},

@@ -2,8 +2,11 @@
 /* Threads of one program: their beginning and end, and faults on one page at once. How they share the processor is t_share's. */
 #include "tap.h"
 
+#include <errno.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define THREADS 4
@@ -47,6 +50,54 @@ static void one_page_at_once(void) {
       CHECK_EQ(shared[i * 4096 + t * 8], 1);
   free_all();
   sbrk(-201 * 4096);
+}
+
+/* What one reads, all others may overwrite before it writes, but for the semaphore. */
+#define TURNS 50
+static sem_t turn;
+static volatile unsigned sum;
+static void counter(void *argument) {
+  (void)argument;
+  for (unsigned i = 0; i < TURNS; i++) {
+    sem_wait(&turn);
+    unsigned before = sum;
+    q_yield();
+    sum = before + 1;
+    sem_post(&turn);
+    q_yield();
+  }
+  finished++;
+}
+
+static void semaphores(void) {
+  int value;
+  sum = 0;
+  CHECK_EQ(sem_init(&turn, 0, 1), 0);
+  start_all(counter, Q_PRIORITY_PROGRAM);
+  while (finished < THREADS)
+    q_sleep_until(q_time() + 1000);
+  CHECK_EQ(sum, THREADS * TURNS);
+  CHECK_EQ(sem_getvalue(&turn, &value), 0);
+  CHECK_EQ(value, 1);
+  CHECK_EQ(sem_destroy(&turn), 0);
+  free_all();
+}
+
+static void semaphores_at_their_limits(void) {
+  struct timespec until, now;
+  CHECK(sem_init(&turn, 0, SEM_VALUE_MAX + 1u) == -1 && errno == EINVAL);
+  CHECK_EQ(sem_init(&turn, 0, SEM_VALUE_MAX), 0);
+  CHECK(sem_post(&turn) == -1 && errno == EOVERFLOW);
+  CHECK_EQ(sem_init(&turn, 0, 1), 0);
+  CHECK_EQ(sem_timedwait(&turn, &(struct timespec){0, -1}), 0);
+  CHECK(sem_trywait(&turn) == -1 && errno == EAGAIN);
+  CHECK(sem_timedwait(&turn, &(struct timespec){0, 1000000000}) == -1 && errno == EINVAL);
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_nsec = (until.tv_nsec + 3000000) % 1000000000;
+  until.tv_sec += until.tv_nsec < 3000000;
+  CHECK(sem_timedwait(&turn, &until) == -1 && errno == ETIMEDOUT);
+  clock_gettime(CLOCK_REALTIME, &now);
+  CHECK(now.tv_sec > until.tv_sec || (now.tv_sec == until.tv_sec && now.tv_nsec >= until.tv_nsec));
 }
 
 static void ender(void *argument) {
@@ -96,6 +147,8 @@ static void many_threads_killed(void) {
 static const struct test tests[] = {
     {"a program of 30 threads is killed", many_threads_killed},
     {"a thread ends itself", ends_itself},
+    {"semaphores", semaphores},
+    {"semaphores at their limits", semaphores_at_their_limits},
     {"threads fault on one page at once", one_page_at_once},
 };
 
