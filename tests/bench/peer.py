@@ -86,10 +86,9 @@ def logged(log, what, *command):
             raise Failed(f"{what} failed: see {log}")
 
 
-def without_effect(config):
-    """Lines of our fragment that are not in the configuration that came of it."""
-    got = set(config.read_text().split("\n"))
-    return [line for line in (LINUX / "config").read_text().split("\n") if line and line[0] != "#" and line not in got]
+def fragment():
+    """The options that our configuration names."""
+    return [line for line in (LINUX / "config").read_text().split("\n") if line and line[0] != "#"]
 
 
 def compile_linux(folder, log):
@@ -99,7 +98,8 @@ def compile_linux(folder, log):
     tree, out = folder / SOURCE.name.removesuffix(".tar.xz"), folder / "out"
     make = ["make", "-C", tree, f"O={out}", "ARCH=riscv", f"CROSS_COMPILE={CROSS}"]
     logged(log, "configuring Linux", "env", f"KCONFIG_ALLCONFIG={LINUX / 'config'}", *make, "allnoconfig")
-    lost = without_effect(out / ".config")
+    got = (out / ".config").read_text().split("\n")
+    lost = [line for line in fragment() if line not in got]
     if lost:
         raise Failed(f"this Linux does not accept from tests/bench/linux/config: {', '.join(lost)}")
     logged(log, "building Linux", *make, f"-j{os.cpu_count()}", "Image")
@@ -112,7 +112,7 @@ def compile_linux(folder, log):
 def linux(found):
     """The folder in the cache that holds the kernel and its C library, built if it isn't there. One builds, others wait."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quire/linux"
-    key = hashlib.sha256(f"{found['linux']} {found['gcc']} {(LINUX / 'config').read_text()}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(f"{found['linux']} {found['gcc']} {fragment()}".encode()).hexdigest()[:12]
     folder, building, log = cache / key, cache / "building", cache / "build.log"
     cache.mkdir(parents=True, exist_ok=True)
     with open(cache / "lock", "w", encoding="ascii") as lock:
@@ -166,13 +166,13 @@ def records(output, kind):
 
 
 def figures_of(output, firmware):
-    """name -> median, from what Linux and the kernel that measures the firmware printed."""
+    """name -> figures, from what Linux and the kernel that measures the firmware printed."""
     if "# end\n" not in output:
         raise Failed(f"Linux's benchmarks did not come to their end:\n{output[-1500:]}")
-    found = {record["name"]: record["median"] for record in records(output, "bench")}
-    found["boot.init"] = found.pop("boot.init_with_firmware") - int(firmware.strip().split("\n")[-1], 16)
-    found["mem.init_kib"] = MEMORY_KIB - found.pop("mem.init_free_bytes") // 1024
-    return found
+    found = {record.pop("name"): record for record in records(output, "bench")}
+    instructions = found.pop("boot.init_with_firmware")["median"] - int(firmware.strip().split("\n")[-1], 16)
+    kib = MEMORY_KIB - found.pop("mem.init_free_bytes")["median"] // 1024
+    return {**found, "boot.init": {"median": instructions, "n": 1}, "mem.init_kib": {"median": kib, "n": 1}}
 
 
 def check_faults(windows, trace):
@@ -191,7 +191,7 @@ def check_faults(windows, trace):
 
 
 def measure_linux(found):
-    """name -> median, and how many faults were counted twice."""
+    """name -> figures, and how many faults were counted twice."""
     built = linux(found)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -223,7 +223,7 @@ def compared(theirs, ours):
         if linux_row not in theirs or (quire_row not in ours and quire_row not in NOT_YET):
             raise Failed(f"no such row: {linux_row if linux_row not in theirs else quire_row}; the table in tests/bench/peer.py "
                          "names the rows")
-        own, other = ours.get(quire_row, {}).get("median"), theirs[linux_row]
+        own, other = ours.get(quire_row, {}).get("median"), theirs[linux_row]["median"]
         yield (what, "-" if own is None else f"{own:,}", f"{other:,}", "-" if own is None else f"{other / own:.2f}",
                "-" if own is None else "yes" if own < other else "no", how)
 

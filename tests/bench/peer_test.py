@@ -28,7 +28,7 @@ def fails(function, *arguments):
 
 def rows(ours):
     """The table if Linux takes 200 for everything."""
-    return list(peer.compared({row[2]: 200 for row in peer.ROWS}, ours))
+    return list(peer.compared({row[2]: {"median": 200} for row in peer.ROWS}, ours))
 
 
 OURS = {row[1]: {"median": 100} for row in peer.ROWS}
@@ -38,7 +38,8 @@ DERIVED = {"boot.init", "mem.init_kib"}
 CHECKS = {
     "Quire's rows are those of the baseline, but for NOT_YET": {row[1] for row in peer.ROWS} - set(BASELINE) == peer.NOT_YET,
     "Linux's rows are those of its benchmarks": all(f'"{row[2]}"' in SOURCES for row in peer.ROWS if row[2] not in DERIVED),
-    "boot without the firmware": peer.figures_of(END, FIRMWARE) == {"boot.init": 34, "mem.init_kib": peer.MEMORY_KIB - 2},
+    "boot without the firmware": peer.figures_of(END, FIRMWARE) == {"boot.init": {"median": 34, "n": 1},
+                                                                     "mem.init_kib": {"median": peer.MEMORY_KIB - 2, "n": 1}},
     "a guest that fails": "did not come" in fails(peer.figures_of, "# failed: x.c:1: y\n", FIRMWARE),
     "page faults in the window, and nothing else": peer.check_faults([WINDOW], GOOD_TRACE) == 2,
     "a fault too few": "w: 1 and not 2" in fails(peer.check_faults, [WINDOW], GOOD_TRACE[1:]),
