@@ -143,6 +143,7 @@ int system(const char *line) {
 
 /* ---- <err.h> ----------------------------------------------------------------------------------------------------------------- */
 static void say(const char *format, va_list list, int error) {
+  fprintf(stderr, "%s: ", getprogname());
   vfprintf(stderr, format, list);
   if (error)
     fprintf(stderr, ": %s", strerror(error));
