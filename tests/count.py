@@ -31,7 +31,7 @@ def main(builds):
                if line.strip() and not line.startswith("#")}
     count = {"passed": 0, "failed": 0, "skipped": 0}
     for build in builds:
-        for log in ("testlog.json", "benchmarklog.json"):
+        for log in ("testlog.json", "benchmarklog.json", "thirdpartylog.json"):
             path = Path(build) / "meson-logs" / log
             for text in path.read_text().splitlines() if path.exists() else ():
                 for name, result in subtests(json.loads(text)):
