@@ -158,6 +158,7 @@ void run_source(struct source *source, bool last);
 int run_text(const char *text, bool last);
 int run_file(const char *path, bool last); /* its status; 127 or 126: it cannot be read */
 char *capture(const char *text);           /* what it writes, without the newlines at its end */
+bool is_function(const char *name);
 _Noreturn void become(char **words);       /* that program */
 _Noreturn void finish(void);               /* with the status */
 bool interrupted(void);                    /* Ctrl-C was typed; then everything is left up to the prompt */
