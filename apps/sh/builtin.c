@@ -67,7 +67,12 @@ static int do_continue(char **argv) {
 /* ---- The shell's own state ---------------------------------------------------------------------------------------------- */
 static int do_cd(char **argv) {
   const char *home = variable("HOME"), *to = argv[1] ? argv[1] : home ? home : "/";
-  return chdir(to) ? complain("cd", to, strerror(errno)) : 0;
+  const char *before = variable("PWD");
+  if (chdir(to))
+    return complain("cd", to, strerror(errno));
+  variable_set("OLDPWD", before ? before : "");
+  place_set();
+  return 0;
 }
 
 static int do_pwd(char **argv) {
@@ -270,9 +275,9 @@ static bool signal_of(const char *name, long *signal) {
   static const struct {
     const char *name;
     int signal;
-  } names[] = {{"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"KILL", SIGKILL}, {"TERM", SIGTERM},
-               {"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"PIPE", SIGPIPE}, {"SEGV", SIGSEGV}, {"USR1", SIGUSR1},
-               {"USR2", SIGUSR2}};
+  } names[] = {{"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"KILL", SIGKILL},
+               {"TERM", SIGTERM}, {"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"PIPE", SIGPIPE},
+               {"SEGV", SIGSEGV}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}};
   for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
     if (!strcasecmp(name, names[i].name)) {
       *signal = names[i].signal;
@@ -391,7 +396,8 @@ static int do_time(char **argv) {
 static int do_help(char **argv) {
   (void)argv;
   printf(
-      "The language is that of POSIX shells. Built in: . : [ break cd command continue echo eval exec exit export false\n"
+      "The language is that of POSIX shells. Built in: . : [ break cd command continue echo eval exec exit export "
+      "false\n"
       "local pwd read return set shift test true trap unset wait, and\n"
       "  kill PID...   end processes           time PROGRAM ...  what it cost\n"
       "  fg PID        back to the foreground  jobs              what is in the background\n"
@@ -406,15 +412,34 @@ builtin *find_builtin(const char *name) {
   static const struct {
     const char *name;
     builtin *run;
-  } list[] = {{".", do_dot},       {":", do_true},        {"[", do_test},
-              {"break", do_break}, {"cd", do_cd}, {"command", do_command}, {"continue", do_continue},
-              {"echo", do_echo},   {"eval", do_eval},     {"exec", do_exec},
-              {"exit", do_exit},   {"export", do_export}, {"false", do_false},
-              {"fg", do_fg},       {"help", do_help},     {"jobs", do_jobs},
-              {"kill", do_kill},   {"local", do_local},   {"pwd", do_pwd},
-              {"read", do_read},   {"return", do_return}, {"set", do_set},
-              {"shift", do_shift}, {"test", do_test},     {"time", do_time},
-              {"trap", do_trap},   {"true", do_true},     {"unset", do_unset},
+  } list[] = {{".", do_dot},
+              {":", do_true},
+              {"[", do_test},
+              {"break", do_break},
+              {"cd", do_cd},
+              {"command", do_command},
+              {"continue", do_continue},
+              {"echo", do_echo},
+              {"eval", do_eval},
+              {"exec", do_exec},
+              {"exit", do_exit},
+              {"export", do_export},
+              {"false", do_false},
+              {"fg", do_fg},
+              {"help", do_help},
+              {"jobs", do_jobs},
+              {"kill", do_kill},
+              {"local", do_local},
+              {"pwd", do_pwd},
+              {"read", do_read},
+              {"return", do_return},
+              {"set", do_set},
+              {"shift", do_shift},
+              {"test", do_test},
+              {"time", do_time},
+              {"trap", do_trap},
+              {"true", do_true},
+              {"unset", do_unset},
               {"wait", do_wait}};
   for (unsigned i = 0; i < sizeof list / sizeof *list; i++)
     if (!strcmp(list[i].name, name))
