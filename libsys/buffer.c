@@ -64,6 +64,8 @@ static void begin_writing(struct __file_bufio *b) {
   b->dir = __SWR;
   if (b->bflags & STREAM_NEW && is_terminal(b->fd))
     b->bflags |= __BLBF;
+  if (b->bflags & STREAM_END)
+    lseek(b->fd, 0, SEEK_END);
   b->bflags &= (uint8_t)~STREAM_NEW;
 }
 
@@ -204,7 +206,8 @@ int stream_setvbuf(FILE *file, char *buffer, int mode, size_t size) {
     b->buf = buffer;
     b->size = (int)size;
   }
-  b->bflags = mode == _IOLBF ? __BLBF : mode == _IONBF ? STREAM_NOW : 0;
+  b->bflags &= STREAM_END;
+  b->bflags |= mode == _IOLBF ? __BLBF : mode == _IONBF ? STREAM_NOW : 0;
   return 0;
 }
 

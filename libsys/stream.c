@@ -71,10 +71,12 @@ FILE *fdopen(int fd, const char *mode) {
   struct stream *stream = malloc(sizeof *stream);
   if (!stream)
     return NULL;
-  stream->bufio = (struct __file_bufio)STREAM(fd, stream->buffer, sizeof stream->buffer,
-                                              directions(open_flags(mode)), STREAM_NEW);
+  stream->bufio = (struct __file_bufio)STREAM(fd, stream->buffer, sizeof stream->buffer, directions(open_flags(mode)),
+                                              STREAM_NEW);
   stream->bufio.xfile.cfile.close = stream_end;
-  if (open_flags(mode) & O_APPEND)
+  if (*mode == 'a')
+    stream->bufio.bflags |= STREAM_END;
+  if (*mode == 'a' && !(stream->bufio.xfile.cfile.file.flags & __SRD))
     lseek(fd, 0, SEEK_END);
   stream_open(stream);
   return (FILE *)stream;

@@ -10,6 +10,7 @@
 #include <stdio-bufio.h>
 
 /* In bflags, beside picolibc's. */
+#define STREAM_END 0x20 /* what it writes goes to the file's end */
 #define STREAM_NEW 0x40 /* nothing was written yet: by line if it turns out to be a terminal */
 #define STREAM_NOW 0x80 /* unbuffered: what a function has put is written when it returns */
 
