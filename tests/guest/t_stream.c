@@ -2,7 +2,9 @@
 /* Streams: when what was put is written, and what is where when several look at one descriptor. Plain POSIX, see unix.h. */
 #include "unix.h"
 
+#include <math.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <sys/stat.h>
 
 static struct gate go; /* opened by the parent once it has looked */
@@ -313,6 +315,46 @@ static void closed(void) {
   end_piped(pid, 7);
 }
 
+/* ---- Long doubles: of at most 64 bits, as Linux has them here ---- */
+static bool prints(const char *expected, const char *format, ...) {
+  char got[200];
+  va_list list;
+  va_start(list, format);
+  int n = vsnprintf(got, sizeof got, format, list);
+  va_end(list);
+  if (n == (int)strlen(expected) && !strcmp(got, expected))
+    return true;
+  printf("# %s, not %s\n", got, expected);
+  return false;
+}
+
+static void print_long_doubles(void) {
+  const long double tiny = 1 / 1073741824.0L, large = 1e27L;
+  CHECK(prints("1.500000 2.50e+00 3", "%Lf %.2Le %Lg", 1.5L, 2.5L, 3.0L));
+  CHECK(prints("1.000000000931322574615478515625", "%.30Lf", 1 + tiny));
+  CHECK(prints("1000000000000000000000000000", "%.0Lf", large));
+  CHECK(prints("1e+27 1.00000E+27", "%Lg %#LG", large, large));
+  CHECK(prints("0 2 2 4 1e+01", "%.0Lf %.0Lf %.0Lf %.0Lf %.0Le", 0.5L, 1.5L, 2.5L, 3.5L, 9.5L));
+  CHECK(prints("|    -1.25|-1.25    |-0001.25|+1.25| 1.25|", "|%9.2Lf|%-9.2Lf|%08.2Lf|%+.2Lf|% .2Lf|", -1.25L, -1.25L,
+               -1.25L, 1.25L, 1.25L));
+  CHECK(prints("a 1 0.25 |  0.5| 7 2.5 %", "%s %d %Lg |%*.*Lf| %ld %g %%", "a", 1, 0.25L, 5, 1, 0.5L, 7l, 2.5));
+  CHECK(prints("inf -INF   nan 0 -0", "%Lf %LF %5Lg %Lg %Lg", (long double)INFINITY, -(long double)INFINITY,
+               (long double)NAN, 0.0L, -0.0L));
+  CHECK(prints("9.95e-05 0.0001 0.000101 99.5", "%.3Lg %.3Lg %.3Lg %.3Lg", 9.95e-5L, 1e-4L, 1.01e-4L, 99.5L));
+}
+
+static void long_doubles_back(void) {
+  long double a = 0, b = 7;
+  double d = 0;
+  int n = 0;
+  char set[8] = "";
+  CHECK_EQ(sscanf("2.5 -8 ]y 1e3 0.25", "%Lf %d %[]y] %lf %*f %Lg", &a, &n, set, &d, &b), 4);
+  CHECK(a == 2.5L && n == -8 && !strcmp(set, "]y") && d == 1000 && b == 7);
+  CHECK_EQ(sscanf("1.5,-3", "%Lg,%Le", &a, &b), 2);
+  CHECK(a == 1.5L && b == -3);
+  CHECK(strtold("1e4000", NULL) > 1e308L && strtold("0.0625x", NULL) == 0.0625L);
+}
+
 static const struct test tests[] = {
     {"standard output to a pipe is written when its buffer is full, or at exit", full},
     {"setvbuf: by line", by_line},
@@ -328,6 +370,8 @@ static const struct test tests[] = {
     {"reading and writing one stream", directions},
     {"pieces of all sizes", large},
     {"standard output is closed", closed},
+    {"printing long doubles", print_long_doubles},
+    {"reading long doubles", long_doubles_back},
 };
 
 int main(int argc, char **argv) {
