@@ -4,11 +4,8 @@
 #ifndef QUIRE_STAT_H
 #define QUIRE_STAT_H
 
-/* Nanoseconds for utimensat() and futimens() that stand for the time of the call, and for no change. */
-#ifndef UTIME_NOW
-#define UTIME_NOW 0x3fffffffl
-#define UTIME_OMIT 0x3ffffffel
-#endif
+#define UTIME_NOW (-2l) /* in place of nanoseconds */
+#define UTIME_OMIT (-1l)
 
 int lstat(const char *__restrict path, struct stat *__restrict out); /* as stat(): there are no symbolic links */
 #endif
