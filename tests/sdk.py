@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """sdk.py BUILD: installs the SDK, moves it, and builds and runs programs with it outside the tree. Prints TAP."""
+import difflib
 import os
 import re
 import shutil
@@ -159,6 +160,15 @@ def no_file_is_lost(sdk):
         and (sdk.work / "left").read_bytes() == b"kept"
 
 
+def what_replaces_the_librarys(sdk):
+    """Functions that libsys has in place of picolibc's do what the build machine's do."""
+    if not sdk.good("gcc", "library.c", "-o", "library.here") or not sdk.good(sdk.cc, "library.c", "-o", "library"):
+        return False
+    here, there = sdk.call("./library.here").stdout, sdk.run("library")[1]
+    print(*difflib.unified_diff(here.splitlines(), there.splitlines(), "here", "there", lineterm=""), sep="\n", file=sys.stderr)
+    return here == there != ""
+
+
 def nothing_of_this_machine(sdk):
     """No file names a folder of this machine."""
     folders = re.compile(b"|".join(re.escape(os.fsencode(str(path))) for path in (ROOT, Path.home(), sdk.work.parent)))
@@ -170,7 +180,7 @@ def nothing_of_this_machine(sdk):
 def main():
     """TAP, a test for each function above."""
     tests = [a_makefile, the_compiler_itself, headers_and_functions, configure_asks, options_as_here, names_of_programs,
-             no_file_is_lost, nothing_of_this_machine]
+             no_file_is_lost, what_replaces_the_librarys, nothing_of_this_machine]
     print(f"1..{len(tests)}")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -33,11 +33,13 @@ class Bad(Exception):
 
 @dataclass
 class Case:
-    """A command line, and what it needs. each: one case for each of these files in the source; {} is its name, without folders."""
+    """A command line, and what it needs. status: what it must be here, so that what is wrong on both sides is seen. each: one
+    case for each of these files of the source; {each} is its name, without folders."""
     name: str = ""
     command: str = ""
     files: dict = field(default_factory=dict)
     output: list = field(default_factory=list)
+    status: int = 0
     memory: str = "256M"
     timeout: float = 600
     each: str = ""
@@ -103,7 +105,8 @@ def installed_sdk(build):
     with tempfile.TemporaryDirectory(dir=base) as stage:
         subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", stage], check=True, stdout=sys.stderr)
         root = next(Path(stage).rglob("quire.specs")).parents[1]
-        shutil.rmtree(root / "share")  # kernel and boot image: no program is built with them
+        shutil.rmtree(root / "share")  # no program is built with the kernel, the boot image and
+        (root / "bin/quire-run").unlink()
         files = sorted(path for path in root.rglob("*") if path.is_file())
         sdk = base / digest(*(part for path in files for part in (path.relative_to(root), path.read_bytes())))
         with debian.locked(base / "lock"):
@@ -260,6 +263,14 @@ def compare(here, quire):
     return wrong
 
 
+def wrong(case, here, quire):
+    """Lines that say what is wrong with a case; none if nothing is."""
+    if here.status != case.status or not (here.out or case.output):
+        what = f"status {here.status} here, not {case.status}" if here.status != case.status else "there is nothing to compare"
+        return [what, *(f"error output here: {short(line)}" for line in here.error.decode(errors="replace").splitlines()[-DIFF_LINES:])]
+    return compare(here, quire())
+
+
 def spread(case, tree):
     """The cases that one with each= stands for."""
     if not case.each:
@@ -270,8 +281,8 @@ def spread(case, tree):
     gone = [name for name in case.without if not list(tree.glob(str(Path(case.each).parent / name)))]
     if gone:
         raise Bad(f"case {case.name}: without names {', '.join(gone)}, which the source has not")
-    return [Case(**{**vars(case), "name": f"{case.name}: {path.name}", "command": case.command.replace("{}", path.name),
-                    "output": [name.replace("{}", path.name) for name in case.output], "each": ""}) for path in found]
+    return [Case(**{**vars(case), "name": f"{case.name}: {path.name}", "command": case.command.replace("{each}", path.name),
+                    "output": [name.replace("{each}", path.name) for name in case.output], "each": ""}) for path in found]
 
 
 def ready(build, path):
@@ -300,9 +311,9 @@ def main():
     print(f"1..{len(cases)}")
     failed = 0
     for number, case in enumerate(cases, 1):
-        wrong = compare(here.here(case), quire.quire(case))
-        failed += bool(wrong)
-        print(f"{'not ok' if wrong else 'ok'} {number} - {case.name}", *(f"# {line}" for line in wrong), sep="\n", flush=True)
+        said = wrong(case, here.here(case), lambda case=case: quire.quire(case))
+        failed += bool(said)
+        print(f"{'not ok' if said else 'ok'} {number} - {case.name}", *(f"# {line}" for line in said), sep="\n", flush=True)
     for name, why in [entry for case in program.case for entry in case.without.items()]:
         print(f"# not run: {name}: {why}")
     return int(bool(failed))

@@ -44,6 +44,7 @@ struct termios {
 #define PARODD 32
 #define HUPCL 64
 #define CLOCAL 128
+#define CRTSCTS 256 /* not of POSIX, but programs expect it */
 
 #define ECHO 1 /* c_lflag */
 #define ECHOE 2
@@ -66,12 +67,25 @@ struct termios {
 #define TCIOFF 2
 #define TCION 3
 
-#define B0 0
+#define B0 0 /* all that POSIX names, and those above them that programs expect */
+#define B50 50
+#define B75 75
+#define B110 110
+#define B134 134
+#define B150 150
+#define B200 200
+#define B300 300
+#define B600 600
+#define B1200 1200
+#define B1800 1800
+#define B2400 2400
+#define B4800 4800
 #define B9600 9600
 #define B19200 19200
 #define B38400 38400
 #define B57600 57600
 #define B115200 115200
+#define B230400 230400
 
 int tcgetattr(int fd, struct termios *to);
 int tcsetattr(int fd, int when, const struct termios *wanted);
