@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* wc [FILE...]: lines, words and bytes. */
+/* wc [-clw] [FILE...]: lines, words and bytes, or those of them that are asked for. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,21 @@
 #include <string.h>
 #include <unistd.h>
 
-static int count(int fd, const char *name) {
+/* Asked for: the numbers with one space between, as POSIX has it, so that a script finds one of them alone. */
+static void show(const char *asked, const unsigned long number[3], const char *name) {
+  const char *space = "";
+  for (unsigned i = 0; *asked && i < 3; i++)
+    if (strchr(asked, "lwc"[i])) {
+      printf("%s%lu", space, number[i]);
+      space = " ";
+    }
+  if (!*asked)
+    printf("%7lu %7lu %7lu %s\n", number[0], number[1], number[2], name);
+  else
+    printf("%s%s\n", *name ? " " : "", name);
+}
+
+static int count(int fd, const char *name, const char *asked) {
   static char text[16384];
   unsigned long lines = 0, words = 0, bytes = 0;
   bool inside = false;
@@ -22,17 +36,22 @@ static int count(int fd, const char *name) {
     }
     bytes += (unsigned long)got;
   }
-  printf("%7lu %7lu %7lu %s\n", lines, words, bytes, name);
+  show(asked, (unsigned long[]){lines, words, bytes}, name);
   return got < 0;
 }
 
 int main(int argc, char **argv) {
-  int status = argc > 1 ? 0 : count(0, "");
-  for (int i = 1; i < argc; i++) {
+  const char *asked = argc > 1 && argv[1][0] == '-' ? argv[1] + 1 : "";
+  if (argc > 1 && argv[1][0] == '-' && (!*asked || asked[strspn(asked, "clw")])) {
+    fprintf(stderr, "wc: no option %s\nusage: wc [-clw] [FILE...]\n", argv[1]);
+    return 2;
+  }
+  int first = *asked ? 2 : 1, status = argc > first ? 0 : count(0, "", asked);
+  for (int i = first; i < argc; i++) {
     int fd = open(argv[i], O_RDONLY);
     if (fd < 0)
       fprintf(stderr, "wc: %s: %s\n", argv[i], strerror(errno));
-    status |= fd < 0 || count(fd, argv[i]);
+    status |= fd < 0 || count(fd, argv[i], asked);
     close(fd);
   }
   return status;

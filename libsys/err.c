@@ -8,6 +8,7 @@
 #include <string.h>
 
 static void say(const char *format, va_list list, int error) {
+  fprintf(stderr, "%s: ", getprogname());
   vfprintf(stderr, format, list);
   if (error)
     fprintf(stderr, ": %s", strerror(error));

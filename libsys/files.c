@@ -111,6 +111,12 @@ static int64_t describe(const char *path, int fd, struct posix_stat *s) {
 
 #define BLOCK 512 /* what st_blocks counts */
 
+static struct timespec time_of(int64_t nanoseconds) {
+  const int64_t second = 1000000000;
+  int64_t seconds = nanoseconds / second - (nanoseconds % second < 0);
+  return (struct timespec){seconds, nanoseconds - seconds * second};
+}
+
 static int status(const char *path, int fd, struct stat *out) {
   struct posix_stat s;
   if (describe(path, fd, &s) < 0)
@@ -121,6 +127,9 @@ static int status(const char *path, int fd, struct stat *out) {
                        .st_mode = (mode_t)s.mode,
                        .st_nlink = (nlink_t)s.links,
                        .st_size = (off_t)s.size,
+                       .st_atim = time_of(s.accessed),
+                       .st_mtim = time_of(s.modified),
+                       .st_ctim = time_of(s.changed),
                        .st_blksize = Q_PAGE_SIZE,
                        .st_blocks = (blkcnt_t)((s.size + BLOCK - 1) / BLOCK)};
   return 0;

@@ -32,7 +32,7 @@ patterns: 0 3 6
 HEADERS = {
     "dirent.h": "opendir readdir closedir rewinddir seekdir telldir fdopendir dirfd scandir alphasort",
     "err.h": "err errx warn warnx", "fcntl.h": "open creat openat fcntl", "fnmatch.h": "fnmatch",
-    "getopt.h": "getopt getopt_long", "glob.h": "glob globfree", "grp.h": "getgrgid getgrnam getgrent getgrgid_r",
+    "getopt.h": "getopt getopt_long getopt_long_only", "glob.h": "glob globfree", "grp.h": "getgrgid getgrnam getgrent getgrgid_r",
     "langinfo.h": "nl_langinfo", "libgen.h": "basename dirname", "locale.h": "setlocale localeconv", "poll.h": "poll ppoll",
     "pwd.h": "getpwuid getpwnam getpwent getpwuid_r getpwnam_r", "regex.h": "regcomp regexec regerror regfree",
     "sched.h": "sched_yield", "search.h": "tsearch tfind hcreate", "semaphore.h": "sem_init sem_destroy sem_getvalue sem_post sem_trywait sem_wait "
@@ -41,11 +41,11 @@ HEADERS = {
     "stdio.h": "fopen fdopen freopen fclose fflush fileno getline getdelim dprintf vdprintf popen pclose tmpfile fseeko ftello "
                "snprintf sscanf setvbuf ungetc rename remove asprintf fmemopen perror",
     "stdio_ext.h": "__fpending __freading __fwriting __fpurge __freadahead __fseterr __fbufsize",
-    "stdlib.h": "malloc realloc free qsort bsearch getenv setenv unsetenv putenv realpath mkstemp mkdtemp system strtod abort "
+    "stdlib.h": "getprogname setprogname malloc realloc free qsort bsearch getenv setenv unsetenv putenv realpath mkstemp mkdtemp system strtod abort "
                 "atexit posix_memalign aligned_alloc random srandom drand48",
     "string.h": "strdup strndup strtok_r strsignal strerror_r memmem stpcpy", "strings.h": "strcasecmp strncasecmp ffs",
     "sys/file.h": "flock", "sys/ioctl.h": "ioctl", "sys/mman.h": "mmap munmap mprotect msync madvise",
-    "sys/resource.h": "getrlimit setrlimit getrusage getpriority", "sys/select.h": "select pselect",
+    "sys/resource.h": "getrlimit setrlimit getrusage getpriority setpriority", "sys/select.h": "select pselect",
     "sys/stat.h": "stat fstat lstat mkdir chmod fchmod umask fstatat mkdirat mkfifo utimensat futimens",
     "sys/time.h": "gettimeofday utimes", "sys/times.h": "times", "sys/uio.h": "readv writev", "sys/utsname.h": "uname",
     "sys/wait.h": "wait waitpid", "termios.h": "tcgetattr tcsetattr tcflush cfgetospeed cfsetospeed",
@@ -150,6 +150,31 @@ def names_of_its_own(sdk):
     return sdk.good(sdk.cc, "names.c", "-o", "names") and sdk.run("names") == (5, "", "")
 
 
+def options_as_here(sdk):
+    """getopt() and its like take command lines apart as this machine's do, and say the same of those that are wrong."""
+    if not sdk.good("gcc", "-w", "options.c", "-o", "here") or not sdk.good(sdk.cc, "-w", "options.c", "-o", "options"):
+        return False
+    here = sdk.call("./here")
+    return here.stdout.count("\n") > 25 and sdk.run("options") == (0, here.stdout, here.stderr)
+
+
+def names_of_programs(sdk):
+    """Who a program is, as it says itself and as err.h says it; priorities are all the same."""
+    (sdk.work / "who.c").write_text("""#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+int main(void) {
+  warnx("%d %d %d", strcmp(getprogname(), "who"), setpriority(PRIO_PROCESS, 0, 0), setpriority(PRIO_PROCESS, 0, -5));
+  setprogname("/bin/other");
+  err(4, "then");
+}
+""")
+    return sdk.good(sdk.cc, "-Wall", "who.c", "-o", "who") and \
+        sdk.run("who") == (4, "", "who: 0 0 -1\nother: then: Permission denied\n")
+
+
 def no_file_is_lost(sdk):
     """A stream that is never closed has been written when its program has ended."""
     (sdk.work / "left.c").write_text('#include <stdio.h>\nint main(void) {\n  fputs("kept", fopen("/tmp/left", "w"));\n  return 0;\n}\n')
@@ -176,8 +201,8 @@ def nothing_of_this_machine(sdk):
 
 def main():
     """TAP, a test for each function above."""
-    tests = [a_makefile, the_compiler_itself, headers_and_functions, configure_asks, names_of_its_own, no_file_is_lost,
-             what_replaces_the_librarys, nothing_of_this_machine]
+    tests = [a_makefile, the_compiler_itself, headers_and_functions, configure_asks, names_of_its_own, options_as_here,
+             names_of_programs, no_file_is_lost, what_replaces_the_librarys, nothing_of_this_machine]
     print(f"1..{len(tests)}")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:

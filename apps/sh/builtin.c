@@ -67,7 +67,12 @@ static int do_continue(char **argv) {
 /* ---- The shell's own state ---------------------------------------------------------------------------------------------- */
 static int do_cd(char **argv) {
   const char *home = variable("HOME"), *to = argv[1] ? argv[1] : home ? home : "/";
-  return chdir(to) ? complain("cd", to, strerror(errno)) : 0;
+  const char *before = variable("PWD");
+  if (chdir(to))
+    return complain("cd", to, strerror(errno));
+  variable_set("OLDPWD", before ? before : "");
+  place_set();
+  return 0;
 }
 
 static int do_pwd(char **argv) {
@@ -270,7 +275,9 @@ static bool signal_of(const char *name, long *signal) {
   static const struct {
     const char *name;
     int signal;
-  } names[] = {{"HUP", SIGHUP}, {"INT", SIGINT}, {"QUIT", SIGQUIT}, {"KILL", SIGKILL}, {"TERM", SIGTERM}};
+  } names[] = {{"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"KILL", SIGKILL},
+               {"TERM", SIGTERM}, {"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"PIPE", SIGPIPE},
+               {"SEGV", SIGSEGV}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}};
   for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
     if (!strcasecmp(name, names[i].name)) {
       *signal = names[i].signal;
@@ -331,6 +338,47 @@ static int do_fg(char **argv) {
   return complain("fg", argv[1], "no such job");
 }
 
+/* The file that a name without a slash would start. */
+static const char *in_path(const char *name) {
+  struct text path = {0};
+  const char *at = variable("PATH"), *found = NULL;
+  for (at = at ? at : "/bin"; at && !found; at = *at ? at + 1 : NULL) {
+    size_t bytes = strcspn(at, ":");
+    text_append(&path, at, bytes);
+    text_append(&path, bytes ? "/" : "./", bytes ? 1 : 2);
+    text_append(&path, name, strlen(name));
+    if (!access(path.at, X_OK))
+      found = take_text(&sh.memory, path.at, path.used);
+    path.used = 0;
+    at += bytes;
+  }
+  text_free(&path);
+  return found;
+}
+
+static int say_what(const char *name) {
+  bool own = is_function(name) || find_builtin(name);
+  const char *what = own ? name : !strchr(name, '/') ? in_path(name) : access(name, X_OK) ? NULL : name;
+  if (what)
+    printf("%s\n", what);
+  return what ? 0 : 127;
+}
+
+/* The built-in command or program of that name, whatever functions there are. */
+static int do_command(char **argv) {
+  if (!argv[1] || (!strcmp(argv[1], "-v") && !argv[2]))
+    return usage("command [-v] NAME [ARGUMENT...]");
+  if (!strcmp(argv[1], "-v"))
+    return say_what(argv[2]);
+  builtin *own = find_builtin(argv[1]);
+  if (own)
+    return own(argv + 1);
+  pid_t pid = fork_child(0, true, argv[1]);
+  if (!pid)
+    become(argv + 1);
+  return pid < 0 ? 126 : wait_child(pid);
+}
+
 static int do_time(char **argv) {
   if (!argv[1])
     return usage("time PROGRAM [ARGUMENT...]");
@@ -348,7 +396,8 @@ static int do_time(char **argv) {
 static int do_help(char **argv) {
   (void)argv;
   printf(
-      "The language is that of POSIX shells. Built in: . : [ break cd continue echo eval exec exit export false\n"
+      "The language is that of POSIX shells. Built in: . : [ break cd command continue echo eval exec exit export "
+      "false\n"
       "local pwd read return set shift test true trap unset wait, and\n"
       "  kill PID...   end processes           time PROGRAM ...  what it cost\n"
       "  fg PID        back to the foreground  jobs              what is in the background\n"
@@ -363,15 +412,34 @@ builtin *find_builtin(const char *name) {
   static const struct {
     const char *name;
     builtin *run;
-  } list[] = {{".", do_dot},       {":", do_true},        {"[", do_test},
-              {"break", do_break}, {"cd", do_cd},         {"continue", do_continue},
-              {"echo", do_echo},   {"eval", do_eval},     {"exec", do_exec},
-              {"exit", do_exit},   {"export", do_export}, {"false", do_false},
-              {"fg", do_fg},       {"help", do_help},     {"jobs", do_jobs},
-              {"kill", do_kill},   {"local", do_local},   {"pwd", do_pwd},
-              {"read", do_read},   {"return", do_return}, {"set", do_set},
-              {"shift", do_shift}, {"test", do_test},     {"time", do_time},
-              {"trap", do_trap},   {"true", do_true},     {"unset", do_unset},
+  } list[] = {{".", do_dot},
+              {":", do_true},
+              {"[", do_test},
+              {"break", do_break},
+              {"cd", do_cd},
+              {"command", do_command},
+              {"continue", do_continue},
+              {"echo", do_echo},
+              {"eval", do_eval},
+              {"exec", do_exec},
+              {"exit", do_exit},
+              {"export", do_export},
+              {"false", do_false},
+              {"fg", do_fg},
+              {"help", do_help},
+              {"jobs", do_jobs},
+              {"kill", do_kill},
+              {"local", do_local},
+              {"pwd", do_pwd},
+              {"read", do_read},
+              {"return", do_return},
+              {"set", do_set},
+              {"shift", do_shift},
+              {"test", do_test},
+              {"time", do_time},
+              {"trap", do_trap},
+              {"true", do_true},
+              {"unset", do_unset},
               {"wait", do_wait}};
   for (unsigned i = 0; i < sizeof list / sizeof *list; i++)
     if (!strcmp(list[i].name, name))

@@ -180,6 +180,10 @@ static const struct node *find_function(const char *name) {
   return NULL;
 }
 
+bool is_function(const char *name) {
+  return find_function(name);
+}
+
 static int define(const struct node *n, bool last) {
   static struct arena for_ever;
   (void)last;

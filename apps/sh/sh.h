@@ -123,6 +123,7 @@ struct old_variable { /* to be put back */
   bool exported;
 };
 void variables_start(void);
+void place_set(void); /* PWD */
 const char *variable(const char *name);
 void variable_set(const char *name, const char *value); /* NULL: unset */
 void variable_export(const char *name);
@@ -158,9 +159,10 @@ void run_source(struct source *source, bool last);
 int run_text(const char *text, bool last);
 int run_file(const char *path, bool last); /* its status; 127 or 126: it cannot be read */
 char *capture(const char *text);           /* what it writes, without the newlines at its end */
-_Noreturn void become(char **words);       /* that program */
-_Noreturn void finish(void);               /* with the status */
-bool interrupted(void);                    /* Ctrl-C was typed; then everything is left up to the prompt */
+bool is_function(const char *name);
+_Noreturn void become(char **words); /* that program */
+_Noreturn void finish(void);         /* with the status */
+bool interrupted(void);              /* Ctrl-C was typed; then everything is left up to the prompt */
 
 /* ---- builtin.c ------------------------------------------------------------------------------------------------------------ */
 typedef int builtin(char **argv);

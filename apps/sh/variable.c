@@ -92,6 +92,14 @@ void variables_start(void) {
   }
   if (!variable("IFS"))
     variable_set("IFS", " \t\n");
+  place_set();
+}
+
+/* There are no symbolic links, so the folder has one name. */
+void place_set(void) {
+  char path[1024];
+  if (getcwd(path, sizeof path))
+    variable_set("PWD", path);
 }
 
 static void show_quoted(const char *value) {

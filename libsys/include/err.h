@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Messages of a program on standard error (4.4BSD, err(3)), here without the program's name. */
+/* Messages of a program on standard error (4.4BSD, err(3)), after its name. */
 #ifndef QUIRE_ERR_H
 #define QUIRE_ERR_H
 

@@ -41,3 +41,5 @@ true | false; echo $?; false | true; echo $?
 echo x > clobber; echo y >| clobber; cat clobber; cat <> clobber
 [ -f f ] && [ -d d ] && [ ! -e none ] && [ -s f ] && echo tests
 rm -r d f g h both third clobber .h 2>/dev/null; echo $?
+mkdir place; cd place; [ "$PWD" = "$(pwd)" ] && echo "${PWD##*/}"; [ "$OLDPWD/place" = "$PWD" ] && echo came; (cd ..; echo "${PWD##*/}" >/dev/null); echo "${PWD##*/}"; cd ..; rm -r place 2>/dev/null || echo rm
+sh -c '[ "$PWD" = "$(pwd)" ] && echo at the start'

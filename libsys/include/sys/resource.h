@@ -40,5 +40,6 @@ struct rusage {
 int getrlimit(int resource, struct rlimit *limit);
 int setrlimit(int resource, const struct rlimit *limit);
 int getrusage(int who, struct rusage *usage);
-int getpriority(int which, id_t who);
+int getpriority(int which, id_t who);               /* 0: all are equal */
+int setpriority(int which, id_t who, int priority); /* EACCES for any other */
 #endif
