@@ -42,7 +42,8 @@
   X(32, umask)                                                                                                       \
   X(33, job)                                                                                                         \
   X(34, terminal)                                                                                                    \
-  X(35, times)
+  X(35, times)                                                                                                       \
+  X(36, lock)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -124,11 +125,22 @@ enum posix_request {
  *      that the file has now. EBADF, EACCES (not open for reading), ENODEV (no file), EINVAL (shared ones are not there,
  *      or as P_map), ENXIO (offset past the file's end), ENOMEM (a file over POSIX_MAP_MAX, too). Anonymous memory is asked
  *      of the pager.
+ * lock(a2 descriptor, a3 POSIX_LOCK_*, a4 first byte, a5 last one)   Advisory locks of fcntl, or, with FILE, of flock, then of all
+ *      bytes. A file is locked for some readers, or ALONE; NONE ends that. If others are in the way: EAGAIN, or with WAIT it waits
+ *      (EDEADLK, EINTR). ENOLCK, EBADF (not open for that), EINVAL.
+ *      With ASK nothing is locked. -> a2 NONE, or ALONE or 0 for a lock that is in the way, a3 its first byte, a4 its last one,
+ *      a5 the process that has it.
  * entry(a2 descriptor of a directory; writable buffer: struct posix_entry)   -> a2 1; 0 when there are no more
  */
 #define POSIX_HERE (~0ul)
 #define POSIX_DUP_EXACT 1 /* that one, which is closed first */
 #define POSIX_DUP_CLOSE 2 /* it is not inherited */
+#define POSIX_LOCK_ALONE 1
+#define POSIX_LOCK_NONE 2
+#define POSIX_LOCK_WAIT 4
+#define POSIX_LOCK_FILE 8
+#define POSIX_LOCK_ASK 16
+#define POSIX_LOCK_ALL 31
 #define POSIX_TIME_NOW INT64_MIN
 #define POSIX_TIME_KEPT (INT64_MIN + 1)
 #define POSIX_DESCRIPTORS 256
