@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -95,11 +94,6 @@ int symlink(const char *to, const char *path) {
 
 int mkfifo(const char *path, mode_t mode) {
   (void)path, (void)mode;
-  return (int)or_errno(-ENOSYS);
-}
-
-int flock(int fd, int operation) {
-  (void)fd, (void)operation;
   return (int)or_errno(-ENOSYS);
 }
 

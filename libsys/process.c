@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/lock.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,15 +107,40 @@ EXEC_LIST(execlp, true, false)
 EXEC_LIST(execle, false, true)
 
 /* ---- wait -------------------------------------------------------------------------------------------------------------------- */
-pid_t waitpid(pid_t pid, int *status, int options) {
-  struct q_call c = {.label = POSIX_wait,
-                     .word = {pid > 0 ? (uint64_t)pid : 0, options & WNOHANG ? POSIX_WAIT_NOHANG : 0}};
-  int64_t got = (pid <= 0 && pid != -1) || options & ~(WNOHANG | WUNTRACED) ? -EINVAL
-                : status && !may_write(status, sizeof *status)              ? -EFAULT
-                                                                            : ask_server(&c);
+static int64_t wait_for(pid_t pid, int *status, int options, struct p_death *death) {
+  struct posix_process own = {0};
+  int64_t who = pid == -1 ? 0 : pid, error = pid ? 0 : px_identity(0, &own);
+  if (error < 0 || options & ~(WNOHANG | WUNTRACED))
+    return error < 0 ? error : -EINVAL;
+  if (status && !may_write(status, sizeof *status))
+    return -EFAULT;
+  uint64_t flags = options & WNOHANG ? POSIX_WAIT_NOHANG : 0, how;
+  int64_t got = px_wait_status((uint64_t)(pid ? who : -(int64_t)own.job), (unsigned)flags, death, &how);
   if (got > 0 && status)
-    *status = (int)c.word[3];
+    *status = (int)how;
+  return got;
+}
+
+pid_t waitpid(pid_t pid, int *status, int options) {
+  return (pid_t)or_errno(wait_for(pid, status, options, NULL));
+}
+
+pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage) {
+  struct p_death death;
+  if (usage && !may_write(usage, sizeof *usage))
+    return (pid_t)or_errno(-EFAULT);
+  int64_t got = wait_for(pid, status, options, &death);
+  if (got >= 0 && usage)
+    *usage = (struct rusage){0};
+  if (got > 0 && usage) {
+    usage->ru_maxrss = (long)(death.peak * Q_PAGE_SIZE / 1024);
+    usage->ru_minflt = (long)death.faults;
+  }
   return (pid_t)or_errno(got);
+}
+
+pid_t wait3(int *status, int options, struct rusage *usage) {
+  return wait4(-1, status, options, usage);
 }
 
 pid_t wait(int *status) {

@@ -8,7 +8,11 @@
 #include "request.h"
 
 int kill(pid_t pid, int signal) {
-  return (int)or_errno(pid > 0 ? px_kill((uint64_t)pid, signal) : -EINVAL);
+  return (int)or_errno(pid != -1 ? px_kill((uint64_t)(int64_t)pid, signal) : -EPERM);
+}
+
+int killpg(pid_t group, int signal) {
+  return group > 1 ? kill(-group, signal) : (int)or_errno(-EINVAL);
 }
 
 static _sig_func_ptr handlers[NSIG];

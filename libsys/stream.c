@@ -71,8 +71,8 @@ FILE *fdopen(int fd, const char *mode) {
   struct stream *stream = malloc(sizeof *stream);
   if (!stream)
     return NULL;
-  stream->bufio = (struct __file_bufio)STREAM(fd, stream->buffer, sizeof stream->buffer, directions(open_flags(mode)),
-                                              STREAM_NEW);
+  memset(stream, 0, offsetof(struct stream, buffer));
+  stream_make(&stream->bufio, fd, stream->buffer, sizeof stream->buffer, directions(open_flags(mode)), STREAM_NEW);
   stream->bufio.xfile.cfile.close = stream_end;
   if (*mode == 'a')
     stream->bufio.bflags |= STREAM_END;

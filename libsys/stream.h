@@ -14,13 +14,6 @@
 #define STREAM_NEW 0x40 /* nothing was written yet: by line if it turns out to be a terminal */
 #define STREAM_NOW 0x80 /* unbuffered: what a function has put is written when it returns */
 
-#define STREAM(descriptor, bytes, most, directions, how)                                                             \
-  {                                                                                                                  \
-    .xfile = FDEV_SETUP_EXT(stream_put, stream_get, stream_flush, stream_close, stream_seek, stream_setvbuf,         \
-                            (directions) | __SBUF),                                                                  \
-    .fd = (descriptor), .bflags = (how), .buf = (bytes), .size = (most)                                              \
-  }
-
 static inline struct __file_bufio *buffered(FILE *file) { /* NULL: its bytes go to memory */
   return file->flags & __SBUF ? (struct __file_bufio *)file : NULL;
 }
@@ -35,4 +28,21 @@ int stream_setvbuf(FILE *file, char *buffer, int mode, size_t size);
 size_t stream_write(FILE *file, const char *from, size_t bytes); /* how many were taken */
 bool stream_hold(FILE *file);                                    /* an unbuffered one, for the time of a function */
 void stream_release(FILE *file, bool held);
+
+/* A new one, all zero: what is set by a program costs it less than what the pager copies for it. */
+static inline void stream_make(struct __file_bufio *b, int fd, char *buffer, int size, uint8_t directions,
+                               uint8_t how) {
+  struct __file_ext *x = &b->xfile;
+  x->cfile.file.flags = directions | __SCLOSE | __SEXT | __SBUF;
+  x->cfile.file.put = stream_put;
+  x->cfile.file.get = stream_get;
+  x->cfile.file.flush = stream_flush;
+  x->cfile.close = stream_close;
+  x->seek = stream_seek;
+  x->setvbuf = stream_setvbuf;
+  b->fd = fd;
+  b->buf = buffer;
+  b->size = size;
+  b->bflags = how;
+}
 #endif

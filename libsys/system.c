@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The system's name, its limits, and terminals, of which there is one that cannot be changed. */
-#include <stdbool.h>
+/* The system's name, and its limits. */
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "request.h"
@@ -93,8 +90,13 @@ int setrlimit(int resource, const struct rlimit *limit) {
 }
 
 int getrusage(int who, struct rusage *usage) {
-  *usage = (struct rusage){0};
-  return (int)or_errno(who == RUSAGE_SELF || who == RUSAGE_CHILDREN ? 0 : -EINVAL);
+  struct p_stats stats = {0};
+  int64_t error = who == RUSAGE_SELF ? p_stats_of(0, &stats) : who == RUSAGE_CHILDREN ? 0 : -EINVAL;
+  if (error || !may_write(usage, sizeof *usage))
+    return (int)or_errno(error ? error : -EFAULT);
+  *usage = (struct rusage){.ru_maxrss = (long)(stats.peak * Q_PAGE_SIZE / 1024),
+                           .ru_minflt = (long)(stats.faults[0] + stats.faults[1] + stats.faults[2])};
+  return 0;
 }
 
 int getpriority(int which, id_t who) {
@@ -105,92 +107,4 @@ int getpriority(int which, id_t who) {
 int setpriority(int which, id_t who, int priority) {
   (void)which, (void)who;
   return (int)or_errno(priority ? -EACCES : 0);
-}
-
-/* ---- Terminals: what servers/posix/tty.c does --------------------------------------------------------------------------------- */
-static const struct termios console = {
-    .c_iflag = ICRNL,
-    .c_oflag = OPOST | ONLCR,
-    .c_cflag = CS8 | CREAD | CLOCAL,
-    .c_lflag = ECHO | ECHOE | ECHOK | ICANON | ISIG,
-    .c_cc = {[VEOF] = 4, [VERASE] = 127, [VINTR] = 3, [VKILL] = 21, [VMIN] = 1},
-    .c_ispeed = B115200,
-    .c_ospeed = B115200,
-};
-
-int tcgetattr(int fd, struct termios *to) {
-  if (!isatty(fd))
-    return -1;
-  *to = console;
-  return 0;
-}
-
-int tcsetattr(int fd, int when, const struct termios *wanted) {
-  (void)when;
-  if (!isatty(fd))
-    return -1;
-  return (int)or_errno(memcmp(wanted, &console, sizeof console) ? -EINVAL : 0);
-}
-
-static int of_terminal(int fd, int64_t result) {
-  return isatty(fd) ? (int)or_errno(result) : -1;
-}
-
-int tcdrain(int fd) {
-  return of_terminal(fd, 0);
-}
-
-int tcflow(int fd, int action) {
-  (void)action;
-  return of_terminal(fd, -ENOSYS);
-}
-
-int tcflush(int fd, int queue) {
-  (void)queue;
-  return of_terminal(fd, -ENOSYS);
-}
-
-int tcsendbreak(int fd, int duration) {
-  (void)duration;
-  return of_terminal(fd, -ENOSYS);
-}
-
-speed_t cfgetispeed(const struct termios *t) {
-  return t->c_ispeed;
-}
-
-speed_t cfgetospeed(const struct termios *t) {
-  return t->c_ospeed;
-}
-
-int cfsetispeed(struct termios *t, speed_t speed) {
-  t->c_ispeed = speed;
-  return 0;
-}
-
-int cfsetospeed(struct termios *t, speed_t speed) {
-  t->c_ospeed = speed;
-  return 0;
-}
-
-int ttyname_r(int fd, char *name, size_t bytes) {
-  static const char console_name[] = "/dev/console";
-  if (!isatty(fd))
-    return errno;
-  if (bytes < sizeof console_name)
-    return ERANGE;
-  strcpy(name, console_name);
-  return 0;
-}
-
-char *ttyname(int fd) {
-  static char name[16];
-  errno = ttyname_r(fd, name, sizeof name);
-  return errno ? NULL : name;
-}
-
-int ioctl(int fd, unsigned long request, ...) {
-  struct stat s;
-  (void)request;
-  return fstat(fd, &s) ? -1 : (int)or_errno(-ENOTTY);
 }

@@ -37,7 +37,7 @@ HEADERS = {
     "pwd.h": "getpwuid getpwnam getpwent getpwuid_r getpwnam_r", "regex.h": "regcomp regexec regerror regfree",
     "sched.h": "sched_yield", "search.h": "tsearch tfind hcreate", "semaphore.h": "sem_init sem_destroy sem_getvalue sem_post sem_trywait sem_wait "
     "sem_timedwait", "setjmp.h": "setjmp longjmp",
-    "signal.h": "signal raise kill sigaction sigprocmask sigpending", "spawn.h": "posix_spawn posix_spawnp",
+    "signal.h": "signal raise kill killpg sigaction sigprocmask sigpending", "spawn.h": "posix_spawn posix_spawnp",
     "stdio.h": "fopen fdopen freopen fclose fflush fileno getline getdelim dprintf vdprintf popen pclose tmpfile fseeko ftello "
                "snprintf sscanf setvbuf ungetc rename remove asprintf fmemopen perror",
     "stdio_ext.h": "__fpending __freading __fwriting __fpurge __freadahead __fseterr __fbufsize",
@@ -48,9 +48,11 @@ HEADERS = {
     "sys/resource.h": "getrlimit setrlimit getrusage getpriority setpriority", "sys/select.h": "select pselect",
     "sys/stat.h": "stat fstat lstat mkdir chmod fchmod umask fstatat mkdirat mkfifo utimensat futimens",
     "sys/time.h": "gettimeofday utimes", "sys/times.h": "times", "sys/uio.h": "readv writev", "sys/utsname.h": "uname",
-    "sys/wait.h": "wait waitpid", "termios.h": "tcgetattr tcsetattr tcflush cfgetospeed cfsetospeed",
+    "sys/wait.h": "wait waitpid wait3 wait4",
+    "termios.h": "tcgetattr tcsetattr tcflush cfgetospeed cfsetospeed cfmakeraw",
     "time.h": "time clock clock_gettime nanosleep localtime_r gmtime_r mktime strftime strptime",
-    "unistd.h": "access brk chdir chown close dup dup2 dup3 execv execve execvp execl execlp fchdir fchown fdatasync fork "
+    "unistd.h": "setpgid getpgid getpgrp setpgrp setsid tcgetpgrp tcsetpgrp lockf "
+                "access brk chdir chown close dup dup2 dup3 execv execve execvp execl execlp fchdir fchown fdatasync fork "
                 "fpathconf fsync ftruncate getcwd getegid geteuid getgid getgroups gethostname getlogin getopt getpagesize "
                 "getpid getppid getuid isatty lchown link lseek pathconf pipe pipe2 pread pwrite read readlink rmdir sbrk setgid "
                 "setuid sleep symlink sync sysconf truncate ttyname unlink unlinkat usleep vfork write faccessat",

@@ -152,6 +152,7 @@ int do_terminal(struct request *q, struct q_reply *r) {
   if (mode != POSIX_TERMINAL_ASK && !in_foreground(q->caller))
     return EIO;
   r->word[0] = tty.mode;
+  r->word[1] = foreground;
   console_busy = true; /* what was typed ahead may be shown now */
   if (mode == POSIX_TERMINAL_ASK)
     return 0;

@@ -35,6 +35,8 @@ bool file_reads(const struct file *file) {
 static void file_release(struct file *file) {
   if (--file->users)
     return;
+  if (file->inode && file->inode->locks)
+    locks_drop(file->inode, file);
   if (file->inode)
     inode_release(file->inode);
   else
@@ -81,6 +83,8 @@ static int descriptor_give(struct process *process, struct file *file, uint64_t 
 static void descriptor_close(struct process *process, uint64_t fd) {
   struct file *file = process->descriptor[fd].file;
   process->descriptor[fd].file = NULL;
+  if (file->inode && file->inode->locks)
+    locks_drop(file->inode, process);
   file_release(file);
 }
 

@@ -14,7 +14,7 @@
 static struct process *chunk[P_PROCESSES / CHUNK], *free_slots;
 static struct process *named[NAMES]; /* by the low bits of the pid */
 static struct process *first;        /* whose job is the shell's */
-static uint64_t foreground;          /* the job that has the console */
+uint64_t foreground;
 static uint64_t generation;
 static unsigned slots, count; /* made, and in use */
 
@@ -347,14 +347,27 @@ void processes_reap(void) {
   }
 }
 
-/* One that has ended, of that name or any; else NULL, and in *error whether there will be one. */
-static struct process *ended_child(const struct process *parent, uint64_t pid, int *error) {
-  struct link *ended = list_first(&parent->ended_children);
-  struct process *child = pid ? process_named(pid) : ended ? LIST_ITEM(ended, struct process, sibling) : NULL;
-  if (pid && child && child->parent != parent)
-    child = NULL;
-  *error = child || (!pid && !list_empty(&parent->children)) ? AGAIN : ECHILD;
-  return child && child->ended ? child : NULL;
+/* The first of that job, which is named by a negative number, or of any. */
+static struct process *first_child(const struct link *list, int64_t job) {
+  for (struct link *link = list->next; link != list; link = link->next) {
+    struct process *child = LIST_ITEM(link, struct process, sibling);
+    if (!job || child->job == (uint64_t)-job)
+      return child;
+  }
+  return NULL;
+}
+
+/* One that has ended, of that name, job or any; else NULL, and in *error whether there will be one. */
+static struct process *ended_child(const struct process *parent, int64_t who, int *error) {
+  struct process *child;
+  if (who > 0) {
+    child = process_named((uint64_t)who);
+    *error = child && child->parent == parent ? AGAIN : ECHILD;
+    return *error == AGAIN && child->ended ? child : NULL;
+  }
+  child = first_child(&parent->ended_children, who);
+  *error = child || first_child(&parent->children, who) ? AGAIN : ECHILD;
+  return child;
 }
 
 /* As <sys/wait.h> has it. */
@@ -379,7 +392,7 @@ int do_wait(struct request *q, struct q_reply *r) {
   int error;
   if (q->m.word[1] & ~(uint64_t)POSIX_WAIT_NOHANG)
     return EINVAL;
-  struct process *child = ended_child(q->caller, q->m.word[0], &error);
+  struct process *child = ended_child(q->caller, (int64_t)q->m.word[0], &error);
   if (!child && error == AGAIN && q->m.word[1] & POSIX_WAIT_NOHANG)
     return 0;
   if (!child && error == AGAIN)
@@ -403,8 +416,27 @@ static void process_kill(struct process *process, unsigned signal) {
   p_kill_program(process->pid);
 }
 
+/* All but the first process; how many. */
+static unsigned job_kill(uint64_t job, unsigned signal) {
+  unsigned killed = 0;
+  for (unsigned i = 0; i < slots; i++) {
+    struct process *process = at_slot(i);
+    if (!process->badge || process->ended || process->job != job || process == first)
+      continue;
+    killed++;
+    if (signal)
+      process_kill(process, signal);
+  }
+  return killed;
+}
+
 int do_kill(struct request *q, struct q_reply *r) {
   (void)r;
+  int64_t who = (int64_t)q->m.word[0];
+  if (who <= 0 && q->m.word[1] > 31)
+    return EINVAL;
+  if (who <= 0)
+    return job_kill(who ? (uint64_t)-who : q->caller->job, (unsigned)q->m.word[1]) ? 0 : ESRCH;
   struct process *victim = process_named(q->m.word[0]);
   if (!victim)
     return ESRCH;
@@ -418,14 +450,12 @@ int do_kill(struct request *q, struct q_reply *r) {
 }
 
 void job_interrupt(void) {
-  for (unsigned i = 0; i < slots; i++) {
+  if (foreground != first->pid)
+    job_kill(foreground, SIGINT);
+  for (unsigned i = 0; i < slots && foreground == first->pid; i++) {
     struct process *process = at_slot(i);
     if (!process->badge || process->ended || !in_foreground(process))
       continue;
-    if (foreground != first->pid) {
-      process_kill(process, SIGINT);
-      continue;
-    }
     process->interrupted = true;
     requests_wake(&process->waiting);
   }

@@ -89,7 +89,8 @@ bool processes_start(char **argv); /* the first process */
 void processes_reap(void);         /* some may have ended */
 struct process *process_of(uint64_t badge);
 struct process *process_named(uint64_t pid);
-void job_interrupt(void); /* Ctrl-C */
+void job_interrupt(void);   /* Ctrl-C */
+extern uint64_t foreground; /* the job that has the console */
 bool in_foreground(const struct process *process);
 bool interrupted(struct process *process); /* and not any more */
 

@@ -46,6 +46,7 @@ struct inode {
   uint64_t image_bytes;  /* of these still good */
   const char *program;   /* its name in the boot image, if it is a program and unchanged */
   const void *device;    /* DEVICE: whoever opens it knows what that is */
+  struct lock *locks;    /* kept by whoever locks: it has them only while it is open */
 };
 
 struct entry {

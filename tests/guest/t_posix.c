@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "hash.h"
@@ -292,8 +294,8 @@ static void whom_to_kill(void) {
   CHECK_EQ(px_kill(pid, -1), -EINVAL);
   CHECK_EQ(px_kill(pid, INT_MIN), -EINVAL);
   CHECK_EQ(px_kill(own_pid(), 9), -EPERM);
-  CHECK_EQ(px_kill(0, 9), -ESRCH);
-  CHECK_EQ(px_kill(1, 9), -ESRCH); /* the driver, and the server itself */
+  CHECK_EQ(px_kill((uint64_t) - (int64_t)pid, 9), -ESRCH); /* leads no job */
+  CHECK_EQ(px_kill(1, 9), -ESRCH);                         /* the driver, and the server itself */
   CHECK_EQ(px_kill(2, 9), -ESRCH);
   CHECK_EQ(px_kill(~0ul, 9), -ESRCH);
   CHECK_EQ(px_wait(pid, POSIX_WAIT_NOHANG, NULL), 0);
@@ -420,6 +422,49 @@ static void who_has_the_console(void) {
   kill_it(job);
   CHECK_EQ(read(0, &byte, 0), 0);
   kill_it(member);
+}
+
+static void terminal_attributes(void) {
+  struct termios before, raw, now;
+  struct winsize size = {0};
+  int pipe_fds[2];
+  CHECK_EQ(tcgetattr(0, &before), 0);
+  CHECK_EQ(before.c_lflag & (ICANON | ECHO | ISIG), ICANON | ECHO | ISIG);
+  raw = before;
+  raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+  CHECK_EQ(tcsetattr(0, TCSANOW, &raw), 0);
+  CHECK_EQ(px_terminal(0, POSIX_TERMINAL_ASK), POSIX_TERMINAL_RAW | POSIX_TERMINAL_QUIET);
+  CHECK_EQ(tcgetattr(0, &now), 0);
+  CHECK_EQ(now.c_lflag & (ICANON | ECHO | ISIG), ISIG);
+  cfmakeraw(&raw);
+  CHECK_EQ(tcsetattr(0, TCSADRAIN, &raw), 0);
+  CHECK_EQ(px_terminal(0, POSIX_TERMINAL_ASK), POSIX_TERMINAL_RAW | POSIX_TERMINAL_QUIET | POSIX_TERMINAL_PLAIN);
+  CHECK_EQ(tcsetattr(0, TCSAFLUSH, &before), 0);
+  CHECK_EQ(px_terminal(0, POSIX_TERMINAL_ASK), 0);
+  CHECK_EQ(tcsetattr(0, 77, &before), -1);
+  CHECK_EQ(tcsetattr(0, TCSANOW, (void *)8), -1);
+  CHECK_EQ(errno, EFAULT);
+  CHECK_EQ(ioctl(0, TIOCGWINSZ, &size), 0);
+  CHECK(size.ws_row == 24 && size.ws_col == 80);
+  CHECK_EQ(pipe(pipe_fds), 0);
+  CHECK_EQ(tcgetattr(pipe_fds[0], &now), -1);
+  CHECK_EQ(errno, ENOTTY);
+  CHECK_EQ(ioctl(pipe_fds[0], TIOCGWINSZ, &size), -1);
+  CHECK_EQ(errno, ENOTTY);
+  close(pipe_fds[0]);
+  close(pipe_fds[1]);
+}
+
+static void terminal_groups(void) {
+  uint64_t job = (uint64_t)px_spawn(WORKER("sleep"), NULL, POSIX_SPAWN_JOB);
+  CHECK_EQ(tcgetpgrp(0), getpid());
+  CHECK_EQ(tcsetpgrp(0, (pid_t)job), 0);
+  CHECK_EQ(tcgetpgrp(0), job);
+  CHECK_EQ(tcsetpgrp(0, getpid()), 0);
+  CHECK_EQ(tcsetpgrp(0, 999999), -1);
+  CHECK_EQ(tcsetpgrp(99, getpid()), -1);
+  CHECK_EQ(errno, EBADF);
+  kill_it(job);
 }
 
 /* A process enters a job after it was made: what a shell does with those that it forks. */
@@ -825,6 +870,8 @@ static const struct test tests[] = {
     {"identities", identities},
     {"the foreground is given only by who has it", who_has_the_console},
     {"a job entered after the process was made", jobs_entered_later},
+    {"attributes of the terminal", terminal_attributes},
+    {"process groups at the terminal", terminal_groups},
     {"modes of the console, asked and set by whom", modes_of_the_console},
     {"a foreground job whose parent's job has no leader", a_job_without_a_leader},
     {"writes of nothing, of what is not there, to what is not there", odd_writes},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests to devices. There are none: the size of a terminal cannot be asked for (ENOTTY). */
+/* Requests to devices. There is one, for the size of the console: LINES and COLUMNS of the environment, or 24 by
+ * 80 (ENOTTY). */
 #ifndef QUIRE_IOCTL_H
 #define QUIRE_IOCTL_H
 

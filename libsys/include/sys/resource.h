@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Limits and use of resources (POSIX.1-2017, sys/resource.h). Limits are those of docs/limits.md and cannot be set; what a
- * process has used is not counted, and reads 0. */
+/* Limits and use of resources (POSIX.1-2017, sys/resource.h). Limits are those of docs/limits.md and cannot be set. Of
+ * what a process has used its faults and the most memory are known; all else reads 0. */
 #ifndef QUIRE_RESOURCE_H
 #define QUIRE_RESOURCE_H
 
@@ -34,7 +34,8 @@ struct rlimit {
 
 struct rusage {
   struct timeval ru_utime, ru_stime;
-  long ru_maxrss, ru_minflt, ru_majflt;
+  long ru_maxrss, ru_ixrss, ru_idrss, ru_isrss, ru_minflt, ru_majflt, ru_nswap, ru_inblock, ru_oublock, ru_msgsnd,
+      ru_msgrcv, ru_nsignals, ru_nvcsw, ru_nivcsw; /* ru_maxrss in KiB */
 };
 
 int getrlimit(int resource, struct rlimit *limit);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Terminals (POSIX.1-2017, termios.h), of which picolibc has the first line only. The console is in canonical mode with echo
- * and stays so: tcsetattr() accepts what it is (EINVAL for anything else). */
+/* Terminals (POSIX.1-2017, termios.h), of which picolibc has the first line only. Of the console ICANON,
+ * ECHO and ISIG can be changed; the rest of what tcsetattr() is given changes nothing. */
 #ifndef QUIRE_TERMIOS_H
 #define QUIRE_TERMIOS_H
 
@@ -89,6 +89,7 @@ struct termios {
 
 int tcgetattr(int fd, struct termios *to);
 int tcsetattr(int fd, int when, const struct termios *wanted);
+void cfmakeraw(struct termios *t);
 int tcdrain(int fd);
 int tcflow(int fd, int action);
 int tcflush(int fd, int queue);

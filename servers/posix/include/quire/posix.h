@@ -42,7 +42,8 @@
   X(32, umask)                                                                                                       \
   X(33, job)                                                                                                         \
   X(34, terminal)                                                                                                    \
-  X(35, times)
+  X(35, times)                                                                                                       \
+  X(36, lock)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -70,14 +71,14 @@ enum posix_request {
  *      readable buffer: as spawn's)
  *                              No answer: the caller has become that program, with its descriptors, but for those that are
  *      closed then. Errors as spawn, and nothing has changed.
- * wait(a2 process id or 0: any child, a3 flags; writable buffer: struct p_death, or none)
+ * wait(a2 process id, or a job negated, or 0: any child, a3 flags; writable buffer: struct p_death, or none)
  *                              -> a2 process id of a child that has ended and is forgotten now, a3 its status, a4
  *      P_REASON_*, a5 the same as <sys/wait.h> has it: the signal is the one that kill named, SIGSEGV for a refused fault,
  *      SIGKILL for want of memory, and for an exception SIGILL, SIGTRAP or SIGBUS. Waits for one to end; with POSIX_WAIT_NOHANG a2 is 0 instead. ECHILD: there is no such child. EINTR.
  *      A process whose parent ends becomes a child of the first process, which need not wait for it: its end is forgotten by
  *      itself. Whoever waits for it nevertheless hears ECHILD when it, or the last of them, has ended.
- * kill(a2 process id, a3 signal)   Ends it, wherever it is blocked; signal 0 only asks whether it is there. ESRCH, EPERM
- *      (the first process), EINVAL.
+ * kill(a2 process id, or a job negated, or 0: the caller's, a3 signal)   Ends it, or all of it but the first process, wherever it
+ *      is blocked; signal 0 only asks whether it is there. ESRCH, EPERM (the first process), EINVAL.
  * identity(a2 process id, 0: own)  -> a2 process id, a3 its parent's, a4 its job. ESRCH.
  * read(a2 descriptor, a3 offset, see below; writable buffer)   -> a2 bytes. Of the console: at most a line, for which it
  *      waits; 0 is the end of input (Ctrl-D). EBADF, EIO (the caller is in the background), EINTR.
@@ -89,7 +90,7 @@ enum posix_request {
  *      caller, enters that job, which a child of the caller or of its parent leads, or leads one. With FOREGROUND the job
  *      is in the foreground then. ESRCH (no such process, no such job), EPERM (a job's leader stays; the foreground is another's),
  *      EINVAL.
- * terminal(a2 descriptor, a3 POSIX_TERMINAL_* or POSIX_TERMINAL_ASK)   -> a2 what of it was set. What is typed ahead is kept.
+ * terminal(a2 descriptor, a3 POSIX_TERMINAL_* or POSIX_TERMINAL_ASK)   -> a2 what of it was set, a3 the job in the foreground. What is typed ahead is kept.
  *      EBADF, ENOTTY, EIO (the caller is in the background), EINVAL.
  * list(a2 first process id; writable buffer: struct posix_process[])   -> a2 entries written, by process id.
  * console(writable buffer: struct posix_console)
@@ -124,11 +125,22 @@ enum posix_request {
  *      that the file has now. EBADF, EACCES (not open for reading), ENODEV (no file), EINVAL (shared ones are not there,
  *      or as P_map), ENXIO (offset past the file's end), ENOMEM (a file over POSIX_MAP_MAX, too). Anonymous memory is asked
  *      of the pager.
+ * lock(a2 descriptor, a3 POSIX_LOCK_*, a4 first byte, a5 last one)   Advisory locks of fcntl, or, with FILE, of flock, then of all
+ *      bytes. A file is locked for some readers, or ALONE; NONE ends that. If others are in the way: EAGAIN, or with WAIT it waits
+ *      (EDEADLK, EINTR). ENOLCK, EBADF (not open for that), EINVAL.
+ *      With ASK nothing is locked. -> a2 NONE, or ALONE or 0 for a lock that is in the way, a3 its first byte, a4 its last one,
+ *      a5 the process that has it.
  * entry(a2 descriptor of a directory; writable buffer: struct posix_entry)   -> a2 1; 0 when there are no more
  */
 #define POSIX_HERE (~0ul)
 #define POSIX_DUP_EXACT 1 /* that one, which is closed first */
 #define POSIX_DUP_CLOSE 2 /* it is not inherited */
+#define POSIX_LOCK_ALONE 1
+#define POSIX_LOCK_NONE 2
+#define POSIX_LOCK_WAIT 4
+#define POSIX_LOCK_FILE 8
+#define POSIX_LOCK_ASK 16
+#define POSIX_LOCK_ALL 31
 #define POSIX_TIME_NOW INT64_MIN
 #define POSIX_TIME_KEPT (INT64_MIN + 1)
 #define POSIX_DESCRIPTORS 256
