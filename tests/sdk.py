@@ -48,7 +48,7 @@ HEADERS = {
     "sys/time.h": "gettimeofday utimes", "sys/times.h": "times", "sys/uio.h": "readv writev", "sys/utsname.h": "uname",
     "sys/wait.h": "wait waitpid", "termios.h": "tcgetattr tcsetattr tcflush cfgetospeed cfsetospeed",
     "time.h": "time clock clock_gettime nanosleep localtime_r gmtime_r mktime strftime strptime",
-    "unistd.h": "access brk chdir chown close dup dup2 dup3 execv execve execvp execl execlp fchdir fchown fdatasync fork "
+    "unistd.h": "access alarm brk chdir chown close dup dup2 dup3 execv execve execvp execl execlp fchdir fchown fdatasync fork "
                 "fpathconf fsync ftruncate getcwd getegid geteuid getgid getgroups gethostname getlogin getopt getpagesize "
                 "getpid getppid getuid isatty lchown link lseek pathconf pipe pipe2 pread pwrite read readlink rmdir sbrk setgid "
                 "setuid sleep symlink sync sysconf truncate ttyname unlink unlinkat usleep vfork write faccessat",

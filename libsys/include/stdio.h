@@ -8,6 +8,8 @@
 #include <sys/types.h>
 
 #define L_ctermid 16
+#define FILENAME_MAX 1024 /* PATH_MAX */
+#define FOPEN_MAX 256     /* as many as descriptors */
 #define getc_unlocked(file) getc(file)
 #define putc_unlocked(c, file) putc(c, file)
 #define getchar_unlocked() getchar()
