@@ -16,4 +16,4 @@ _start:
 # What picolibc calls by these names is libsys's, not what picolibc has for a machine without a system. The linker takes the
 # first one that it meets, so they are asked for here; the section itself goes, with all that a program does not use.
 .section .asked_for, "a"
-.dword sbrk, raise, gettimeofday, times, fopen, fdopen, freopen, fflush, fileno, system, getpagesize
+.dword sbrk, raise, gettimeofday, times, fopen, fdopen, freopen, fflush, fileno, system, getpagesize, fwrite, __wrap_vfprintf, __wrap_vfscanf

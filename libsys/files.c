@@ -4,12 +4,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "request.h"
 
 /* A request about a descriptor, or about nothing. */
@@ -76,11 +78,13 @@ int dup2(int fd, int to) {
 int fcntl(int fd, int operation, ...) {
   va_list list;
   va_start(list, operation);
-  int argument = operation == F_GETFD || operation == F_GETFL ? 0 : va_arg(list, int);
+  bool locks = operation == F_GETLK || operation == F_SETLK || operation == F_SETLKW;
+  struct flock *lock = locks ? va_arg(list, struct flock *) : NULL;
+  int argument = locks || operation == F_GETFD || operation == F_GETFL ? 0 : va_arg(list, int);
   va_end(list);
   if (operation == F_DUPFD || operation == F_DUPFD_CLOEXEC)
     return (int)of(POSIX_dup, fd, argument, operation == F_DUPFD ? 0 : POSIX_DUP_CLOSE);
-  return (int)of(POSIX_control, fd, operation, argument);
+  return locks ? lock_range(fd, operation, lock) : (int)of(POSIX_control, fd, operation, argument);
 }
 
 int pipe(int fds[2]) {
@@ -111,6 +115,12 @@ static int64_t describe(const char *path, int fd, struct posix_stat *s) {
 
 #define BLOCK 512 /* what st_blocks counts */
 
+static struct timespec time_of(int64_t nanoseconds) {
+  const int64_t second = 1000000000;
+  int64_t seconds = nanoseconds / second - (nanoseconds % second < 0);
+  return (struct timespec){seconds, nanoseconds - seconds * second};
+}
+
 static int status(const char *path, int fd, struct stat *out) {
   struct posix_stat s;
   if (describe(path, fd, &s) < 0)
@@ -121,6 +131,9 @@ static int status(const char *path, int fd, struct stat *out) {
                        .st_mode = (mode_t)s.mode,
                        .st_nlink = (nlink_t)s.links,
                        .st_size = (off_t)s.size,
+                       .st_atim = time_of(s.accessed),
+                       .st_mtim = time_of(s.modified),
+                       .st_ctim = time_of(s.changed),
                        .st_blksize = Q_PAGE_SIZE,
                        .st_blocks = (blkcnt_t)((s.size + BLOCK - 1) / BLOCK)};
   return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Paths: what <unistd.h>, <fcntl.h>, <sys/stat.h>, <stdlib.h> and <dirent.h> have beside files.c. There are no symbolic links
- * and no times. */
+/* Paths: what <unistd.h>, <fcntl.h>, <sys/stat.h>, <stdlib.h> and <dirent.h> have beside files.c. There are no symbolic
+ * links. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -98,31 +97,6 @@ int mkfifo(const char *path, mode_t mode) {
   return (int)or_errno(-ENOSYS);
 }
 
-int flock(int fd, int operation) {
-  (void)fd, (void)operation;
-  return (int)or_errno(-ENOSYS);
-}
-
-int utimes(const char *path, const struct timeval times[2]) {
-  (void)path, (void)times;
-  return (int)or_errno(-ENOSYS);
-}
-
-int utime(const char *path, const struct utimbuf *times) {
-  (void)path, (void)times;
-  return (int)or_errno(-ENOSYS);
-}
-
-int futimens(int fd, const struct timespec times[2]) {
-  (void)fd, (void)times;
-  return (int)or_errno(-ENOSYS);
-}
-
-int utimensat(int fd, const char *path, const struct timespec times[2], int flags) {
-  (void)fd, (void)path, (void)times, (void)flags;
-  return (int)or_errno(-ENOSYS);
-}
-
 /* ---- Paths that begin at a directory's descriptor: one goes there and comes back, so other threads must not use paths then. -- */
 static int enter(int fd, const char *path) {
   int back = fd == AT_FDCWD || *path == '/' ? AT_FDCWD : open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -186,6 +160,58 @@ int fchmodat(int fd, const char *path, mode_t mode, int flags) {
 ssize_t readlinkat(int fd, const char *restrict path, char *restrict to, size_t bytes) {
   int back = enter(fd, path);
   return NOWHERE(back) ? -1 : leave(back, (int)readlink(path, to, bytes));
+}
+
+/* ---- Times -------------------------------------------------------------------------------------------------------------------- */
+static bool time_wanted(const struct timespec *from, int64_t *wanted) {
+  const int64_t second = 1000000000, most = INT64_MAX / second - 1;
+  bool special = from->tv_nsec == UTIME_NOW || from->tv_nsec == UTIME_OMIT;
+  if (!special && (from->tv_nsec < 0 || from->tv_nsec >= second || from->tv_sec > most || from->tv_sec < -most))
+    return false;
+  *wanted = from->tv_nsec == UTIME_NOW    ? POSIX_TIME_NOW
+            : from->tv_nsec == UTIME_OMIT ? POSIX_TIME_KEPT
+                                          : from->tv_sec * second + from->tv_nsec;
+  return true;
+}
+
+/* Of a path, or without one of a descriptor. */
+static int set_times(int fd, const char *path, const struct timespec times[2]) {
+  char text[PATH_BYTES];
+  int64_t accessed = POSIX_TIME_NOW, changed = POSIX_TIME_NOW, bytes = path ? path_take(path, text) : 0;
+  if (times && !may_read(times, 2 * sizeof *times))
+    return (int)or_errno(-EFAULT);
+  if (times && (!time_wanted(&times[0], &accessed) || !time_wanted(&times[1], &changed)))
+    return (int)or_errno(-EINVAL);
+  struct q_call c = {.label = POSIX_times, .word = {(uint64_t)(int64_t)fd, (uint64_t)accessed, (uint64_t)changed}};
+  c.read = text;
+  c.read_bytes = (size_t)bytes;
+  return (int)or_errno(bytes < 0 ? bytes : ask_server(&c));
+}
+
+int futimens(int fd, const struct timespec times[2]) {
+  return set_times(fd, NULL, times);
+}
+
+int utimensat(int fd, const char *path, const struct timespec times[2], int flags) {
+  (void)flags; /* there are no links to follow or not */
+  int back = enter(fd, path);
+  return NOWHERE(back) ? -1 : leave(back, set_times(-1, path, times));
+}
+
+int utimes(const char *path, const struct timeval times[2]) {
+  struct timespec exact[2];
+  if (times && !may_read(times, 2 * sizeof *times))
+    return (int)or_errno(-EFAULT);
+  for (int i = 0; times && i < 2; i++)
+    exact[i] = (struct timespec){times[i].tv_sec, times[i].tv_usec < 1000000 ? times[i].tv_usec * 1000 : 1000000000};
+  return set_times(-1, path, times ? exact : NULL);
+}
+
+int utime(const char *path, const struct utimbuf *times) {
+  if (times && !may_read(times, sizeof *times))
+    return (int)or_errno(-EFAULT);
+  struct timespec exact[2] = {{times ? times->actime : 0, 0}, {times ? times->modtime : 0, 0}};
+  return set_times(-1, path, times ? exact : NULL);
 }
 
 /* ---- realpath ------------------------------------------------------------------------------------------------------------------ */

@@ -1,31 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Streams of files. picolibc keeps no list of those that are open, so what was written to one that is never closed would be
- * lost at exit, and fflush(NULL) would fault; here they are in a list. The standard streams are stdio.c's. */
+ * lost at exit, and fflush(NULL) would fault; here they are in a list. The standard streams are stdio.c's, buffers buffer.c's. */
 #include <fcntl.h>
-#include <stdio-bufio.h>
 #include <stdlib.h>
 #include <stdio_ext.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "request.h"
+#include "stream.h"
 
 struct stream {
   struct __file_bufio bufio; /* first: the FILE */
   struct stream *next;
-  char buffer[1024];
+  char buffer[BUFSIZ];
 };
 
 static struct stream *streams;
 
-static struct __file_bufio *buffered(FILE *file) {
-  return file->flags & __SBUF ? (struct __file_bufio *)file : NULL;
-}
-
 static void flush_all(void) {
   for (struct stream *stream = streams; stream; stream = stream->next)
     if (stream->bufio.dir == __SWR)
-      __bufio_flush((FILE *)stream);
+      stream_flush((FILE *)stream);
 }
 
 int fflush(FILE *file) {
@@ -35,7 +31,7 @@ int fflush(FILE *file) {
   return fflush(stdout) | fflush(stderr);
 }
 
-static int stream_close(FILE *file) {
+static int stream_end(FILE *file) {
   struct stream **place = &streams;
   __LIBC_LOCK();
   while (*place && (FILE *)*place != file)
@@ -43,7 +39,9 @@ static int stream_close(FILE *file) {
   if (*place)
     *place = (*place)->next;
   __LIBC_UNLOCK();
-  return __bufio_close(file);
+  int error = stream_close(file);
+  free(file);
+  return error;
 }
 
 static void stream_open(struct stream *stream) {
@@ -73,13 +71,13 @@ FILE *fdopen(int fd, const char *mode) {
   struct stream *stream = malloc(sizeof *stream);
   if (!stream)
     return NULL;
-  const uint8_t flags = directions(open_flags(mode));
-  stream->bufio = (struct __file_bufio)FDEV_SETUP_BUFIO(fd, stream->buffer, sizeof stream->buffer, read, write, lseek,
-                                                        close, flags, 0);
-  stream->bufio.xfile.cfile.close = stream_close;
-  __bufio_lock_init((FILE *)stream);
-  if (open_flags(mode) & O_APPEND)
-    stream->bufio.pos = lseek(fd, 0, SEEK_END);
+  stream->bufio = (struct __file_bufio)STREAM(fd, stream->buffer, sizeof stream->buffer, directions(open_flags(mode)),
+                                              STREAM_NEW);
+  stream->bufio.xfile.cfile.close = stream_end;
+  if (*mode == 'a')
+    stream->bufio.bflags |= STREAM_END;
+  if (*mode == 'a' && !(stream->bufio.xfile.cfile.file.flags & __SRD))
+    lseek(fd, 0, SEEK_END);
   stream_open(stream);
   return (FILE *)stream;
 }
@@ -93,10 +91,8 @@ FILE *fopen(const char *path, const char *mode) {
 }
 
 int fileno(FILE *file) {
-  if (file == stdin || file == stdout || file == stderr)
-    return file == stdin ? 0 : file == stdout ? 1 : 2;
-  struct __file_bufio *bufio = buffered(file);
-  return bufio ? bufio->fd : (int)or_errno(-EBADF);
+  struct __file_bufio *b = buffered(file);
+  return b ? b->fd : (int)or_errno(-EBADF);
 }
 
 /* The stream keeps its descriptor, which names the other file then. */
@@ -112,7 +108,7 @@ FILE *freopen(const char *path, const char *mode, FILE *file) {
   file->flags &= (uint8_t) ~(__SERR | __SEOF);
   if (bufio) {
     file->flags = (uint8_t)((file->flags & ~(__SRD | __SWR)) | directions(open_flags(mode)));
-    bufio->pos = 0;
+    bufio->bflags |= bufio->bflags & STREAM_NOW ? 0 : STREAM_NEW;
     bufio->len = bufio->off = 0;
     bufio->dir = 0;
   }

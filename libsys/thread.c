@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/lock.h>
 
+#include "stream.h"
+
 #define STACK_BYTES 65536
 #define TLS_ALIGN 64 /* program.ld refuses more */
 
@@ -29,10 +31,37 @@ static char *tls_new(char *memory) {
   return memcpy(block, __tls_source, (size_t)__tls_data_size);
 }
 
+/* ---- Output: a line goes out whole, so each thread has lines of its own for the two streams --------------------------------- */
+static _Thread_local struct line {
+  char text[256];
+  unsigned used;
+} lines[2];
+
+static int line_end(FILE *file) {
+  struct line *line = &lines[file == stderr];
+  size_t done = stream_write(file, line->text, line->used), wanted = line->used;
+  line->used = 0;
+  return done == wanted ? 0 : _FDEV_ERR;
+}
+
+static int line_put(char c, FILE *file) {
+  struct line *line = &lines[file == stderr];
+  line->text[line->used++] = c;
+  bool ends = c == '\n' || line->used == sizeof line->text;
+  return ends && line_end(file) ? _FDEV_ERR : (unsigned char)c;
+}
+
+static int line_flush(FILE *file) {
+  int error = line_end(file);
+  return stream_flush(file) ? EOF : error;
+}
+
 int64_t p_thread_start(struct p_thread *thread, void (*entry)(void *), void *argument, unsigned priority) {
   size_t tls_bytes = ((size_t)__tls_size + TLS_ALIGN - 1) & ~(size_t)(TLS_ALIGN - 1);
   char *memory = aligned_alloc(TLS_ALIGN, STACK_BYTES + tls_bytes);
   *thread = (struct p_thread){0, entry, argument, memory};
+  stdout->put = stderr->put = line_put;
+  stdout->flush = stderr->flush = line_flush;
   if (!memory)
     return -ENOMEM;
   uint64_t sp = (uint64_t)tls_new(memory);

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <sys/types.h>
 
+#undef BUFSIZ
+#define BUFSIZ 4096 /* of each stream; what goes into a pipe at once */
 #define L_ctermid 16
 #define FILENAME_MAX 1024 /* PATH_MAX */
 #define FOPEN_MAX 256     /* as many as descriptors */

@@ -4,6 +4,12 @@
 #ifndef QUIRE_UNISTD_H
 #define QUIRE_UNISTD_H
 
+#define F_ULOCK 0
+#define F_LOCK 1
+#define F_TLOCK 2
+#define F_TEST 3
+
+int lockf(int fd, int operation, off_t bytes);
 int brk(void *end);
 int pipe2(int fds[2], int flags);
 int dup3(int fd, int to, int flags);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Times of files (POSIX.1-2017, utime.h), which are not kept: ENOSYS. */
+/* Times of files (POSIX.1-2017, utime.h). */
 #ifndef QUIRE_UTIME_H
 #define QUIRE_UTIME_H
 

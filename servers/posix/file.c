@@ -35,6 +35,8 @@ bool file_reads(const struct file *file) {
 static void file_release(struct file *file) {
   if (--file->users)
     return;
+  if (file->inode && file->inode->locks)
+    locks_drop(file->inode, file);
   if (file->inode)
     inode_release(file->inode);
   else
@@ -81,6 +83,8 @@ static int descriptor_give(struct process *process, struct file *file, uint64_t 
 static void descriptor_close(struct process *process, uint64_t fd) {
   struct file *file = process->descriptor[fd].file;
   process->descriptor[fd].file = NULL;
+  if (file->inode && file->inode->locks)
+    locks_drop(file->inode, process);
   file_release(file);
 }
 
@@ -283,6 +287,7 @@ static int file_read(struct request *q, struct file *file, struct q_reply *r) {
       return error;
     advance(q, file, piece);
   }
+  file->inode->accessed = tree_now();
   r->word[0] = q->progress;
   return 0;
 }
@@ -516,7 +521,10 @@ static void describe(const struct inode *inode, struct posix_stat *out) {
                              .number = inode->number,
                              .mode = kind[inode->type] | inode->mode,
                              .links = inode->links,
-                             .terminal = inode->device == &console_device};
+                             .terminal = inode->device == &console_device,
+                             .accessed = inode->accessed,
+                             .modified = inode->modified,
+                             .changed = inode->changed};
 }
 
 /* What the path names, or without one the descriptor; NULL: a pipe. */
@@ -545,8 +553,25 @@ int do_chmod(struct request *q, struct q_reply *r) {
   struct inode *inode;
   int error = find_either(q, &inode);
   if (!error && inode)
-    inode->mode = (unsigned)q->m.word[1] & 0777;
+    inode->mode = (unsigned)q->m.word[1] & 0777, inode->changed = tree_now();
   return error;
+}
+
+static void set_time(int64_t *time, int64_t wanted, int64_t now) {
+  if (wanted != POSIX_TIME_KEPT)
+    *time = wanted == POSIX_TIME_NOW ? now : wanted;
+}
+
+int do_times(struct request *q, struct q_reply *r) {
+  (void)r;
+  struct inode *inode;
+  int error = find_either(q, &inode);
+  if (error || !inode)
+    return error;
+  inode->changed = tree_now();
+  set_time(&inode->accessed, (int64_t)q->m.word[1], inode->changed);
+  set_time(&inode->modified, (int64_t)q->m.word[2], inode->changed);
+  return 0;
 }
 
 int do_umask(struct request *q, struct q_reply *r) {
@@ -669,6 +694,7 @@ int do_entry(struct request *q, struct q_reply *r) {
   if (error)
     return error;
   file->offset = out.next;
+  file->inode->accessed = tree_now();
   r->word[0] = 1;
   return 0;
 }

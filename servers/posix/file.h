@@ -41,6 +41,9 @@ int program_find(const struct process *process, const char *path, char name[P_NA
 /* ---- poll.c ---- */
 void poll_changed(void); /* a pipe's state, or the console's: whoever polls looks again */
 
+/* ---- lock.c ---- */
+void locks_drop(struct inode *inode, const void *owner); /* all that the process, or the open file, has of it */
+
 /* ---- pipe.c ---- */
 short pipe_ready(const struct pipe *pipe, bool writer); /* POLL* */
 struct pipe *pipe_new(void);

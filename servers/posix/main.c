@@ -2,6 +2,7 @@
 /* The posix server: processes and the console for ordinary programs. One thread does all of it and never waits for a
  * client: a request that cannot be finished is kept until what it waits for has happened. */
 #include "server.h"
+#include "tree.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -254,6 +255,12 @@ static void copy_settled(const struct q_received *m) {
     return drop(q);
   q->m = *m;
   run_kept(q);
+}
+
+int64_t tree_now(void) {
+  const uint64_t second = 1000000000;
+  uint64_t rate = p_timebase(), ticks = q_time();
+  return (int64_t)(ticks / rate * second + ticks % rate * second / rate);
 }
 
 static void notified(uint64_t bits) {

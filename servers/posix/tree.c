@@ -11,8 +11,10 @@ static uint64_t next_inode = 1, next_entry = 1;
 
 static struct inode *inode_new(enum inode_type type, unsigned mode) {
   struct inode *inode = calloc(1, sizeof *inode);
+  int64_t now = tree_now();
   if (inode)
-    *inode = (struct inode){.number = next_inode++, .type = type, .mode = mode};
+    *inode = (struct inode){
+        .number = next_inode++, .type = type, .mode = mode, .accessed = now, .modified = now, .changed = now};
   return inode;
 }
 
@@ -70,6 +72,11 @@ static void content_changes(struct inode *inode) {
     object_drop(inode->object);
   inode->object = 0;
   inode->program = NULL;
+}
+
+/* A directory's content are its names. */
+static void modified(struct inode *inode) {
+  inode->modified = inode->changed = tree_now();
 }
 
 static struct inode *doomed; /* nobody has them any more, but there was no memory to thaw their pages; by `parent` */
@@ -148,11 +155,14 @@ int inode_resize(struct inode *inode, uint64_t size) {
     return inode->type == INODE_DIRECTORY ? EISDIR : EINVAL;
   if (size > TREE_FILE_MAX)
     return EFBIG;
-  if (size == inode->size)
+  if (size == inode->size) {
+    modified(inode);
     return 0;
+  }
   if (!pages_thaw(inode, size / TREE_PAGE))
     return ENOSPC;
   content_changes(inode);
+  modified(inode);
   if (size < inode->size) {
     pages_free(inode, pages);
     inode->image_bytes = inode->image_bytes < size ? inode->image_bytes : size;
@@ -199,8 +209,10 @@ char *inode_page(struct inode *inode, uint64_t offset) {
   if (doomed)
     doomed_free();
   char *page = own_page(inode, start);
-  if (page)
+  if (page) {
     content_changes(inode);
+    modified(inode);
+  }
   return page;
 }
 
@@ -377,6 +389,8 @@ static void entry_add(struct inode *directory, struct entry *entry) {
   directory->last = entry;
   entry->alike = *line;
   *line = entry;
+  modified(directory);
+  entry->inode->changed = directory->changed;
 }
 
 /* Out of its directory, and freed. */
@@ -390,6 +404,8 @@ static void entry_drop(struct entry *entry) {
     directory->reached = entry->previous;
   *(entry->previous ? &entry->previous->next : &directory->first) = entry->next;
   *(entry->next ? &entry->next->previous : &directory->last) = entry->previous;
+  modified(directory);
+  entry->inode->changed = directory->changed;
   entry_free(entry);
 }
 

@@ -23,6 +23,7 @@ char *page_new(void); /* NULL: no memory */
 void page_free(char *page);
 bool page_thaw(char *page); /* false: no memory */
 void object_drop(uint64_t object);
+int64_t tree_now(void); /* nanoseconds */
 
 enum inode_type { INODE_FILE, INODE_DIRECTORY, INODE_DEVICE };
 
@@ -33,6 +34,7 @@ struct inode {
   unsigned users; /* open files and working directories: it stays while there are any */
   unsigned mode;  /* permission bits */
   uint64_t size;
+  int64_t accessed, modified, changed; /* nanoseconds; the first is kept by whoever reads */
   uintptr_t **chunk; /* FILE: tables of pages. 0 where nothing was written: it reads as the image, or as zero */
   uint64_t chunks;   /* entries of that */
   uint64_t object;   /* FILE: what the pager calls its content, as long as that is what it was; 0: nobody has asked */
@@ -44,6 +46,7 @@ struct inode {
   uint64_t image_bytes;  /* of these still good */
   const char *program;   /* its name in the boot image, if it is a program and unchanged */
   const void *device;    /* DEVICE: whoever opens it knows what that is */
+  struct lock *locks;    /* kept by whoever locks: it has them only while it is open */
 };
 
 struct entry {

@@ -52,6 +52,10 @@ bool page_thaw(char *page) {
   return !no_memory && !mprotect(page, TREE_PAGE, PROT_READ | PROT_WRITE);
 }
 
+int64_t tree_now(void) {
+  return operation;
+}
+
 void object_drop(uint64_t object) {
   (void)object;
   objects_alive--;

@@ -41,7 +41,9 @@
   X(31, chmod)                                                                                                       \
   X(32, umask)                                                                                                       \
   X(33, job)                                                                                                         \
-  X(34, terminal)
+  X(34, terminal)                                                                                                    \
+  X(35, times)                                                                                                       \
+  X(36, lock)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -115,17 +117,32 @@ enum posix_request {
  * poll(a2 descriptors, a3 1 to wait; readable and writable buffer: struct pollfd[] of <poll.h>)   -> a2 how many of them have
  *      something to say. With a3 0 that may be 0. EINVAL, EINTR.
  * chmod(a2 descriptor, a3 mode; path, or none)   Permission bits; of a pipe they stay.
+ * times(a2 descriptor, a3 of the last access, a4 of the last modification; path, or none)   Nanoseconds, or POSIX_TIME_*. Of a
+ *      pipe they stay.
  * umask(a2 mask)                                 -> a2 the old one. Bits that open and mkdir take away; inherited, 0 at first.
  * map(a2 address or 0, a3 bytes, a4 Q_PROT_* | P_MAP_* | descriptor << 32, a5 offset in the file, of a page)
  *                              -> a2 address of a private mapping of the file (P_map, quire/pager.h), which has the content
  *      that the file has now. EBADF, EACCES (not open for reading), ENODEV (no file), EINVAL (shared ones are not there,
  *      or as P_map), ENXIO (offset past the file's end), ENOMEM (a file over POSIX_MAP_MAX, too). Anonymous memory is asked
  *      of the pager.
+ * lock(a2 descriptor, a3 POSIX_LOCK_*, a4 first byte, a5 last one)   Advisory locks of fcntl, or, with FILE, of flock, then of all
+ *      bytes. A file is locked for some readers, or ALONE; NONE ends that. If others are in the way: EAGAIN, or with WAIT it waits
+ *      (EDEADLK, EINTR). ENOLCK, EBADF (not open for that), EINVAL.
+ *      With ASK nothing is locked. -> a2 NONE, or ALONE or 0 for a lock that is in the way, a3 its first byte, a4 its last one,
+ *      a5 the process that has it.
  * entry(a2 descriptor of a directory; writable buffer: struct posix_entry)   -> a2 1; 0 when there are no more
  */
 #define POSIX_HERE (~0ul)
 #define POSIX_DUP_EXACT 1 /* that one, which is closed first */
 #define POSIX_DUP_CLOSE 2 /* it is not inherited */
+#define POSIX_LOCK_ALONE 1
+#define POSIX_LOCK_NONE 2
+#define POSIX_LOCK_WAIT 4
+#define POSIX_LOCK_FILE 8
+#define POSIX_LOCK_ASK 16
+#define POSIX_LOCK_ALL 31
+#define POSIX_TIME_NOW INT64_MIN
+#define POSIX_TIME_KEPT (INT64_MIN + 1)
 #define POSIX_DESCRIPTORS 256
 #define POSIX_MAP_MAX (256ul << 20) /* bytes of a file that can be mapped or run */
 #define POSIX_PIPE 16384            /* bytes that a pipe holds */
@@ -134,6 +151,8 @@ enum posix_request {
 struct posix_stat {
   uint64_t size, number, mode, links;
   uint64_t terminal; /* 1: it is the console */
+  int64_t accessed, modified,
+      changed; /* nanoseconds since the machine's start, unless somebody set them; of a pipe 0 */
 };
 
 struct posix_entry {
