@@ -52,7 +52,7 @@ HEADERS = {
     "termios.h": "tcgetattr tcsetattr tcflush cfgetospeed cfsetospeed cfmakeraw",
     "time.h": "time clock clock_gettime nanosleep localtime_r gmtime_r mktime strftime strptime",
     "unistd.h": "setpgid getpgid getpgrp setpgrp setsid tcgetpgrp tcsetpgrp lockf "
-                "access brk chdir chown close dup dup2 dup3 execv execve execvp execl execlp fchdir fchown fdatasync fork "
+                "access alarm brk chdir chown close dup dup2 dup3 execv execve execvp execl execlp fchdir fchown fdatasync fork "
                 "fpathconf fsync ftruncate getcwd getegid geteuid getgid getgroups gethostname getlogin getopt getpagesize "
                 "getpid getppid getuid isatty lchown link lseek pathconf pipe pipe2 pread pwrite read readlink rmdir sbrk setgid "
                 "setuid sleep symlink sync sysconf truncate ttyname unlink unlinkat usleep vfork write faccessat",

@@ -10,12 +10,8 @@
 #undef BUFSIZ
 #define BUFSIZ 4096 /* of each stream; what goes into a pipe at once */
 #define L_ctermid 16
-#ifndef FOPEN_MAX
-#define FOPEN_MAX 20 /* the least that the C standard allows; descriptors limit them */
-#endif
-#ifndef FILENAME_MAX
-#define FILENAME_MAX 1024
-#endif
+#define FILENAME_MAX 1024 /* PATH_MAX */
+#define FOPEN_MAX 256     /* as many as descriptors */
 #define getc_unlocked(file) getc(file)
 #define putc_unlocked(c, file) putc(c, file)
 #define getchar_unlocked() getchar()

@@ -92,6 +92,39 @@ static void killstatus(void) {
   }
 }
 
+static void alarm_rings(void) {
+  alarm(1);
+  spin();
+}
+
+static void alarm_called_off(void) {
+  MUST_EQ(alarm(1), 0);
+  MUST_EQ(alarm(0), 1);
+  MUST_EQ(alarm(0), 0);
+  pause_for(1500);
+}
+
+static void alarm_moved(void) {
+  alarm(1000);
+  unsigned left = alarm(1);
+  MUST(left > 900 && left <= 1000);
+  sleeps();
+}
+
+static void alarm_not_inherited(void) {
+  alarm(1000);
+  dies(begin(alarm_rings), SIGALRM);
+  exits(begin(alarm_called_off), 0);
+  MUST(alarm(0) > 900);
+}
+
+static void alarms(void) {
+  dies(begin(alarm_rings), SIGALRM);
+  exits(begin(alarm_called_off), 0);
+  dies(begin(alarm_moved), SIGALRM);
+  exits(begin(alarm_not_inherited), 0);
+}
+
 static void wrong_kills(void) {
   pid_t pid = begin(sleeps);
   FAILS(kill(1 << 29, SIGKILL), ESRCH);
@@ -719,6 +752,7 @@ static const struct test tests[] = {
     {"statuses of faults, and of killing oneself", own_fault},
     {"killstatus: a spinning child", killstatus},
     {"kill: nobody, and no signal", wrong_kills},
+    {"alarm: rings, is moved, is called off, is nobody else's", alarms},
     {"kill: one that has ended keeps its status", kill_zombie},
     {"waitpid: WNOHANG", no_hang},
     {"waitpid: a particular child", particular},

@@ -29,6 +29,8 @@
 
 #include "parts.h"
 
+_Static_assert(FILENAME_MAX > 255 && FOPEN_MAX >= 8, "ISO C, 7.21.1, has them in stdio.h");
+
 static void numbers(void) {
   printf("numbers: %.10f %g %ld %llx %zu %5.2e %s\n", sin(1.0), pow(2, 0.5), strtol("-0x10", NULL, 0), 1ull << 40,
          sizeof(long), 12345.678, setlocale(LC_ALL, "C"));
