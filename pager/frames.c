@@ -70,6 +70,38 @@ static bool next_virgin(void) {
   return frames.virgin < frames.count;
 }
 
+/* A frame that stands on a list no more, or never did. */
+static void use(uint64_t n, bool zero) {
+  if (zero && frames.state[n] != STATE_READY)
+    zero_page(frame_data(frames.base + (n << Q_PAGE_SHIFT)));
+  frames.state[n] = STATE_USED;
+  frames.block_free[n / BLOCK_FRAMES]--;
+  frames.available--;
+}
+
+static inline bool is_spare(uint64_t n) {
+  return n < frames.count && frames.state[n] >= STATE_VIRGIN && frames.state[n] <= STATE_READY;
+}
+
+/* Lists are last in, first out, so what was given back together lies before and behind the head. */
+unsigned frames_take_run(unsigned most, uint64_t *pa) {
+  uint32_t head = frames.ready ? frames.ready : frames.free;
+  if (!head && !next_virgin())
+    return 0;
+  uint64_t first = head ? head - 1 : frames.virgin, end = first + 1;
+  while (end - first < most && is_spare(end))
+    end++;
+  while (end - first < most && is_spare(first - 1))
+    first--;
+  for (uint64_t n = first; n < end; n++) {
+    if (frames.state[n] != STATE_VIRGIN)
+      unlink_frame(n);
+    use(n, true);
+  }
+  *pa = frames.base + (first << Q_PAGE_SHIFT);
+  return (unsigned)(end - first);
+}
+
 uint64_t frame_take_slow(bool zero) {
   uint64_t n;
   if (frames.free)
@@ -80,13 +112,8 @@ uint64_t frame_take_slow(bool zero) {
     unlink_frame(n = frames.ready - 1);
   else
     return 0;
-  uint64_t pa = frames.base + (n << Q_PAGE_SHIFT);
-  if (zero && frames.state[n] != STATE_READY)
-    zero_page(frame_data(pa));
-  frames.state[n] = STATE_USED;
-  frames.block_free[n / BLOCK_FRAMES]--;
-  frames.available--;
-  return pa;
+  use(n, zero);
+  return frames.base + (n << Q_PAGE_SHIFT);
 }
 
 void frame_give(uint64_t pa) {

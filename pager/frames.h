@@ -45,10 +45,12 @@ void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory
 void frames_add(uint64_t base, uint64_t bytes); /* free ones, once, at boot */
 void frames_reserve(void);                      /* sets a block aside, if there is none and one is whole */
 uint64_t frame_take_slow(bool zero);            /* 0: none */
-void frame_give(uint64_t pa);                   /* USED, CACHED, OBJECT or OWN becomes FREE */
-bool block_take(uint64_t *block);               /* a whole free block leaves, for donation; the reserve comes last */
-void block_return(uint64_t block);              /* it came back scrubbed */
-bool frames_prepare(unsigned count);            /* zeroes free frames beforehand, until so many are READY */
+/* Zeroed frames in a row, up to so many, about where the next frame would come from. How many; 0: none is left. */
+unsigned frames_take_run(unsigned most, uint64_t *pa);
+void frame_give(uint64_t pa);        /* USED, CACHED, OBJECT or OWN becomes FREE */
+bool block_take(uint64_t *block);    /* a whole free block leaves, for donation; the reserve comes last */
+void block_return(uint64_t block);   /* it came back scrubbed */
+bool frames_prepare(unsigned count); /* zeroes free frames beforehand, until so many are READY */
 
 static inline uint64_t frame_number(uint64_t pa) {
   return (pa - frames.base) >> Q_PAGE_SHIFT;

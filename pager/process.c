@@ -32,8 +32,18 @@ bool donate(void) {
   })
 
 /* ---- Backend -------------------------------------------------------------------------------------------------------------- */
+int backend_map_run(struct space *space, uint64_t va, uint64_t frame_prot, unsigned pages) {
+  return (int)-WITH_MEMORY(q_map(boot->pager, space->task, va, frame_prot, pages, 0));
+}
+
 int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
-  return (int)-WITH_MEMORY(q_map(boot->pager, space->task, va, frame_prot, 1, 0));
+  return backend_map_run(space, va, frame_prot, 1);
+}
+
+struct backend_pages backend_look(const struct space *space, uint64_t va, unsigned pages, bool clear) {
+  struct q_harvested there = {0};
+  q_harvest(boot->pager, space->task, va, pages, clear ? Q_HARVEST_ACCESSED : 0, &there);
+  return (struct backend_pages){there.present, there.accessed};
 }
 
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
@@ -121,6 +131,7 @@ static int64_t build(struct space *space, const struct spawn *spawn, q_handle *t
   int64_t sp = space_arguments(space, spawn->text + name, spawn->bytes - name, spawn->environment);
   if (sp > 0 && spawn->server && !space_populate(space, SERVER_STACK))
     return -ENOMEM;
+  space_begun(space);
   return sp;
 }
 
@@ -153,7 +164,7 @@ static int find_program(const struct spawn *spawn, const struct image **image) {
 
 /* A space with what all children inherit or are told. */
 static int64_t space_for(const struct spawn *spawn, const struct image *image, struct space **space) {
-  *space = space_new(image, policy);
+  *space = space_new(image, spawn->server ? &policy_demand : policy);
   if (!*space)
     return space_count == space_limit ? -EAGAIN : -ENOMEM;
   struct space *parent = spawn->parent;
@@ -324,6 +335,8 @@ void process_end(struct space *space, const struct p_death *death) {
   bool of_boot = !space->parent && !space->orphan && !server; /* named by the boot options */
   bool may_be_last = !space->parent && !server && !space->client;
   tear_down(space);
+  space->death.ahead = space->stats.ahead;
+  space->death.untouched = space->stats.untouched;
   if (server)
     kill_children(space);
   orphan_children(space);

@@ -13,7 +13,8 @@
 
 extern const struct q_boot *boot;
 extern const struct policy *policy;
-extern bool strict; /* all programs are */
+extern const char *policy_words; /* with its option */
+extern bool strict;              /* all programs are */
 
 /* requests.c: an errno value for the label of the reply, whose words it fills; or DEFER or HEARD. */
 int request(struct space *caller, struct q_received *m, struct q_reply *r);
