@@ -56,12 +56,17 @@ static void push(uint64_t n, enum frame_state state) {
   *head = (uint32_t)n + 1;
 }
 
+/* Frames that stand one after another on a list, from `high` down to `low`. */
+static inline void cut(uint64_t low, uint64_t high) {
+  assert(frames.state[low] == STATE_FREE || frames.state[low] == STATE_READY);
+  uint32_t next = frames.link[low].next, prev = frames.link[high].prev;
+  if (next)
+    frames.link[next - 1].prev = prev;
+  *(prev ? &frames.link[prev - 1].next : list_of(frames.state[low])) = next;
+}
+
 static void unlink_frame(uint64_t n) {
-  assert(frames.state[n] == STATE_FREE || frames.state[n] == STATE_READY);
-  struct link *link = &frames.link[n];
-  if (link->next)
-    frames.link[link->next - 1].prev = link->prev;
-  *(link->prev ? &frames.link[link->prev - 1].next : list_of(frames.state[n])) = link->next;
+  cut(n, n);
 }
 
 static bool next_virgin(void) {
@@ -70,35 +75,51 @@ static bool next_virgin(void) {
   return frames.virgin < frames.count;
 }
 
-/* A frame that stands on a list no more, or never did. */
-static void use(uint64_t n, bool zero) {
-  if (zero && frames.state[n] != STATE_READY)
-    zero_page(frame_data(frames.base + (n << Q_PAGE_SHIFT)));
-  frames.state[n] = STATE_USED;
-  frames.block_free[n / BLOCK_FRAMES]--;
-  frames.available--;
+static inline bool is_spare(uint8_t state) {
+  return state >= STATE_VIRGIN && state <= STATE_READY;
 }
 
-static inline bool is_spare(uint64_t n) {
-  return n < frames.count && frames.state[n] >= STATE_VIRGIN && frames.state[n] <= STATE_READY;
+/* Off their list, if they are on one. Neighbours that were given back together stand on it one after another, the later
+ * first, and are cut out as one piece. */
+static void unlink_run(uint64_t first, uint64_t end) {
+  const struct link *link = frames.link;
+  for (uint64_t n = end, low; n > first; n = low) {
+    low = n - 1;
+    while (low > first && link[low].next == low) /* the number of the one below, + 1 */
+      low--;
+    if (frames.state[low] != STATE_VIRGIN)
+      cut(low, n - 1);
+  }
 }
 
-/* Lists are last in, first out, so what was given back together lies before and behind the head. */
+static void count_used(uint64_t first, uint64_t end) {
+  uint64_t edge = (first / BLOCK_FRAMES + 1) * BLOCK_FRAMES, here = (end < edge ? end : edge) - first;
+  frames.block_free[first / BLOCK_FRAMES] = (uint16_t)(frames.block_free[first / BLOCK_FRAMES] - here);
+  if (end > edge)
+    frames.block_free[edge / BLOCK_FRAMES] = (uint16_t)(frames.block_free[edge / BLOCK_FRAMES] - (end - edge));
+  frames.available -= end - first;
+}
+
 unsigned frames_take_run(unsigned most, uint64_t *pa) {
   uint32_t head = frames.ready ? frames.ready : frames.free;
   if (!head && !next_virgin())
     return 0;
   uint64_t first = head ? head - 1 : frames.virgin, end = first + 1;
-  while (end - first < most && is_spare(end))
+  uint8_t *state = frames.state;
+  while (end - first < most && end < frames.count && is_spare(state[end]))
     end++;
-  while (end - first < most && is_spare(first - 1))
+  while (end - first < most && first && is_spare(state[first - 1]))
     first--;
-  for (uint64_t n = first; n < end; n++) {
-    if (frames.state[n] != STATE_VIRGIN)
-      unlink_frame(n);
-    use(n, true);
-  }
+  assert(end - first <= BLOCK_FRAMES);
+  unlink_run(first, end);
+  count_used(first, end);
   *pa = frames.base + (first << Q_PAGE_SHIFT);
+  char *page = frame_data(*pa);
+  for (uint64_t n = first; n < end; n++, page += Q_PAGE_SIZE) {
+    if (state[n] != STATE_READY)
+      zero_page(page);
+    state[n] = STATE_USED;
+  }
   return (unsigned)(end - first);
 }
 
@@ -112,8 +133,13 @@ uint64_t frame_take_slow(bool zero) {
     unlink_frame(n = frames.ready - 1);
   else
     return 0;
-  use(n, zero);
-  return frames.base + (n << Q_PAGE_SHIFT);
+  uint64_t pa = frames.base + (n << Q_PAGE_SHIFT);
+  if (zero && frames.state[n] != STATE_READY)
+    zero_page(frame_data(pa));
+  frames.state[n] = STATE_USED;
+  frames.block_free[n / BLOCK_FRAMES]--;
+  frames.available--;
+  return pa;
 }
 
 void frame_give(uint64_t pa) {

@@ -55,8 +55,8 @@ def main():
     parser.add_argument("--stages", action="store_true", help="also shows where the instructions of each go")
     options = parser.parse_args()
     try:
-        figures = {**measure(options.build, "run=bench"), **measure(options.build, "serve=uart serve=posix:bench"),
-                   **at_prompt(options.build)}
+        figures = {**measure(options.build, "policy=window run=bench:window"), **measure(options.build, "run=bench"),
+                   **measure(options.build, "serve=uart serve=posix:bench"), **at_prompt(options.build)}
     except judge.Bad as why:
         sys.exit(f"bench: {why}")
     baseline = json.loads(options.baseline.read_text()) if options.baseline.exists() else {}

@@ -92,6 +92,25 @@ static bool take(bool slow, bool zero, unsigned spare) {
   return true;
 }
 
+static void take_run(unsigned most) {
+  unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0);
+  uint64_t pa;
+  unsigned got = frames_take_run(most, &pa);
+  MUST(got <= most && (got != 0) == (spare != 0));
+  for (unsigned i = 0; i < got; i++) {
+    unsigned n = (unsigned)frame_number(pa) + i;
+    MUST(what[n] == OURS_FREE && frames.state[n] == STATE_USED);
+    check_zero(address(n));
+    what[n] = OURS_USED;
+  }
+  if (!got)
+    return;
+  unsigned first = (unsigned)frame_number(pa), end = first + got; /* a short run has no neighbour to be had */
+  MUST(got == most || !first || what[first - 1] != OURS_FREE || frames.state[first - 1] == STATE_RESERVE);
+  MUST(got == most || end == RAM_FRAMES || what[end] != OURS_FREE || frames.state[end] == STATE_RESERVE);
+  memset(frame_data(pa), 0x55, got * 4096ul);
+}
+
 /* Many at a time, so that blocks come to be whole or empty. */
 static void take_some(unsigned wanted, bool slow, bool zero) {
   for (unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0); wanted--; spare--)
@@ -160,7 +179,10 @@ static void step(const uint8_t *op) {
   unsigned number = (unsigned)op[1] << 8 | op[2];
   switch (op[0] % 8) {
   case 0:
-    take_some(1, false, true);
+    if (op[0] & 8)
+      take_run(1 + number % 64);
+    else
+      take_some(1, false, true);
     break;
   case 1:
     take_some(1, true, op[0] & 8);
