@@ -62,7 +62,7 @@ static bool find_area(struct space *space, uint64_t page, uint64_t sp, struct ar
 /* Half of all frames are kept for what is touched: a program that touches a page here and there must not end because the
  * pages between took all memory. */
 static bool spare(uint64_t pages) {
-  return !promised && frames.available > frames.total / 2 + pages;
+  return !promised && frames_available() > frames.total / 2 + pages;
 }
 
 /* Frames in a row for so many pages of the program's own; 0: none. */
@@ -197,16 +197,16 @@ static void bring_in_all(struct space *space, uint64_t page, uint64_t end) {
       n = map_page(space, page);
 }
 
-void ahead_of_touch(struct space *space, uint64_t start, uint64_t end) {
+void ahead_of_first_touch(struct space *space, uint64_t start, uint64_t end) {
   struct policy_range range = {start, (end - start) >> Q_PAGE_SHIFT};
   struct policy_area area = {space->badge, POLICY_HEAP, start, end};
   const struct region *region = start >= space->brk ? region_find(space, start) : NULL;
-  if (!space->policy->made || start >= end || (region && !region->prot))
+  if (region && !region->prot)
     return;
   area.kind = region ? POLICY_MAPPING : start < space->heap ? POLICY_IMAGE : POLICY_HEAP;
   space->policy->made(&area, &range);
   uint64_t from = PAGE_OF(range.page), pages = range.pages;
-  if (from < start || from >= end || pages > frames.available / 2)
+  if (from < start || from >= end || pages > frames_available() / 2)
     return;
   pages = pages < (end - from) >> Q_PAGE_SHIFT ? pages : (end - from) >> Q_PAGE_SHIFT;
   bring_in_all(space, from, from + pages * Q_PAGE_SIZE);

@@ -33,11 +33,18 @@ struct frames {
   uint16_t *block_free;      /* free frames of each 2 MiB block */
   uint32_t ready, free;      /* heads */
   uint64_t virgin;           /* no VIRGIN frame is below this number */
-  uint64_t total, available; /* frames there ever were; free now, the reserve among them */
+  uint64_t total;            /* frames there ever were */
+  uint64_t zeroed, unzeroed; /* free now: READY ones, and the others, the reserve among them */
   uint64_t own, donated;     /* of total: OWN and DONATED ones */
   uint64_t reserve;          /* physical address of the reserve block; 0 none */
+  uint64_t made_ready, idly; /* READY ones there ever were; of these used for nothing that had to be zero */
+  uint64_t misses;           /* frames that were zeroed when they were needed */
+  void (*wanted)(void);      /* not NULL: to be called when there is no READY one; it must not touch frames */
 };
 extern struct frames frames;
+static inline uint64_t frames_available(void) {
+  return frames.zeroed + frames.unzeroed;
+}
 
 /* Bytes that frames_init() needs at `memory`, in whole pages, for RAM of that size. */
 uint64_t frames_memory(uint64_t ram_bytes);
@@ -50,7 +57,8 @@ unsigned frames_take_run(unsigned most, uint64_t *pa);
 void frame_give(uint64_t pa);        /* USED, CACHED, OBJECT or OWN becomes FREE */
 bool block_take(uint64_t *block);    /* a whole free block leaves, for donation; the reserve comes last */
 void block_return(uint64_t block);   /* it came back scrubbed */
-bool frames_prepare(unsigned count); /* zeroes free frames beforehand, until so many are READY */
+bool frames_prepare(uint64_t count); /* zeroes free frames beforehand, until so many are READY */
+bool frame_prepare(void);            /* one; false: none is left that is not */
 
 static inline uint64_t frame_number(uint64_t pa) {
   return (pa - frames.base) >> Q_PAGE_SHIFT;
@@ -66,19 +74,7 @@ static inline void *frame_data(uint64_t pa) {
   return frames.window + pa;
 }
 
-/* 512 stores and a little: what it costs to zero a page. The base lies in the middle, so that offsets of 12 bits reach far. */
-static inline __attribute__((always_inline)) void zero_page(void *page) {
-#ifdef __riscv
-  char *at = (char *)page + 1024, *end = at + Q_PAGE_SIZE;
-  __asm__ volatile("1: .set offset, -1024\n .rept 256\n sd zero, offset(%0)\n .set offset, offset + 8\n .endr\n"
-                   "add %0, %0, %2\n bne %0, %1, 1b"
-                   : "+r"(at)
-                   : "r"(end), "r"(2048l)
-                   : "memory");
-#else
-  __builtin_memset(page, 0, Q_PAGE_SIZE);
-#endif
-}
+void zero_page(void *page);
 
 static inline void copy_page(void *to, const void *from) {
   uint64_t *t = to;
@@ -104,7 +100,7 @@ static inline __attribute__((always_inline)) uint64_t frame_take_zeroed(void) {
   if (next)
     frames.link[next - 1].prev = 0;
   frames.state[head - 1] = STATE_USED;
-  frames.available--;
+  frames.zeroed--;
   uint64_t pa = frames.base + ((uint64_t)(head - 1) << Q_PAGE_SHIFT);
   frames.block_free[(head - 1) / 512]--;
   return pa;

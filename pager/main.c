@@ -138,6 +138,13 @@ static unsigned read_option(char *word, bool first) {
       choose_policy(word + 7);
     return 0;
   }
+  if (!strncmp(word, "ready=", 6)) {
+    if (first && !idle_option(word + 6)) {
+      say("the boot option %s is not: ready=LOW,HIGH frames with LOW < HIGH, or ready=0", word);
+      give_up("it cannot be understood");
+    }
+    return 0;
+  }
   if (!strcmp(word, "count=untouched")) {
     count_untouched = true;
     return 0;
@@ -238,6 +245,10 @@ static inline __attribute__((always_inline)) void answer_fault(const struct q_re
 static __attribute__((noinline)) void answer_other(struct q_received *m, struct q_reply *r) {
   struct space *space = space_find(m->badge);
   *r = (struct q_reply){0};
+  if (m->kind == Q_MSG_CALL && !m->badge) {
+    idle_call(m, r);
+    return;
+  }
   if (m->kind == Q_MSG_EXCEPTION && space && space->state == SPACE_ALIVE)
     exception(space, m);
   bool asks = m->kind == Q_MSG_CALL || m->kind == Q_MSG_COPY_READY || m->kind == Q_MSG_COPY_FAILED;
@@ -259,9 +270,11 @@ _Noreturn void pager_main(const struct q_boot *info) {
   boot = info;
   take_over();
   read_options(true);
-  say("Quire pager, policy %s, %lu MiB free", policy_words, (unsigned long)(frames.available >> 8));
+  say("Quire pager, policy %s, %lu MiB free", policy_words, (unsigned long)(frames_available() >> 8));
   if (!servers_start())
     give_up(MISSING_SERVER);
+  if (!idle_start())
+    give_up("no kernel memory for a thread");
   if (!read_options(false) && !servers_count())
     give_up("no program runs; name one with the boot option run=PROGRAM or serve=PROGRAM");
   struct q_received m = {0};
@@ -277,6 +290,7 @@ _Noreturn void pager_main(const struct q_boot *info) {
       r = (struct q_reply){0};
     } else {
       answer_other(&m, &r);
+      idle_look();
     }
   }
 }

@@ -214,14 +214,17 @@ int do_system(struct space *caller, struct q_received *m, struct q_reply *r) {
     frames_prepare(READY_FRAMES);
   struct q_pager_frames kernel;
   struct p_system s = {.frames = frames.total,
-                       .free = frames.available,
+                       .free = frames_available(),
                        .cached = cache_pages(),
                        .processes = space_count,
+                       .ready = frames.zeroed,
+                       .ready_hits = frames.made_ready - frames.zeroed - frames.idly,
+                       .ready_misses = frames.misses,
                        .timebase = boot->timebase};
   q_pager_info(boot->pager, &kernel);
   s.donated = kernel.donated;
   s.donated_free = kernel.donated_free;
-  s.user = frames.total - frames.available - frames.donated - frames.own - s.cached;
+  s.user = frames.total - frames_available() - frames.donated - frames.own - s.cached;
   s.own = kernel.owned - s.free - s.cached - s.user;
   strncpy(s.policy, policy_words, sizeof s.policy - 1);
   return store(m, &s, sizeof s);

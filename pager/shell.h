@@ -51,6 +51,19 @@ bool donate(void); /* a block for the kernel's objects */
 void process_kill(struct space *space);
 int64_t give(struct space *space, q_handle handle, uint64_t rights, uint64_t badge);
 
+/* idle.c: frames zeroed beforehand */
+bool idle_option(const char *text); /* "LOW,HIGH", or "0"; false: it is neither */
+bool idle_start(void);
+void idle_call(const struct q_received *m, struct q_reply *r); /* of the idle thread, whose badge is 0 */
+extern q_token idle_parked;                                    /* the call that is not answered yet */
+void idle_go_on(void);
+extern uint64_t idle_low;
+/* After messages that may have made ready frames scarce, or frames free. */
+static inline void idle_look(void) {
+  if (idle_parked && frames.zeroed < idle_low && frames.unzeroed)
+    idle_go_on();
+}
+
 /* server.c: the programs that serve= names */
 bool server_add(const char *words);
 unsigned servers_count(void);

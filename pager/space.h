@@ -130,7 +130,11 @@ static inline uint64_t regions_start(const struct space *space) {
 extern bool count_untouched; /* what it brings in counts as touched only when it is */
 /* The page that answer names is to be brought in. false: it is not the policy's business, or there are no frames. */
 bool ahead_of_fault(struct space *space, uint64_t sp, struct answer *answer);
-void ahead_of_touch(struct space *space, uint64_t start, uint64_t end); /* that memory has just been made */
+void ahead_of_first_touch(struct space *space, uint64_t start, uint64_t end);
+static inline void ahead_of_touch(struct space *space, uint64_t start, uint64_t end) { /* it has just been made */
+  if (space->policy->made && start < end)
+    ahead_of_first_touch(space, start, end);
+}
 uint64_t untouched_pages(const struct space *space, uint64_t start, uint64_t end);
 uint64_t untouched_in_all(const struct space *space);
 /* Before these pages go: those that were brought in for nothing are counted. */

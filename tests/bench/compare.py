@@ -30,7 +30,7 @@ def at_prompt(build):
 def measure(build, append):
     """name -> figures of one boot, which must be one that the judge believes."""
     options = judge.parser().parse_args(["--kernel", f"{build}/kernel/quire.bin", "--initrd", f"{build}/tests/bench.cpio",
-                                         "--append", append, "--memory", "256M"])
+                                         "--append", "ready=0 " + append, "--memory", "256M"])
     output = judge.boot(options)
     tap = judge.judge(output)
     if any(line.startswith("not ok") for line in tap):

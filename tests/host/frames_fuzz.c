@@ -70,7 +70,8 @@ static void check(void) {
   MUST(check_list(frames.free, STATE_FREE) == states[STATE_FREE]);
   MUST(check_list(frames.ready, STATE_READY) == states[STATE_READY]);
   MUST(states[STATE_RESERVE] == (reserve ? BLOCK : 0) && reserve == (frames.reserve != 0));
-  MUST(frames.available == count(OURS_FREE) && frames.total == had);
+  MUST(frames_available() == count(OURS_FREE) && frames.total == had);
+  MUST(frames.zeroed == states[STATE_READY] && frames.made_ready >= frames.zeroed + frames.idly);
 }
 
 static void check_zero(uint64_t pa) {

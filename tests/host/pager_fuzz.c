@@ -341,7 +341,7 @@ static void check_all(void) {
   uint64_t lent = 0;
   for (unsigned i = 0; i < 2; i++)
     lent += had[i] && blocks[i] != OURS ? BLOCK : 0;
-  MUST(taken + frames.available + lent == frames.total && frames.total == total && cached == cache_pages());
+  MUST(taken + frames_available() + lent == frames.total && frames.total == total && cached == cache_pages());
   MUST(frames.own == own);
   check_promises();
 }
@@ -678,7 +678,7 @@ static void hoard_all_but(unsigned few) {
   while (hoarded)
     frame_give(hoard[--hoarded]);
   uint64_t frame;
-  while (few && hoarded < USABLE && frames.available > few && (frame = frame_get_own()))
+  while (few && hoarded < USABLE && frames_available() > few && (frame = frame_get_own()))
     hoard[hoarded++] = frame;
 }
 
@@ -857,7 +857,7 @@ static void run_out(void) {
   set_up();
   begin(m, start);
   change_break(m, MODEL_PAGES * 4096, 0);
-  for (unsigned i = 0; frames.available; i++)
+  for (unsigned i = 0; frames_available(); i++)
     i < MODEL_PAGES ? fault(m, m->space->heap + i * 4096, Q_FAULT_WRITE, 0)
                     : fault(m, P_STACK_TOP - 4096 * (i - MODEL_PAGES + 1), Q_FAULT_WRITE, 0);
   blocks[0] = blocks[1] = EMPTY;
@@ -956,7 +956,7 @@ static void parked_twice(void) {
   check_all();
   end(SERVER);
   cache_drop();
-  MUST(frames.available == USABLE && !promised);
+  MUST(frames_available() == USABLE && !promised);
 }
 
 /* Without memory for what must be made, all is as it was. */
@@ -974,7 +974,7 @@ static void parked_without_memory(void) {
   check_all();
   double_up(m, c);
   for (unsigned few = 0; few < 5; few++) {
-    while (frames.available > few)
+    while (frames_available() > few)
       hoard[hoarded++] = frame_get_own();
     MUST(protect(m, at, 4, 0) == ENOMEM);
     MUST(first_byte(m, at + 3 * 4096, Q_FAULT_EXECUTE) == written);
@@ -986,7 +986,7 @@ static void parked_without_memory(void) {
   end(m);
   end(c);
   cache_drop();
-  MUST(frames.available == USABLE);
+  MUST(frames_available() == USABLE);
 }
 
 /* What a program has been promised and has written is not promised to another when it may be written no more. */
@@ -1005,7 +1005,7 @@ static void promised_once(void) {
   for (unsigned i = 0; i < 96; i++)
     fault(c, c->space->heap + i * 4096, Q_FAULT_WRITE, 0);
   check_all();
-  MUST(frames.available == promises_withheld());
+  MUST(frames_available() == promises_withheld());
   end(c);
   end(m);
   MUST(!promised);
@@ -1052,6 +1052,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   hoard_all_but(0);
   cache_drop();
   MUST(!promised);
-  MUST(frames.available == USABLE + (blocks[0] == OURS ? BLOCK : 0) + (blocks[1] == OURS ? BLOCK : 0));
+  MUST(frames_available() == USABLE + (blocks[0] == OURS ? BLOCK : 0) + (blocks[1] == OURS ? BLOCK : 0));
   return 0;
 }

@@ -206,9 +206,11 @@ struct p_system {
   uint64_t donated;      /* pages in blocks given to the kernel now */
   uint64_t donated_free; /* of these free */
   uint64_t processes;
-  uint64_t user;     /* private frames of programs */
-  uint64_t own;      /* the pager's own */
-  uint64_t timebase; /* ticks of the time counter a second */
+  uint64_t user;                     /* private frames of programs */
+  uint64_t own;                      /* the pager's own */
+  uint64_t timebase;                 /* ticks of the time counter a second */
+  uint64_t ready;                    /* of the free ones, zeroed beforehand */
+  uint64_t ready_hits, ready_misses; /* zeroed frames that were there when one was needed, and that were not */
   char policy[16];
 };
 
