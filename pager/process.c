@@ -324,6 +324,15 @@ static void leave_record(struct space *space) {
     q_notify(parent->watch, parent->watch_bits);
 }
 
+struct p_death ended;
+static void count_ended(struct space *space) {
+  space->death.ahead = space->stats.ahead;
+  space->death.untouched = space->stats.untouched;
+  ended.faults += space->death.faults;
+  ended.ahead += space->death.ahead;
+  ended.untouched += space->death.untouched;
+}
+
 void process_end(struct space *space, const struct p_death *death) {
   space->death = *death;
   space->death.faults = space->stats.faults[0] + space->stats.faults[1] + space->stats.faults[2];
@@ -335,8 +344,7 @@ void process_end(struct space *space, const struct p_death *death) {
   bool of_boot = !space->parent && !space->orphan && !server; /* named by the boot options */
   bool may_be_last = !space->parent && !server && !space->client;
   tear_down(space);
-  space->death.ahead = space->stats.ahead;
-  space->death.untouched = space->stats.untouched;
+  count_ended(space);
   if (server)
     kill_children(space);
   orphan_children(space);

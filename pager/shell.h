@@ -42,6 +42,7 @@ struct spawn {
 int64_t process_spawn(const struct spawn *spawn);                                                  /* id or -errno */
 int64_t process_fork(struct space *original, const struct spawn *spawn, uint64_t pc, uint64_t sp); /* the same */
 int process_exec(struct space *space, const struct spawn *spawn); /* 0 or an errno value */
+extern struct p_death ended;                                      /* faults, ahead and untouched of all that ended */
 const char *spawn_error(int64_t error);                           /* of a program of the boot options */
 void process_end(struct space *space,
                  const struct p_death *death); /* prints what is worth printing, tells its parent */

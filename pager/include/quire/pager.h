@@ -209,6 +209,7 @@ struct p_system {
   uint64_t user;                     /* private frames of programs */
   uint64_t own;                      /* the pager's own */
   uint64_t timebase;                 /* ticks of the time counter a second */
+  uint64_t faults, ahead, untouched; /* of all programs that ended, as in p_stats */
   uint64_t ready;                    /* of the free ones, zeroed beforehand */
   uint64_t ready_hits, ready_misses; /* zeroed frames that were there when one was needed, and that were not */
   char policy[16];
