@@ -190,11 +190,12 @@ static uint64_t map_some(struct space *space, struct area *area, uint64_t page, 
 static void bring_in_all(struct space *space, uint64_t page, uint64_t end) {
   struct area area;
   uint64_t n = 1;
-  for (; page < end && n && spare(FAULT_PAGES); page += n * Q_PAGE_SIZE)
-    if (find_area(space, page, 0, &area))
-      n = map_some(space, &area, page, (end - page) >> Q_PAGE_SHIFT);
-    else
-      n = map_page(space, page);
+  for (; page < end && n; page += n * Q_PAGE_SIZE) {
+    uint64_t left = (end - page) >> Q_PAGE_SHIFT, pages = left < FAULT_PAGES ? left : FAULT_PAGES;
+    if (!spare(pages))
+      return;
+    n = find_area(space, page, 0, &area) ? map_some(space, &area, page, pages) : map_page(space, page);
+  }
 }
 
 void ahead_of_first_touch(struct space *space, uint64_t start, uint64_t end) {
