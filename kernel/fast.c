@@ -15,9 +15,9 @@ typedef uint64_t word;
 #define IN(reg, value) register word reg##_ __asm__(#reg) = (value)
 
 /* None of them returns. They are not declared so, since gcc makes no jump of a call that does not. */
-void trap_slow(word cause, uva_t va);
+void trap_slow(word cause, word a1, uva_t va);
 void syscall_slow(word a0, word a1, word a2, word a3, word a4, word a5, word a6, word a7);
-void fast_fault(word cause, uva_t va);
+void fast_fault(word cause, word a1, uva_t va, word pc, word sp);
 void fast_call(word a0, word label, word w0, word w1, word w2, word w3, word a6, word a7);
 void fast_reply(word a0, word label, word w0, word w1, word w2, word w3, q_token token, word a7);
 
@@ -90,18 +90,18 @@ INLINE word write_protected(pte_t pte) {
   return frame ? pte_pa(pte) | (frame->count == 1 ? Q_FAULT_SOLE : 0) : 0;
 }
 
-void fast_fault(word cause, uva_t va) {
+void fast_fault(word cause, word a1, uva_t va, word pc, word sp) {
   struct thread *thread = current;
   struct task *task = thread->task;
   struct hart *hart = thread->hart;
   struct endpoint *endpoint = task->faults;
-  word kind = cause >> 1 & 1, there = 0; /* 13 is a load, 15 a store */
-  _Static_assert(Q_FAULT_READ == (SCAUSE_LOAD >> 1 & 1) && Q_FAULT_WRITE == (SCAUSE_STORE >> 1 & 1), "kind");
-  if (UNLIKELY((cause & ~2ul) != SCAUSE_LOAD || va >> 21 != task->leaf_tag || !endpoint || !receives(hart, endpoint)))
-    return trap_slow(cause, va);
+  word above = cause - SCAUSE_LOAD, kind = above >> 1, there = 0;
+  _Static_assert(Q_FAULT_READ == 0 && Q_FAULT_WRITE == (SCAUSE_STORE - SCAUSE_LOAD) >> 1, "kind");
+  if (UNLIKELY(above & ~2ul || va >> 21 != task->leaf_tag || !endpoint || !receives(hart, endpoint)))
+    return trap_slow(cause, a1, va);
   pte_t pte = task->leaf[va >> 12 & 511];
   if (UNLIKELY(pte) && (!kind || !(there = write_protected(pte))))
-    return trap_slow(cause, va);
+    return trap_slow(cause, a1, va);
   struct wait *wait = &thread->wait[SLOT_FAULT];
   struct thread *receiver = endpoint->receiver;
   thread->fault_address = va;
@@ -109,7 +109,7 @@ void fast_fault(word cause, uva_t va) {
   thread->state = THREAD_FAULT;
   hold(hart, wait, endpoint, WHAT(SLOT_FAULT, Q_MSG_FAULT));
   switch_to(hart, receiver);
-  deliver(Q_MSG_FAULT, kind, va, thread->x[REG_PC], thread->x[REG_SP], there, wait->token, task->badge, 0, 0);
+  deliver(Q_MSG_FAULT, kind, va, pc, sp, there, wait->token, task->badge, 0, 0);
 }
 
 void fast_call(word a0, word label, word w0, word w1, word w2, word w3, word a6, word a7) {
@@ -133,8 +133,7 @@ void fast_call(word a0, word label, word w0, word w1, word w2, word w3, word a6,
 /* ---- The answer ---------------------------------------------------------------------------------------------------- */
 /* The replier is to wait where it did last, nothing is pending there, and nobody comes before the thread it wakes. */
 INLINE bool waits_again(const struct hart *hart, const struct endpoint *endpoint, const struct thread *wake) {
-  return !endpoint->attention && !endpoint->receiver && !(hart->rivals >> 1 >> wake->priority) &&
-         switches(hart, wake);
+  return !endpoint->attention && !endpoint->receiver && !(hart->rivals >> wake->priority) && switches(hart, wake);
 }
 
 INLINE void wait_again(struct wait *wait, struct endpoint *endpoint) {
@@ -161,9 +160,9 @@ INLINE bool map_page(const struct hart *hart, const struct thread *thread, uva_t
                      word expected) {
   struct task *task = thread->task;
   word prot = frame_prot % Q_PAGE_SIZE, write = prot & Q_PROT_WRITE, fresh = task->pager->fresh;
-  struct frame *frame = frame_of(frame_prot - prot);
+  struct frame *frame = frame_of(frame_prot); /* prot is of no weight there */
   pte_t *slot = &task->leaf[va >> 12 & 511], old = *slot;
-  if (UNLIKELY(va >> 21 != task->leaf_tag || va % Q_PAGE_SIZE || (va ^ thread->fault_address) >> Q_PAGE_SHIFT ||
+  if (UNLIKELY(va >> 21 != task->leaf_tag || va != thread->fault_address >> Q_PAGE_SHIFT << Q_PAGE_SHIFT ||
                pages != 1 || (prot | Q_PROT_WRITE) != (Q_PROT_READ | Q_PROT_WRITE) || !frame))
     return false;
   if (UNLIKELY(old | expected)) {
@@ -179,7 +178,7 @@ INLINE bool map_page(const struct hart *hart, const struct thread *thread, uva_t
   *slot = (frame_prot >> 2 | prot << 1 | PTE_V | PTE_U | PTE_A) + dirty;
   frame->word = fresh + 1 + (write << 55);
   _Static_assert(FRAME_WRITABLE == 1 && offsetof(struct frame, flags) == 7 && Q_PROT_WRITE == 2, "write << 55");
-  fence_page(va, task->satp >> SATP_ASID_SHIFT & SATP_ASID_MASK); /* another hart may fault once more */
+  fence_page(va, task->asid); /* another hart may fault once more */
   return true;
 }
 
@@ -189,20 +188,19 @@ void fast_reply(word a0, word label, word w0, word w1, word w2, word w3, q_token
   struct hart *hart = server->hart;
   struct endpoint *endpoint = task->received.endpoint;
   struct wait *wait = hart->delivered;
-  if (UNLIKELY(a0 != task->received.value || token != wait->token || wait->server != task || server->x[REG_T0]))
+  if (UNLIKELY(a0 != task->received.value || token != wait->token || wait->server != task))
     goto slow;
   struct thread *faulter = container_of(wait, struct thread, wait[SLOT_FAULT]);
   if (wait->what == WHAT(SLOT_FAULT, Q_MSG_FAULT) && label == Q_REPLY_MAP) {
-    if (UNLIKELY(faulter->state != THREAD_FAULT || !waits_again(hart, endpoint, faulter) ||
-                 !map_page(hart, faulter, w0, w1, w2, w3)))
+    if (UNLIKELY(!waits_again(hart, endpoint, faulter) || !map_page(hart, faulter, w0, w1, w2, w3)))
       goto slow;
     wait_again(wait, endpoint);
     switch_to(hart, faulter);
     resume_fast();
   }
   struct thread *client = container_of(wait, struct thread, wait[SLOT_CALL]);
-  if (UNLIKELY(wait->what != WHAT(SLOT_CALL, Q_MSG_CALL) || client->wait[SLOT_FAULT].state != WAIT_NONE ||
-               !waits_again(hart, endpoint, client)))
+  if (UNLIKELY(wait->what != WHAT(SLOT_CALL, Q_MSG_CALL) || server->x[REG_T0] ||
+               client->wait[SLOT_FAULT].state != WAIT_NONE || !waits_again(hart, endpoint, client)))
     goto slow;
   wait_again(wait, endpoint);
   switch_to(hart, client);

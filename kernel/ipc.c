@@ -361,6 +361,7 @@ static int call_answer(struct thread *client, uint64_t label, const uint64_t *wo
 
 void wait_orphan(struct wait *wait) {
   struct thread *thread = wait_thread(wait);
+  uint8_t copying = wait->copying;
   if (thread->object.dying)
     return orphan_told(thread);
   wait_cancel(wait);
@@ -372,6 +373,7 @@ void wait_orphan(struct wait *wait) {
     send(exception_open(thread), wait);
   } else {
     wait_open(thread, SLOT_FAULT, Q_MSG_FAULT, thread->task->badge);
+    wait->copying = copying;
     send(thread->task->faults, wait);
   }
 }
@@ -395,7 +397,7 @@ static _Noreturn void receive(struct endpoint *endpoint, struct thread *wake) {
   }
   current->x[REG_A6] = 0; /* the token is spent, whatever becomes of the receive */
   receiver_queue(endpoint, current);
-  if (!wake || this_hart()->rivals >> wake->priority >> 1) {
+  if (!wake || this_hart()->rivals >> wake->priority) {
     if (wake)
       wake_later(wake);
     schedule();
@@ -416,6 +418,15 @@ static int answer(q_token token, uint64_t label, const uint64_t *word, struct th
   return call_answer(thread, label, word);
 }
 
+/* With what it was to say still in its registers, so that it can be mended. */
+static _Noreturn void reply_failed(int error) {
+  uint64_t *x = current->x, kept[] = {x[REG_A2], x[REG_A3], x[REG_A4], x[REG_A5], x[REG_A6]};
+  thread_result(current, -error, x[REG_A1]);
+  for (unsigned i = 0; i < 5; i++)
+    x[REG_A2 + i] = kept[i];
+  restart();
+}
+
 /* The words of the answer lie in the thread's saved registers. */
 struct ret sys_reply_recv(uint64_t a0, uint64_t label, UNUSED uint64_t w0, UNUSED uint64_t w1, UNUSED uint64_t w2,
                           UNUSED uint64_t w3, q_token token) {
@@ -427,7 +438,7 @@ struct ret sys_reply_recv(uint64_t a0, uint64_t label, UNUSED uint64_t w0, UNUSE
   if (!error && token)
     error = answer(token, label, &current->x[REG_A2], &wake);
   if (error)
-    return fail(error);
+    reply_failed(error);
   if (handle) {
     struct endpoint *endpoint = (struct endpoint *)handle->object;
     current->task->received = (struct last_handle){a0, endpoint, 0};
@@ -503,6 +514,7 @@ static struct ret copy_absent(const struct side *side, unsigned kind, uint64_t d
   owner->wait[SLOT_CALL].copying = 1;
   if (owner->wait[SLOT_FAULT].state == WAIT_NONE) {
     fault_open(owner, side->va, kind | Q_FAULT_COPY);
+    owner->wait[SLOT_FAULT].copying = 1;
     send(owner->task->faults, &owner->wait[SLOT_FAULT]);
   }
   finish(-Q_E_PENDING, done, side->token, 0);

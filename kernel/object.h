@@ -127,7 +127,8 @@ struct wait {
       uint8_t state, slot;
       uint8_t message; /* Q_MSG_* it is delivered as */
       uint8_t error;   /* of COPY_FAILED */
-      uint8_t copying; /* its server was told PENDING and has not been told the end */
+      uint8_t
+          copying; /* call: its server was told PENDING and has not been told the end; fault: it is for such a server */
     };
     uint64_t what; /* all of these: what a fast path compares */
   };
@@ -186,7 +187,8 @@ struct last_handle {
 };
 struct task {
   struct page_header header;
-  uint64_t satp;     /* with an ASID that is good while asid_tag is */
+  uint64_t satp; /* with an ASID that is good while asid_tag is */
+  uint64_t asid;
   uint64_t asid_tag; /* of the generation and the hart that ran it last; 0: none */
   uint64_t leaf_tag; /* va >> 21 of the last leaf table used, which spares two of three steps of a walk; ~0: none */
   pte_t *leaf;       /* that table, and its entry in the frame table */
@@ -240,7 +242,7 @@ struct hart {
   uint8_t resched; /* RESCHED_*: somebody else is to run before user mode goes on */
   uint8_t ready_mask;
   uint8_t slice_class;     /* priority of the thread that the slice was given to; SLICE_OVER: it is used up */
-  uint16_t rivals;         /* bit p + 1 or above: a thread of priority p can't just go on with this slice (sched.c) */
+  uint16_t rivals;         /* bit p or above: a thread of priority p can't just go on with this slice (sched.c) */
   uint64_t entered;        /* instret at the entry, in builds that measure */
   uint64_t asid_tag;       /* what a task's must be for its satp to be good here as it is */
   uint64_t token_step;     /* from one token of a wait to its next */

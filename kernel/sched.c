@@ -17,7 +17,7 @@
  * with while others of their priority wait, and one that is used up is for nobody. */
 static void count_rivals(struct hart *hart) {
   unsigned mask = hart->ready_mask, below = mask & ((1u << hart->slice_class) - 1);
-  hart->rivals = (uint16_t)(mask | below << 1);
+  hart->rivals = (uint16_t)((mask | below << 1) >> 1);
 }
 
 static void ready_at(struct thread *thread, bool front) {

@@ -166,18 +166,20 @@ other_trap:
   saved sd
   arguments sd
   registers sd, 6,7,28,29,30,31
-  csrr t0, sepc
-  sd t0, THREAD_REGS(tp)
+  csrr a3, sepc
+  sd a3, THREAD_REGS(tp)
   lock
   csrr a0, scause
-  csrr a1, stval
+  csrr a2, stval
 #ifdef FAST_PATHS
-  j fast_fault
+  mv a4, sp
+  j fast_fault /* a2 to a4 are what they are in the message */
 #endif
 
 .globl trap_slow
 trap_slow:
   stack
+  mv a1, a2
   tail trap_other
 
 .globl deliver

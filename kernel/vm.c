@@ -21,10 +21,6 @@ static bool is_table(pte_t pte) {
   return (pte & (PTE_V | LEAF)) == PTE_V;
 }
 
-static uint64_t asid_of(const struct task *task) {
-  return task->satp >> SATP_ASID_SHIFT & SATP_ASID_MASK;
-}
-
 /* No hart can have cached anything of a space whose ASID is of an older generation: that ended with a full fence. */
 static bool has_asid(const struct task *task) {
   return task->asid_tag / HARTS_MAX == kernel.asid_generation;
@@ -63,13 +59,13 @@ static inline void fence(struct task *task, uva_t va) {
   if (!has_asid(task))
     return;
   if (va == ~0ul)
-    fence_asid(asid_of(task));
+    fence_asid(task->asid);
   else
-    fence_page(va, asid_of(task));
+    fence_page(va, task->asid);
   uint32_t others = task->harts & ~this_hart()->bit;
   if (others)
     sbi_call(SBI_RFENCE, SBI_RFENCE_SFENCE_ASID, others, 0, va == ~0ul ? 0 : va, va == ~0ul ? ~0ul : Q_PAGE_SIZE,
-             asid_of(task));
+             task->asid);
   ledger_fenced(task, va);
 }
 
@@ -85,7 +81,8 @@ static void asid_assign(struct task *task) {
     asid_generation_begin();
   ASSERT(kernel.asid_next < kernel.asid_count);
   task->harts = 0;
-  task->satp = (task->satp & ~(SATP_ASID_MASK << SATP_ASID_SHIFT)) | kernel.asid_next++ << SATP_ASID_SHIFT;
+  task->asid = kernel.asid_next++;
+  task->satp = (task->satp & ~(SATP_ASID_MASK << SATP_ASID_SHIFT)) | task->asid << SATP_ASID_SHIFT;
 }
 
 void vm_switch_slow(struct task *task) {

@@ -159,6 +159,12 @@ bool ahead_of_fault(struct space *space, uint64_t sp, struct answer *answer) {
 }
 
 /* ---- Before any fault ---------------------------------------------------------------------------------------------------- */
+static void came_ahead(struct space *space, uint64_t page, uint64_t pages) {
+  space->stats.ahead += pages;
+  if (count_untouched)
+    backend_look(space, page, (unsigned)pages, true);
+}
+
 /* A page that is there already is none of ours. */
 static bool map_page(struct space *space, uint64_t page) {
   struct answer one = {.page = page};
@@ -167,7 +173,7 @@ static bool map_page(struct space *space, uint64_t page) {
   if (backend_map(space, page, one.frame_prot))
     space_undo(space, &one);
   else
-    space->stats.ahead++;
+    came_ahead(space, page, 1);
   return true;
 }
 
@@ -179,11 +185,12 @@ static uint64_t map_some(struct space *space, struct area *area, uint64_t page, 
     return 0;
   if (area->touched)
     extent_add(area->touched, page, page + n * Q_PAGE_SIZE);
-  space->stats.ahead += n;
-  if (!backend_map_run(space, page, run.frame_prot, (unsigned)n))
+  if (!backend_map_run(space, page, run.frame_prot, (unsigned)n)) {
+    came_ahead(space, page, n);
     return n;
+  }
+  space->stats.ahead += n - 1; /* which this takes back */
   space_undo(space, &run);
-  space->stats.ahead--;
   return 0;
 }
 
@@ -211,8 +218,6 @@ void ahead_of_first_touch(struct space *space, uint64_t start, uint64_t end) {
     return;
   pages = pages < (end - from) >> Q_PAGE_SHIFT ? pages : (end - from) >> Q_PAGE_SHIFT;
   bring_in_all(space, from, from + pages * Q_PAGE_SIZE);
-  for (uint64_t left = count_untouched ? pages : 0; left; left -= left < 64 ? left : 64)
-    backend_look(space, from + (pages - left) * Q_PAGE_SIZE, left < 64 ? (unsigned)left : 64, true);
 }
 
 /* ---- What was brought in for nothing -------------------------------------------------------------------------------------- */

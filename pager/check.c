@@ -30,6 +30,7 @@ static void check_space(const struct space *space) {
 }
 
 static void check_frames(uint64_t resident) {
+  frames_cool();
   uint64_t count[STATE_DONATED + 1] = {0};
   for (uint64_t n = 0; n < frames.count; n++) {
     enum frame_state state = frames.state[n];

@@ -12,16 +12,12 @@ struct frames frames;
 
 /* 512 stores and a little: what it costs to zero a page. The base lies in the middle, so that offsets of 12 bits reach far. */
 void zero_page(void *page) {
-#ifdef __riscv
-  char *at = (char *)page + 1024, *end = at + Q_PAGE_SIZE;
-  __asm__ volatile("1: .set offset, -1024\n .rept 256\n sd zero, offset(%0)\n .set offset, offset + 8\n .endr\n"
-                   "add %0, %0, %2\n bne %0, %1, 1b"
-                   : "+r"(at)
-                   : "r"(end), "r"(2048l)
-                   : "memory");
-#else
-  __builtin_memset(page, 0, Q_PAGE_SIZE);
-#endif
+  zero_page_here(page);
+}
+
+uint64_t frame_take_zeroed(void) {
+  uint64_t pa = frame_take_plain();
+  return pa ? pa : frame_take_slow(true);
 }
 
 static uint64_t link_bytes(uint64_t count) {
@@ -37,7 +33,8 @@ void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory
   uint64_t count = (ram_end - ram_base) >> Q_PAGE_SHIFT;
   for (uint64_t at = 0; at < frames_memory(ram_end - ram_base); at += Q_PAGE_SIZE)
     zero_page((char *)memory + at);
-  frames = (struct frames){.window = window, .base = ram_base, .count = count, .virgin = count};
+  frames =
+      (struct frames){.window = window, .base = ram_base, .count = count, .virgin = count, .hot = frames.hot_stack};
   frames.link = memory;
   frames.block_free = (uint16_t *)((char *)memory + link_bytes(count));
   frames.state = (uint8_t *)(frames.block_free + (count + BLOCK_FRAMES - 1) / BLOCK_FRAMES);
@@ -117,6 +114,8 @@ static void count_used(uint64_t first, uint64_t end) {
 }
 
 unsigned frames_take_run(unsigned most, uint64_t *pa) {
+  if (!frames.ready && !frames.free && !next_virgin())
+    frames_cool();
   uint32_t head = frames.ready ? frames.ready : frames.free;
   if (!head && !next_virgin())
     return 0;
@@ -154,24 +153,51 @@ static void missed(void *page) {
     frames.wanted();
 }
 
-uint64_t frame_take_slow(bool zero) {
-  uint64_t n;
-  if (frames.free)
-    unlink_frame(n = frames.free - 1);
-  else if (next_virgin())
-    n = frames.virgin;
-  else if (frames.ready)
-    unlink_frame(n = frames.ready - 1);
-  else
-    return 0;
-  uint64_t pa = frames.base + (n << Q_PAGE_SHIFT);
-  bool ready = frames.state[n] == STATE_READY;
-  *(ready ? &frames.zeroed : &frames.unzeroed) -= 1;
-  frames.idly += ready && !zero;
-  if (zero && !ready)
-    missed(frame_data(pa));
+/* The first READY one, which is no longer on its list. */
+static uint64_t take_ready(void) {
+  uint64_t n = frames.ready - 1;
+  unlink_frame(n);
+  frames.zeroed--;
   frames.state[n] = STATE_USED;
   frames.block_free[n / BLOCK_FRAMES]--;
+  return frames.base + (n << Q_PAGE_SHIFT);
+}
+
+/* One for now, and some hot ones for then, of which the one given back last comes first. */
+static uint64_t take_hot(void) {
+  uint64_t some[FRAMES_HOT], pa = take_ready();
+  unsigned count = 0;
+  assert(!frames_hot());
+  while (count < FRAMES_HOT && frames.ready)
+    some[count++] = take_ready();
+  while (count)
+    *++frames.hot = some[--count];
+  return pa;
+}
+
+void frames_cool(void) {
+  for (uint64_t pa; (pa = hot_pop());) {
+    uint64_t n = frame_number(pa);
+    push(n, STATE_READY);
+    frames.made_ready--; /* it was one before */
+    frames.block_free[n / BLOCK_FRAMES]++;
+  }
+}
+
+static uint64_t take_last(bool zero) {
+  uint64_t hot = hot_pop();
+  frames.idly += (hot || frames.ready) && !zero;
+  return hot ? hot : frames.ready ? take_ready() : 0;
+}
+
+uint64_t frame_take_slow(bool zero) {
+  if (zero && (frames_hot() || frames.ready))
+    return frames_hot() ? hot_pop() : take_hot();
+  if (!frames.free && !next_virgin())
+    return take_last(zero);
+  uint64_t pa = frames.free ? free_pop() : virgin_pop();
+  if (zero)
+    missed(frame_data(pa));
   return pa;
 }
 
@@ -217,6 +243,7 @@ void frames_reserve(void) {
 
 bool block_take(uint64_t *base) {
   uint64_t block;
+  frames_cool();
   if (find_block(&block)) {
     *base = frames.base + block * Q_BLOCK_SIZE;
   } else if (frames.reserve) {
@@ -262,6 +289,7 @@ bool frame_prepare(void) {
 }
 
 bool frames_prepare(uint64_t count) {
+  frames_cool();
   while (frames.zeroed < count)
     if (!frame_prepare())
       return false;

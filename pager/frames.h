@@ -20,10 +20,15 @@ enum frame_state {
   STATE_DONATED  /* the kernel's, from here */
 };
 
+#define FRAMES_HOT 16
+
 /* On the hot path, hence here. */
 struct frames {
-  char *window;  /* the frame at physical address p is at window + p */
-  uint64_t base; /* physical address of frame 0 */
+  uint64_t *hot; /* the last of */
+  uint64_t
+      hot_stack[1 + FRAMES_HOT]; /* zeroed frames, off all lists and USED by state, handed out first; below them 0 */
+  char *window;                  /* the frame at physical address p is at window + p */
+  uint64_t base;                 /* physical address of frame 0 */
   uint64_t count;
   struct link {
     uint32_t next, prev; /* in a free list, as frame number + 1. CACHED, OBJECT: next is not 0 while it is mapped
@@ -34,7 +39,7 @@ struct frames {
   uint32_t ready, free;      /* heads */
   uint64_t virgin;           /* no VIRGIN frame is below this number */
   uint64_t total;            /* frames there ever were */
-  uint64_t zeroed, unzeroed; /* free now: READY ones, and the others, the reserve among them */
+  uint64_t zeroed, unzeroed; /* free now beside the hot ones: READY ones, and the others, the reserve among them */
   uint64_t own, donated;     /* of total: OWN and DONATED ones */
   uint64_t reserve;          /* physical address of the reserve block; 0 none */
   uint64_t made_ready, idly; /* READY ones there ever were; of these used for nothing that had to be zero */
@@ -42,8 +47,11 @@ struct frames {
   void (*wanted)(void);      /* not NULL: to be called when there is no READY one; it must not touch frames */
 };
 extern struct frames frames;
+static inline uint64_t frames_hot(void) {
+  return (uint64_t)(frames.hot - frames.hot_stack);
+}
 static inline uint64_t frames_available(void) {
-  return frames.zeroed + frames.unzeroed;
+  return frames_hot() + frames.zeroed + frames.unzeroed;
 }
 
 /* Bytes that frames_init() needs at `memory`, in whole pages, for RAM of that size. */
@@ -51,7 +59,9 @@ uint64_t frames_memory(uint64_t ram_bytes);
 void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory);
 void frames_add(uint64_t base, uint64_t bytes); /* free ones, once, at boot */
 void frames_reserve(void);                      /* sets a block aside, if there is none and one is whole */
-uint64_t frame_take_slow(bool zero);            /* 0: none */
+uint64_t frame_take_zeroed(void);               /* 0: none, as from the next */
+uint64_t frame_take_slow(bool zero);
+void frames_cool(void); /* the hot ones back to where they can be told from used ones */
 /* Zeroed frames in a row, up to so many, about where the next frame would come from. How many; 0: none is left. */
 unsigned frames_take_run(unsigned most, uint64_t *pa);
 void frame_give(uint64_t pa);        /* USED, CACHED, OBJECT or OWN becomes FREE */
@@ -74,7 +84,19 @@ static inline void *frame_data(uint64_t pa) {
   return frames.window + pa;
 }
 
-void zero_page(void *page);
+static inline __attribute__((always_inline)) void zero_page_here(void *page) {
+#ifdef __riscv
+  char *at = (char *)page + 1024, *end = at + Q_PAGE_SIZE;
+  __asm__ volatile("1: .set offset, -1024\n .rept 256\n sd zero, offset(%0)\n .set offset, offset + 8\n .endr\n"
+                   "add %0, %0, %2\n bne %0, %1, 1b"
+                   : "+r"(at)
+                   : "r"(end), "r"(2048l)
+                   : "memory");
+#else
+  __builtin_memset(page, 0, Q_PAGE_SIZE);
+#endif
+}
+void zero_page(void *page); /* the same, as a call */
 
 static inline void copy_page(void *to, const void *from) {
   uint64_t *t = to;
@@ -90,19 +112,51 @@ static inline void copy_page(void *to, const void *from) {
   }
 }
 
-/* A zeroed frame; the one freed last comes first, as it is still in the caches. */
-static inline __attribute__((always_inline)) uint64_t frame_take_zeroed(void) {
-  uint32_t head = frames.ready;
-  if (__builtin_expect(!head, 0))
-    return frame_take_slow(true);
-  uint32_t next = frames.link[head - 1].next;
-  frames.ready = next;
-  if (next)
-    frames.link[next - 1].prev = 0;
-  frames.state[head - 1] = STATE_USED;
-  frames.zeroed--;
-  uint64_t pa = frames.base + ((uint64_t)(head - 1) << Q_PAGE_SHIFT);
-  frames.block_free[(head - 1) / 512]--;
+static inline __attribute__((always_inline)) uint64_t hot_pop(void) { /* 0: none is left */
+  uint64_t pa = *frames.hot;
+  if (pa)
+    frames.hot--;
   return pa;
 }
+
+/* The first of the free list, off it. Of use where it is not empty. */
+static inline __attribute__((always_inline)) uint64_t free_pop(void) {
+  uint64_t n = frames.free - 1;
+  uint32_t next = frames.link[n].next;
+  frames.free = next;
+  if (next)
+    frames.link[next - 1].prev = 0;
+  frames.unzeroed--;
+  frames.state[n] = STATE_USED;
+  frames.block_free[n / 512]--;
+  return frames.base + (n << Q_PAGE_SHIFT);
+}
+
+/* The one that virgin counts, which must be such. */
+static inline __attribute__((always_inline)) uint64_t virgin_pop(void) {
+  uint64_t n = frames.virgin++;
+  frames.unzeroed--;
+  frames.state[n] = STATE_USED;
+  frames.block_free[n / 512]--;
+  return frames.base + (n << Q_PAGE_SHIFT);
+}
+
+/* A zeroed frame, if that takes no more than to zero one; 0: none so. */
+static inline __attribute__((always_inline)) uint64_t frame_take_plain(void) {
+  uint64_t pa = hot_pop();
+  if (__builtin_expect(pa != 0, 1))
+    return pa;
+  if (frames.ready || frames.wanted)
+    return 0;
+  if (frames.free)
+    pa = free_pop();
+  else if (frames.virgin < frames.count && frames.state[frames.virgin] == STATE_VIRGIN)
+    pa = virgin_pop();
+  else
+    return 0;
+  frames.misses++;
+  zero_page_here(frame_data(pa));
+  return pa;
+}
+
 #endif

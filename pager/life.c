@@ -8,6 +8,7 @@
 #include "space.h"
 
 struct space *spaces[P_PROCESSES];
+bool watched;
 unsigned space_count, space_limit = P_PROCESSES - 1;
 static struct slab slab = {.bytes = (sizeof(struct space) + 15) & ~15ul};
 
@@ -18,8 +19,15 @@ void space_begin(struct space *space, uint64_t badge, const struct image *image,
                           .image = image,
                           .policy = policy,
                           .state = SPACE_ALIVE};
+  space_note(space);
   if (image->object)
     object_hold(image->object);
+}
+
+void spaces_note(void) {
+  for (unsigned i = 0; i < P_PROCESSES; i++)
+    if (spaces[i])
+      space_note(spaces[i]);
 }
 
 /* Round and round, so that an id is not used again. */
@@ -52,6 +60,7 @@ void space_end(struct space *space) {
   assert(space->state == SPACE_ALIVE);
   space_clear(space);
   space->state = SPACE_ENDED;
+  space_note(space);
   while (space->server && (object = object_of(space->badge))) {
     object_unname(object);
     space_drop_object(object);

@@ -180,18 +180,22 @@ static unsigned read_options(bool first) {
   return started;
 }
 
-static bool first; /* the frame of the last answer was mapped nowhere before */
-
 /* ---- Answering ------------------------------------------------------------------------------------------------------- */
-/* The reply could not be carried out. Nothing may be lost: not the frame, and not the thread that waits. */
-static __attribute__((noinline)) void mend(int64_t error, uint64_t badge, bool fault, struct q_reply *r) {
-  struct space *space = space_find(badge);
-  struct answer answer = {.page = r->word[0],
-                          .frame_prot = r->word[1],
-                          .expected = r->word[3],
-                          .first = first,
-                          .pages = (uint8_t)r->word[2]};
-  if (!fault)
+static uint64_t last_fault; /* whose fault was answered last; 0: what was answered was none */
+static bool last_first;     /* the frame that it was answered with was mapped nowhere before */
+
+/* The reply could not be carried out, and is in *m once more. Nothing may be lost: not the frame, and not the thread that
+ * waits. */
+static void mend(const struct q_received *m) {
+  struct space *space = space_find(last_fault);
+  int64_t error = m->kind;
+  struct answer answer = {.page = m->word[0],
+                          .frame_prot = m->word[1],
+                          .expected = m->word[3],
+                          .first = last_first,
+                          .pages = (uint8_t)m->word[2]};
+  struct q_reply again = {m->label, {m->word[0], m->word[1], m->word[2], m->word[3]}, m->token, 0}, *r = &again;
+  if (!last_fault)
     return; /* the answer to a request: whoever asked is gone */
   while (error == -Q_E_NOMEM && donate())
     error = q_reply(r);
@@ -208,7 +212,7 @@ static __attribute__((noinline)) void mend(int64_t error, uint64_t badge, bool f
 
 static __attribute__((noinline)) void fault_unusual(struct space *space, const struct q_received *m,
                                                     const struct answer *answer, struct q_reply *r) {
-  if (trace_on)
+  if (watched)
     trace_fault(space, m, answer);
   if (!answer->reason) {
     r->label = answer->frame_prot ? Q_REPLY_MAP : Q_REPLY_RETRY;
@@ -223,23 +227,33 @@ static __attribute__((noinline)) void fault_unusual(struct space *space, const s
     fault_refused(space, m, answer->reason);
 }
 
-static inline __attribute__((always_inline)) void answer_fault(const struct q_received *m, struct q_reply *r) {
+static __attribute__((noinline)) void answer_fault(const struct q_received *m, struct q_reply *r) {
   struct space *space = space_find(m->badge);
   struct answer answer;
   *r = (struct q_reply){0};
-  if (__builtin_expect(!space || space->state != SPACE_ALIVE, 0))
+  if (!space || space->state != SPACE_ALIVE)
     return; /* its task is being destroyed */
   space_fault(space, m->word[0], m->label & Q_FAULT_KIND, m->word[2], m->word[3], &answer);
   space->stats.copies += m->label >> 2 & 1;
-  r->label = Q_REPLY_MAP;
-  r->word[0] = answer.page;
-  r->word[1] = answer.frame_prot;
-  r->word[2] = answer.pages;
-  r->word[3] = answer.expected;
-  r->token = m->token;
-  first = answer.first;
-  if (__builtin_expect(answer.reason | trace_on | !answer.frame_prot, 0))
+  *r = (struct q_reply){Q_REPLY_MAP, {answer.page, answer.frame_prot, answer.pages, answer.expected}, m->token, 0};
+  last_first = answer.first;
+  if (answer.reason | watched | !answer.frame_prot)
     fault_unusual(space, m, &answer, r);
+}
+
+/* Answers one plain fault after the other, from registers to registers. The first message that is something else is left in
+ * *m; *badge is whose fault was answered last, if any was. */
+static inline __attribute__((always_inline)) void answer_plain(struct q_received *m, uint64_t *badge) {
+  while (m->kind == Q_MSG_FAULT) {
+    struct space *space = space_find(m->badge);
+    uint64_t frame = space ? space_fault_plain(space, m->word[0], m->label, m->word[3]) : 0;
+    if (__builtin_expect(!frame, 0))
+      break;
+    uint64_t page = m->word[0] & ~(Q_PAGE_SIZE - 1ul);
+    struct q_reply r = {Q_REPLY_MAP, {page, frame | Q_PROT_READ | Q_PROT_WRITE, 1, 0}, m->token, 0};
+    *badge = m->badge;
+    q_reply_recv(boot->endpoint, &r, m);
+  }
 }
 
 static __attribute__((noinline)) void answer_other(struct q_received *m, struct q_reply *r) {
@@ -266,6 +280,18 @@ static __attribute__((noinline)) void answer_other(struct q_received *m, struct 
   r->token = m->token;
 }
 
+static __attribute__((noinline)) void answer_one(struct q_received *m, struct q_reply *r) {
+  if (m->kind == Q_MSG_FAULT) {
+    answer_fault(m, r);
+  } else if (m->kind < 0) {
+    mend(m);
+    *r = (struct q_reply){0};
+  } else {
+    answer_other(m, r);
+    idle_look();
+  }
+}
+
 _Noreturn void pager_main(const struct q_boot *info) {
   boot = info;
   take_over();
@@ -280,17 +306,12 @@ _Noreturn void pager_main(const struct q_boot *info) {
   struct q_received m = {0};
   struct q_reply r = {0};
   for (;;) {
-    uint64_t badge = m.badge;
-    bool fault = m.kind == Q_MSG_FAULT;
-    q_reply_recv(boot->endpoint, &r, &m);
-    if (__builtin_expect(m.kind == Q_MSG_FAULT, 1)) {
-      answer_fault(&m, &r);
-    } else if (m.kind < 0) {
-      mend(m.kind, badge, fault, &r);
-      r = (struct q_reply){0};
-    } else {
-      answer_other(&m, &r);
-      idle_look();
-    }
+    struct q_received now; /* in registers, unlike m */
+    last_fault = m.kind == Q_MSG_FAULT ? m.badge : 0;
+    q_reply_recv(boot->endpoint, &r, &now);
+    last_first |= now.kind >= 0; /* it was carried out; those that are plain are so */
+    answer_plain(&now, &last_fault);
+    m = now;
+    answer_one(&m, &r);
   }
 }

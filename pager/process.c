@@ -204,6 +204,7 @@ int64_t process_fork(struct space *original, const struct spawn *spawn, uint64_t
   if (error)
     return error;
   space->policy = original->policy;
+  space_note(space);
   space->strict = original->strict;
   if (!make_task(space, spawn, &thread) || space_fork(original, space))
     return failed(space, -ENOMEM);

@@ -12,6 +12,13 @@ uint64_t promise_margin = 1024; /* for page tables and for what the pager needs 
 uint64_t promised;
 static uint64_t used;
 
+static void promise_all(uint64_t sum) {
+  bool first_or_last = !promised != !sum;
+  promised = sum;
+  if (first_or_last)
+    spaces_note();
+}
+
 uint64_t promises_withheld(void) {
   return promised > used ? promised - used : 0;
 }
@@ -47,12 +54,12 @@ bool promise_spare(void) {
 
 void promise_update(struct space *space) {
   uint64_t now = space->strict ? promise_of(space) : 0;
-  promised += now - space->promised;
+  promise_all(promised + now - space->promised);
   space->promised = now;
 }
 
 void promise_end(struct space *space) {
-  promised -= space->promised;
+  promise_all(promised - space->promised);
   space->promised = 0;
 }
 

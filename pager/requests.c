@@ -220,8 +220,8 @@ int do_system(struct space *caller, struct q_received *m, struct q_reply *r) {
                        .faults = ended.faults,
                        .ahead = ended.ahead,
                        .untouched = ended.untouched,
-                       .ready = frames.zeroed,
-                       .ready_hits = frames.made_ready - frames.zeroed - frames.idly,
+                       .ready = frames_hot() + frames.zeroed,
+                       .ready_hits = frames.made_ready - frames_hot() - frames.zeroed - frames.idly,
                        .ready_misses = frames.misses,
                        .timebase = boot->timebase};
   q_pager_info(boot->pager, &kernel);

@@ -76,7 +76,6 @@ int server_initrd(struct space *space, uint64_t *words);
 int server_device(struct space *space, uint64_t which, uint64_t *words);
 
 /* trace.c */
-extern bool trace_on;
 void trace_control(unsigned operation, uint64_t owner, uint64_t id);
 void trace_fault(const struct space *space, const struct q_received *m, const struct answer *answer);
 unsigned trace_count(uint64_t *lost);

@@ -15,7 +15,8 @@ unsigned image_count;
 static __attribute__((noinline)) uint64_t take_or_reclaim(bool zeroed) {
   uint64_t block;
   cache_drop();
-  while (!frames.free && !frames.ready && backend_reclaim(&block)) /* the first may become the reserve */
+  while (!frames.free && !frames.ready && !frames_hot() &&
+         backend_reclaim(&block)) /* the first may become the reserve */
     block_return(block);
   return frame_take_slow(zeroed);
 }
@@ -304,8 +305,8 @@ void space_undo(struct space *space, const struct answer *answer) {
     charge_one(space);
 }
 
-static __attribute__((noinline)) void fault_slow(struct space *space, uint64_t va, unsigned kind, uint64_t sp,
-                                                 uint64_t there, struct answer *answer) {
+void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, uint64_t there,
+                 struct answer *answer) {
   *answer = (struct answer){.page = PAGE_OF(va), .reason = (uint8_t)space_refusal(space, va, kind, sp), .pages = 1};
   if (!answer->reason && there)
     break_copy_on_write(space, kind, there, answer);
@@ -317,23 +318,6 @@ static __attribute__((noinline)) void fault_slow(struct space *space, uint64_t v
     return;
   }
   space->stats.faults[kind]++;
-}
-
-/* The heap under a policy without a hook, with a zeroed frame at hand, is decided here. */
-void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, uint64_t there,
-                 struct answer *answer) {
-  bool heap = va - space->heap < space->brk - space->heap;
-  if (__builtin_expect(!heap || kind == Q_FAULT_EXECUTE || space->policy->fault || there || promised, 0))
-    return fault_slow(space, va, kind, sp, there, answer);
-  uint64_t frame = take_zeroed();
-  *answer = (struct answer){PAGE_OF(va), frame | DATA, 0, 0, true, 1};
-  if (__builtin_expect(!frame, 0)) {
-    *answer = (struct answer){.page = PAGE_OF(va), .reason = P_REASON_NOFRAME};
-    space->stats.refused++;
-    return;
-  }
-  space->stats.faults[kind]++;
-  charge_one(space);
 }
 
 /* ---- The break ------------------------------------------------------------------------------------------------------------ */

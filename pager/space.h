@@ -43,12 +43,13 @@ struct space {
   unsigned region_count;
   struct p_stats stats; /* resident, peak, shared, faults and so on; the rest is filled when asked */
   uint8_t state;
-  bool strict;                                           /* its growth is promised or refused */
-  uint64_t promised;                                     /* pages */
-  bool quiet;                                            /* its death is not printed */
-  q_handle task;                                         /* and the shell's: */
-  bool orphan;                                           /* its parent has ended */
-  bool client;                                           /* of a server, which spawns, reaps and kills for it */
+  bool plain;        /* nobody but the core has a say in its faults: space_note() */
+  bool strict;       /* its growth is promised or refused */
+  uint64_t promised; /* pages */
+  bool quiet;        /* its death is not printed */
+  q_handle task;     /* and the shell's: */
+  bool orphan;       /* its parent has ended */
+  bool client;       /* of a server, which spawns, reaps and kills for it */
   struct space *parent, *children, *ended, *next, *prev; /* children: those that live */
   struct server *server;
   q_handle watch; /* endpoint that hears of its children's ends */
@@ -58,6 +59,8 @@ struct space {
   struct p_death death;
 };
 extern struct space *spaces[P_PROCESSES];
+extern bool watched;      /* each fault is to be seen whole */
+extern uint64_t promised; /* pages, to all strict programs: 0 where there are none */
 
 /* How a fault is to be answered. */
 struct answer {
@@ -69,6 +72,11 @@ struct answer {
 };
 
 /* ---- The core ---- */
+/* After every change of one of these. */
+static inline void space_note(struct space *space) {
+  space->plain = space->state == SPACE_ALIVE && !space->policy->fault && !promised && !watched;
+}
+void spaces_note(void); /* all of them: promised or watched has begun or ceased to be 0 */
 static inline struct space *space_find(uint64_t id) {
   struct space *space = spaces[id % P_PROCESSES];
   return space && space->badge == id ? space : 0;
@@ -87,6 +95,20 @@ void space_free(struct space *space); /* nobody asks for its record any more */
 unsigned space_refusal(const struct space *space, uint64_t va, unsigned kind, uint64_t sp);
 /* there: the frame that is mapped | Q_FAULT_SOLE, 0: none. */
 void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, uint64_t there, struct answer *answer);
+/* The common fault, decided in a few instructions: the first touch of a page of the heap where no policy has a say. The frame
+ * to be mapped there, readable and writable; 0: it is another fault, or there is no zeroed frame at hand. */
+static inline __attribute__((always_inline)) uint64_t space_fault_plain(struct space *space, uint64_t va,
+                                                                        uint64_t kind, uint64_t there) {
+  if (__builtin_expect(!space->plain || va - space->heap >= space->brk - space->heap || kind >> 1 || there, 0))
+    return 0;
+  uint64_t frame = frame_take_plain();
+  if (__builtin_expect(!frame, 0))
+    return 0;
+  space->stats.faults[kind]++;
+  if (++space->stats.resident > space->stats.peak)
+    space->stats.peak = space->stats.resident;
+  return frame;
+}
 void space_undo(struct space *space, const struct answer *answer); /* the MAP failed: its frame comes back */
 /* The old break, or a negated errno. */
 int64_t space_sbrk(struct space *space, int64_t bytes, unsigned flags);
@@ -151,7 +173,6 @@ static inline void extent_add(struct extent *extent, uint64_t start, uint64_t en
 
 /* ---- promise.c ---- */
 extern uint64_t promise_margin;           /* frames that are never promised */
-extern uint64_t promised;                 /* pages, to all strict programs: 0 where there are none */
 bool promise_first(struct space *space);  /* of a new space. false: there is no room for it */
 void promise_update(struct space *space); /* after any change of what it may touch */
 void promise_end(struct space *space);

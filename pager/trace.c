@@ -2,14 +2,20 @@
 /* A ring of the latest faults and how they were answered, for whoever wants to watch. Costs nothing while it is off. */
 #include "shell.h"
 
-bool trace_on;
 static struct p_trace ring[P_TRACE_RING];
 static uint64_t written, consumed; /* entries since it was started */
 static uint64_t wanted, recorder;
 
+static void watch(bool on) {
+  bool changes = watched != on;
+  watched = on;
+  if (changes)
+    spaces_note();
+}
+
 void trace_control(unsigned operation, uint64_t owner, uint64_t id) {
-  trace_on = operation == P_TRACE_START;
-  if (trace_on) {
+  watch(operation == P_TRACE_START);
+  if (watched) {
     recorder = owner;
     wanted = id;
     written = consumed = 0;
@@ -17,7 +23,7 @@ void trace_control(unsigned operation, uint64_t owner, uint64_t id) {
 }
 
 void trace_ended(uint64_t id) {
-  trace_on = trace_on && recorder != id;
+  watch(watched && recorder != id);
 }
 
 void trace_fault(const struct space *space, const struct q_received *m, const struct answer *answer) {

@@ -51,15 +51,17 @@ static unsigned check_list(uint32_t head, enum frame_state state) {
 
 static void check(void) {
   unsigned states[STATE_DONATED + 1] = {0}, in_block[RAM_FRAMES / BLOCK + 1] = {0};
-  bool reserve = false;
+  bool reserve = false, hot[RAM_FRAMES] = {false};
+  for (const uint64_t *pa = frames.hot; *pa; pa--)
+    hot[frame_number(*pa)] = true;
   for (unsigned n = 0; n < RAM_FRAMES; n++) {
     enum frame_state state = frames.state[n];
     bool spare = state == STATE_VIRGIN || state == STATE_FREE || state == STATE_READY;
     MUST(state <= STATE_DONATED);
     states[state]++;
     in_block[n / BLOCK] += spare;
-    MUST((spare || state == STATE_RESERVE) == (what[n] == OURS_FREE));
-    MUST((state == STATE_USED || state == STATE_CACHED) == (what[n] == OURS_USED));
+    MUST((spare || state == STATE_RESERVE || hot[n]) == (what[n] == OURS_FREE));
+    MUST((state == STATE_USED || state == STATE_CACHED) == (what[n] == OURS_USED || hot[n]));
     MUST(state != STATE_VIRGIN || n >= frames.virgin);
     if (state == STATE_RESERVE)
       MUST(frames.reserve == address(n / BLOCK * BLOCK));
@@ -71,7 +73,7 @@ static void check(void) {
   MUST(check_list(frames.ready, STATE_READY) == states[STATE_READY]);
   MUST(states[STATE_RESERVE] == (reserve ? BLOCK : 0) && reserve == (frames.reserve != 0));
   MUST(frames_available() == count(OURS_FREE) && frames.total == had);
-  MUST(frames.zeroed == states[STATE_READY] && frames.made_ready >= frames.zeroed + frames.idly);
+  MUST(frames.zeroed == states[STATE_READY] && frames.made_ready >= frames_hot() + frames.zeroed + frames.idly);
 }
 
 static void check_zero(uint64_t pa) {
@@ -93,6 +95,10 @@ static bool take(bool slow, bool zero, unsigned spare) {
   return true;
 }
 
+static bool is_spare(unsigned n) { /* free, and neither set aside nor hot */
+  return what[n] == OURS_FREE && frames.state[n] != STATE_RESERVE && frames.state[n] != STATE_USED;
+}
+
 static void take_run(unsigned most) {
   unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0);
   uint64_t pa;
@@ -107,8 +113,8 @@ static void take_run(unsigned most) {
   if (!got)
     return;
   unsigned first = (unsigned)frame_number(pa), end = first + got; /* a short run has no neighbour to be had */
-  MUST(got == most || !first || what[first - 1] != OURS_FREE || frames.state[first - 1] == STATE_RESERVE);
-  MUST(got == most || end == RAM_FRAMES || what[end] != OURS_FREE || frames.state[end] == STATE_RESERVE);
+  MUST(got == most || !first || !is_spare(first - 1));
+  MUST(got == most || end == RAM_FRAMES || !is_spare(end));
   memset(frame_data(pa), 0x55, got * 4096ul);
 }
 

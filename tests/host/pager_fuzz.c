@@ -325,6 +325,9 @@ static void check_one(struct model *m) {
 
 static void check_all(void) {
   uint64_t taken = 0, cached = 0, own = 0;
+  if (frames_hot() % 2) /* else it would never be otherwise */
+    frames_cool();
+  uint64_t hot = frames_hot(), lost = 0;
   for (unsigned i = 0; i < MODEL_SPACES; i++)
     if (models[i].space)
       check_one(&models[i]);
@@ -332,16 +335,17 @@ static void check_all(void) {
     unsigned state = frames.state[n];
     bool common = state == STATE_CACHED || state == STATE_OBJECT;
     MUST(state == STATE_USED || common || !mapped[n]);
-    MUST(mapped[n] || state != STATE_USED); /* nothing is lost */
+    lost += !mapped[n] && state == STATE_USED;
     MUST(!common || !frames.link[n].next == !mapped[n]);
     taken += state == STATE_USED || common || state == STATE_OWN;
     cached += state == STATE_CACHED;
     own += state == STATE_OWN;
   }
+  MUST(lost == hot); /* nothing is */
   uint64_t lent = 0;
   for (unsigned i = 0; i < 2; i++)
     lent += had[i] && blocks[i] != OURS ? BLOCK : 0;
-  MUST(taken + frames_available() + lent == frames.total && frames.total == total && cached == cache_pages());
+  MUST(taken - hot + frames_available() + lent == frames.total && frames.total == total && cached == cache_pages());
   MUST(frames.own == own);
   check_promises();
 }

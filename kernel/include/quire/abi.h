@@ -112,7 +112,8 @@ enum q_operation {
  *
  * reply_recv(a0 endpoint or 0, a1 reply label or Q_REPLY_*, a2-a5 words, a6 token or 0, t0 handle to pass or 0)
  *   Replies if a6 is not 0, then receives if a0 is not 0. Right on the endpoint: RECV. A failed reply skips the
- *   receive, changes nothing and leaves its token valid (E_TOKEN: it never was); else the token is spent.
+ *   receive, changes nothing and leaves its token valid (E_TOKEN: it never was), and a1-a6 as they were given, so that it
+ *   can be mended and made again; else the token is spent.
  *   -> a0 Q_MSG_*, and by kind (with a0 = 0 given: a0 0 once replied):
  *        Q_MSG_CALL          a1 label, a2-a5 words, a6 token, a7 badge, t0 handle (0: none), t1 and t2 the bytes of
  *                            the caller's readable and writable buffer
