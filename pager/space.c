@@ -335,6 +335,7 @@ static int populate(struct space *space, uint64_t from, uint64_t to) {
       space_undo(space, &one);
     if (error == Q_E_EXISTS)
       continue;
+    untouched_note(space, from, page); /* a policy may have been here before */
     backend_unmap(space, from, (page - from) >> Q_PAGE_SHIFT, space_removed);
     return ENOMEM;
   }
