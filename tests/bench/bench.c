@@ -163,8 +163,11 @@ static const struct test tests[] = {
 static const struct test window_tests[] = {{"what reading the counter costs", measure_overhead},
                                            {"batches", batches}};
 
-static const struct test posix_tests[] = {
-    {"the posix server", posix_server}, {"files", unix_files}, {"pipes", unix_pipes}, {"forks", unix_forks}};
+static const struct test posix_tests[] = {{"what reading the counter costs", measure_overhead},
+                                          {"the posix server", posix_server},
+                                          {"files", unix_files},
+                                          {"pipes", unix_pipes},
+                                          {"forks", unix_forks}};
 
 int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "serve"))

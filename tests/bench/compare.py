@@ -85,7 +85,7 @@ def main():
     (options.json or Path(options.build) / "bench.json").write_text(json.dumps(figures, indent=1) + "\n")
     if options.stages:
         for append, found in runs.items():
-            stages.show(options.build, append + ":trace", found)
+            stages.show(options.build, f"ready=0 {append}:trace", found)
     if options.update:
         options.baseline.write_text(json.dumps(figures, indent=1) + "\n")
         return 0
