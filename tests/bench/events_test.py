@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Tests what events.py and price.py make of QEMU's log, with logs that are right, cut short and contradictory, and that the
 plug-in compiles against its header. Boots nothing. Prints TAP."""
+import collections
+import json
 import sys
 import tempfile
 import zlib
 from pathlib import Path
 
 import events
+import price
 
 KERNEL, PROGRAM = 1 << 63, 0x10000
 TRAP = "riscv_trap hart:0, async:{}, cause:{}, epc:0x10, tval:0x0, desc=x"
@@ -57,6 +60,12 @@ WINDOW = next(events.windows(FAULT))
 FOUND = events.events_of(GOOD, FAULT)
 CELLS = dict(zip(events.HEADS, events.cells("fault", FOUND["fault"])))
 SIXTEEN = dict(zip(events.HEADS, events.cells("fault", {**WINDOW, "runs": 16})))
+WAY = [("program", ""), ("kernel", "trap_entry"), ("kernel", "new"), ("pager", "pager_main"), ("pager", "zero_page"), ("pager", "new"),
+       ("kernel", "trap_entry"), ("kernel", "map_page"), ("kernel", "resume"), ("program", "")]
+STAGED = price.staged(WAY)
+ALL = collections.Counter(what for what, *_ in price.STAGES)
+RESTS = [on for _, _, on, functions in price.STAGES if functions is None]
+COSTS = list(price.cost_rows({"fault": FOUND["fault"]}))[0]
 CHECKS = {
     "the plug-in compiles": compiles(),
     "traps by kind, those within the window": dict(WINDOW["traps"]) == {"exceptions": 1, "calls": 1, "interrupts": 1, "firmware": 2},
@@ -78,6 +87,16 @@ CHECKS = {
     "a benchmark that failed": "benchmark failed" in fails(events.events_of, FAILED, FAULT),
     "calls of the firmware": events.kind(0, 9) == events.kind(1, 7) == "firmware",
     "interrupts are not exceptions": (events.kind(1, 5), events.kind(0, 13), events.kind(0, 8)) == ("interrupts", "exceptions", "calls"),
+    "a fault's stages": STAGED.total() == len(WAY) and price.stage("in", "trap_entry") != price.stage("out", "trap_entry"),
+    "the price: what the kernel does besides, the second trap, the pager's loop": price.price(STAGED) == 3,
+    "each way has one stage for what is not named": sorted(RESTS) == ["in", "out", "pager", "program"],
+    "a stage that no fault has": fails(price.complete, [ALL]) == "" and
+                                 "mapped there" in fails(price.complete, [ALL - collections.Counter(["what is mapped there"])]),
+    "costs": COSTS[1:5] == ("62", "5", "2", "22") and COSTS[-1] == f"{62 + 500 * 5 + 500 * 2 + 20 * 22:,}",
+    "where a lead is gone": (price.flip(100, 4), price.flip(100, 0), price.flip(-1, 1), price.flip(-8, -2)) ==
+                            ("25", "never", "is behind", "ahead from 4"),
+    "Linux's rows are anchors": all("linux" in json.loads(price.peer.ANCHORS.read_text())[name] for name in price.LINUX),
+    "docs/results.md has both tables": all(events.peer.DOCUMENT.read_text().count(begin) == 1 for begin in (events.BEGIN, price.BEGIN)),
     "every part has one owner": sorted(sum(events.OWNERS.values(), ())) == sorted(events.PARTS),
 }
 
