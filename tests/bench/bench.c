@@ -7,15 +7,15 @@
 #include <unistd.h>
 
 static void calls(void) {
-  MEASURE("null_call", , q_null());
+  MEASURE("syscall.null", , q_null());
   q_handle endpoint;
   CHECK_EQ(q_endpoint_create(&endpoint), 0);
   uint64_t id = spawn(endpoint, ARGV("bench", "serve"));
   struct q_call c;
-  MEASURE("call_reply", c = (struct q_call){.label = 1}, q_call(endpoint, &c));
+  MEASURE("ipc.call_reply", c = (struct q_call){.label = 1}, q_call(endpoint, &c));
   static char data[2 * PAGE] __attribute__((aligned(PAGE)));
   memset(data, 1, sizeof data);
-  MEASURE("call_copy_4096", (c = (struct q_call){.label = 2, .read = data, .read_bytes = PAGE}),
+  MEASURE("ipc.call_copy4096", (c = (struct q_call){.label = 2, .read = data, .read_bytes = PAGE}),
           q_call(endpoint, &c));
   c = (struct q_call){.label = 0};
   CHECK_EQ(q_call(endpoint, &c), 0);
@@ -45,7 +45,7 @@ static void faults(void) {
   volatile char *base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE), *at = base;
   struct p_system system;
   CHECK_EQ(p_system_stats(P_SYSTEM_READY, &system), 0);
-  MEASURE("fault_ready_frame", at += PAGE, *at = 1);
+  MEASURE("fault.ready", at += PAGE, *at = 1);
   uint64_t frames = system.free;
   CHECK_EQ(p_system_stats(0, &system), 0);
   CHECK(frames - system.free >= (uint64_t)iterations + WARM_UP);
@@ -56,10 +56,10 @@ static void faults(void) {
   for (unsigned i = 0; i < READY_MOST; i++)
     rest[i * PAGE] = 1;
   at = base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE);
-  MEASURE("fault_zeroing", at += PAGE, *at = 1);
+  MEASURE("fault.zero", at += PAGE, *at = 1);
   sbrk(-(ITERATIONS + WARM_UP + 1) * PAGE);
   at = base = sbrk((ITERATIONS + WARM_UP + 1) * PAGE);
-  MEASURE("fault_read_zeroing", at += PAGE, (void)*at);
+  MEASURE("fault.zero_read", at += PAGE, (void)*at);
   sbrk(-(ITERATIONS + WARM_UP + 1 + READY_MOST) * PAGE);
 }
 
@@ -75,7 +75,7 @@ static void batches(void) {
   sbrk((ptrdiff_t)bytes);
   uint64_t ahead = own_stats().ahead;
   parts = 16;
-  MEASURE("fault_zero_batch16_per_page", at += 16 * PAGE, *at = 1);
+  MEASURE("fault.zero_batch16_per_page", at += 16 * PAGE, *at = 1);
   parts = 1;
   CHECK(own_stats().ahead - ahead > (uint64_t)(iterations + WARM_UP) * 15 * 99 / 100); /* hardly a run is cut short */
   sbrk(-(ptrdiff_t)bytes);
@@ -84,14 +84,13 @@ static void batches(void) {
 static void breaks(void) {
   char *keep = sbrk(PAGE), *page = sbrk(0);
   keep[0] = 1;
-  MEASURE("sbrk_lazy_4096", , p_sbrk_bytes(PAGE, 0));
+  MEASURE("sbrk.grow", , p_sbrk_bytes(PAGE, 0));
   p_sbrk_bytes(-(iterations + WARM_UP) * PAGE, 0);
   page = (char *)(((uint64_t)sbrk(PAGE) + PAGE - 1) & ~(PAGE - 1ul));
   keep = page - 1;
   *keep = 1; /* the table of the page that comes and goes stays */
-  MEASURE("give_back_resident_page", (p_sbrk_bytes(PAGE, 0), *(volatile char *)(page + 8) = 1),
-          p_sbrk_bytes(-PAGE, 0));
-  MEASURE("sbrk_populate_4096", p_sbrk_bytes(0, 0), p_sbrk_bytes(PAGE, P_SBRK_POPULATE));
+  MEASURE("sbrk.shrink_resident", (p_sbrk_bytes(PAGE, 0), *(volatile char *)(page + 8) = 1), p_sbrk_bytes(-PAGE, 0));
+  MEASURE("sbrk.populate", p_sbrk_bytes(0, 0), p_sbrk_bytes(PAGE, P_SBRK_POPULATE));
   p_sbrk_bytes(-(iterations + WARM_UP + 2) * PAGE, 0);
 }
 
@@ -110,11 +109,11 @@ static void switches(void) {
   struct p_death death;
   parts = 2;
   uint64_t id = spawn(0, ARGV("bench", "yield"));
-  MEASURE("context_switch", , q_yield());
+  MEASURE("thread.switch", , q_yield());
   CHECK_EQ(p_kill_program(id), 0);
   CHECK_EQ(p_wait_for(id, &death), id);
   id = spawn(0, ARGV("bench", "yield", "float"));
-  MEASURE("context_switch_fp", , (q_yield(), ({ USE_FLOAT; })));
+  MEASURE("thread.switch_fp", , (q_yield(), ({ USE_FLOAT; })));
   CHECK_EQ(p_kill_program(id), 0);
   CHECK_EQ(p_wait_for(id, &death), id);
   parts = 1;
@@ -132,22 +131,22 @@ static void posix_server(void) {
   static char line[64];
   memset(line, '.', sizeof line);
   line[0] = '#', line[1] = ' ', line[sizeof line - 1] = '\n';
-  MEASURE("posix_identity", , px_identity(0, &own));
-  MEASURE("posix_spawn_exit_wait", , px_wait((uint64_t)px_spawn(ARGV("victim", "exit", "0"), NULL, 0), 0, &death));
-  MEASURE("posix_write_64", , write(1, line, sizeof line));
+  MEASURE("posix.identity", , px_identity(0, &own));
+  MEASURE("posix.spawn_exit_wait", , px_wait((uint64_t)px_spawn(ARGV("victim", "exit", "0"), NULL, 0), 0, &death));
+  MEASURE("console.write64", , write(1, line, sizeof line));
 }
 
 static void whole_system(void) {
   struct q_info info = kernel_info();
   struct p_system system;
   CHECK_EQ(p_system_stats(P_SYSTEM_DROP, &system), 0);
-  once("boot_to_first_user_instruction", info.boot_instructions);
-  once("memory_in_use_kib", 4 * (info.ram_frames - system.free - info.donated_free));
+  once("boot.first_instruction", info.boot_instructions);
+  once("mem.bench_bytes", PAGE * (info.ram_frames - system.free - info.donated_free));
 }
 
 static uint64_t at_start;
 static void boot(void) {
-  once("boot_to_first_program", at_start);
+  once("boot.first_program", at_start);
 }
 
 static const struct test tests[] = {
@@ -164,8 +163,11 @@ static const struct test tests[] = {
 static const struct test window_tests[] = {{"what reading the counter costs", measure_overhead},
                                            {"batches", batches}};
 
-static const struct test posix_tests[] = {
-    {"the posix server", posix_server}, {"files", unix_files}, {"pipes", unix_pipes}, {"forks", unix_forks}};
+static const struct test posix_tests[] = {{"what reading the counter costs", measure_overhead},
+                                          {"the posix server", posix_server},
+                                          {"files", unix_files},
+                                          {"pipes", unix_pipes},
+                                          {"forks", unix_forks}};
 
 int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "serve"))

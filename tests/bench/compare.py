@@ -13,6 +13,7 @@ import session  # noqa: E402
 import stages  # noqa: E402
 
 
+ANCHORS = Path(__file__).resolve().parent / "anchors.json"
 ALONE, SERVED, BATCH = "run=bench", "serve=uart serve=posix:bench", "policy=window run=bench:window"
 
 
@@ -27,7 +28,7 @@ def at_prompt(build):
         raise judge.Bad(f"no prompt: {why}") from None
     finally:
         machine.close()
-    return {"boot_to_prompt": {"median": int(instructions), "n": 1}, "memory_at_prompt_kib": {"median": int(kib), "n": 1}}
+    return {"boot.prompt": {"median": int(instructions), "n": 1}, "mem.prompt_bytes": {"median": int(kib) * 1024, "n": 1}}
 
 
 def measure(build, append):
@@ -48,12 +49,29 @@ def worse(figures, baseline):
             if name not in figures or figures[name]["median"] > old["median"] * 1.02 + 2]
 
 
+def number(value):
+    """As it stands in a table."""
+    return "-" if value is None else f"{value:,}"
+
+
+def table(figures, baseline, anchors):
+    """A line a row: what it takes, the target and whether it is met, what Linux takes, and what the baseline has if that is
+    something else."""
+    yield f"{'':30} {'now':>12} {'target':>12} {'met':>4} {'Linux':>12}"
+    for name, figure in figures.items():
+        now, old = figure["median"], baseline.get(name, {}).get("median")
+        target, linux = (anchors.get(name, {}).get(column) for column in ("reach", "linux"))
+        met = "-" if target is None else "yes" if now <= target else "no"
+        was = "" if old in (None, now) else f"   was {old:,}"
+        yield f"{name:30} {now:>12,} {number(target):>12} {met:>4} {number(linux):>12}{was}"
+
+
 def main():
     """Exit status 1 if anything got worse."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
     parser.add_argument("--baseline", type=Path, required=True)
-    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--json", type=Path, help="where to write the figures, if not to bench.json in the build")
     parser.add_argument("--update", action="store_true", help="makes this run the baseline")
     parser.add_argument("--stages", action="store_true", help="also shows where the instructions of each go")
     options = parser.parse_args()
@@ -63,14 +81,11 @@ def main():
     except judge.Bad as why:
         sys.exit(f"bench: {why}")
     baseline = json.loads(options.baseline.read_text()) if options.baseline.exists() else {}
-    for name, figure in figures.items():
-        old = baseline.get(name, {}).get("median")
-        print(f"{name:34} {figure['median']:>12,}" + (f"   was {old:,}" if old not in (None, figure["median"]) else ""))
-    for path in [options.json] if options.json else []:
-        path.write_text(json.dumps(figures, indent=1) + "\n")
+    print(*table(figures, baseline, json.loads(ANCHORS.read_text())), sep="\n")
+    (options.json or Path(options.build) / "bench.json").write_text(json.dumps(figures, indent=1) + "\n")
     if options.stages:
         for append, found in runs.items():
-            stages.show(options.build, append + ":trace", found)
+            stages.show(options.build, f"ready=0 {append}:trace", found)
     if options.update:
         options.baseline.write_text(json.dumps(figures, indent=1) + "\n")
         return 0

@@ -232,10 +232,10 @@ static int measure(const char *name, body *work) {
   work();
   uint64_t instructions = q_instret() - start;
   struct p_stats after = own_stats();
-  printf("# bench {\"name\": \"heap_%s\", \"median\": %lu, \"n\": 1}\n", name, (unsigned long)instructions);
-  printf("# bench {\"name\": \"heap_%s_faults\", \"median\": %lu, \"n\": 1}\n", name,
+  printf("# bench {\"name\": \"heap.%s\", \"median\": %lu, \"n\": 1}\n", name, (unsigned long)instructions);
+  printf("# bench {\"name\": \"heap.%s_faults\", \"median\": %lu, \"n\": 1}\n", name,
          (unsigned long)(faults(after) - faults(before)));
-  printf("# bench {\"name\": \"heap_%s_pages\", \"median\": %lu, \"n\": 1}\n", name,
+  printf("# bench {\"name\": \"heap.%s_pages\", \"median\": %lu, \"n\": 1}\n", name,
          (unsigned long)(after.peak - before.resident));
   return 0;
 }

@@ -25,9 +25,10 @@ uint64_t report(const char *name, uint64_t lost) {
     samples[i] = (samples[i] - lost) / parts;
   qsort(samples, (size_t)iterations, sizeof *samples, compare);
   uint64_t median = samples[iterations / 2];
-  printf("# bench {\"name\": \"%s\", \"median\": %lu, \"min\": %lu, \"max\": %lu, \"n\": %d, \"index\": %u}\n", name,
-         (unsigned long)median, (unsigned long)samples[0], (unsigned long)samples[iterations - 1], iterations,
-         index_of_next);
+  printf("# bench {\"name\": \"%s\", \"median\": %lu, \"min\": %lu, \"max\": %lu, \"n\": %d, \"index\": %u, "
+         "\"parts\": %u}\n",
+         name, (unsigned long)median, (unsigned long)samples[0], (unsigned long)samples[iterations - 1], iterations,
+         index_of_next, parts);
   return median;
 }
 

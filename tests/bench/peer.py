@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LINUX = Path(__file__).resolve().parent / "linux"
 DOCUMENT = ROOT / "docs/results.md"
+ANCHORS = ROOT / "tests/bench/anchors.json"
 BEGIN, END = "<!-- made by scripts/bench --peer linux --update-docs: begin -->", "<!-- end -->"
 PACKAGE, SOURCE = "linux-source-6.1", Path("/usr/src/linux-source-6.1.tar.xz")
 CROSS = "riscv64-linux-gnu-"
@@ -26,39 +27,38 @@ FLAGS = ["-O2", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-static", "-nostdl
          "-fno-stack-protector", "-fno-asynchronous-unwind-tables"]
 
 ROWS = (  # what, Quire's row, Linux's row, and what Linux does
-    ("null system call", "null_call", "syscall.null", "getpid"),
-    ("call and reply between two processes", "call_reply", "ipc.call_reply.eventfd", "two eventfds"),
-    ("", "call_reply", "ipc.call_reply.futex", "two futexes, shared memory"),
-    ("switch to another process", "context_switch", "switch.yield", "sched_yield"),
-    ("fault answered in user space, frame zeroed before", "fault_ready_frame", "fault.read.uffd_zeropage",
+    ("null system call", "syscall.null", "syscall.null", "getpid"),
+    ("call and reply between two processes", "ipc.call_reply", "ipc.call_reply.eventfd", "two eventfds"),
+    ("", "ipc.call_reply", "ipc.call_reply.futex", "two futexes, shared memory"),
+    ("switch to another process", "thread.switch", "switch.yield", "sched_yield"),
+    ("fault answered in user space, frame zeroed before", "fault.ready", "fault.read.uffd_zeropage",
      "userfaultfd, other process, ZEROPAGE; read"),
-    ("write fault, zeroing included", "fault_zeroing", "fault.zero.kernel", "in the kernel"),
-    ("", "fault_zeroing", "fault.zero.uffd_zeropage", "userfaultfd, other process, ZEROPAGE"),
-    ("", "fault_zeroing", "fault.zero.uffd_copy", "userfaultfd, other process, COPY"),
-    ("", "fault_zeroing", "fault.zero.sigsegv", "SIGSEGV, its own handler, mprotect"),
-    ("read fault", "fault_read_zeroing", "fault.read.kernel", "in the kernel; maps the one zero page"),
+    ("write fault, zeroing included", "fault.zero", "fault.zero.kernel", "in the kernel"),
+    ("", "fault.zero", "fault.zero.uffd_zeropage", "userfaultfd, other process, ZEROPAGE"),
+    ("", "fault.zero", "fault.zero.uffd_copy", "userfaultfd, other process, COPY"),
+    ("", "fault.zero", "fault.zero.sigsegv", "SIGSEGV, its own handler, mprotect"),
+    ("read fault", "fault.zero_read", "fault.read.kernel", "in the kernel; maps the one zero page"),
     ("16 pages in one answer, for each", "fault.zero_batch16_per_page", "fault.zero_batch16.populate",
      "in the kernel, MAP_POPULATE"),
     ("", "fault.zero_batch16_per_page", "fault.zero_batch16.uffd_zeropage", "userfaultfd, ZEROPAGE of 16"),
     ("", "fault.zero_batch16_per_page", "fault.zero_batch16.uffd_copy", "userfaultfd, COPY of 16"),
-    ("break of copy-on-write", "copy_on_write", "fault.cow", "in the kernel"),
-    ("the same, nobody else has the page now", "write_of_last_sharer", "fault.cow_last_sharer", "in the kernel"),
-    ("sbrk(4096)", "sbrk_lazy_4096", "sbrk.grow", "brk"),
-    ("giving a resident page back", "give_back_resident_page", "page.dontneed", "madvise(DONTNEED)"),
-    ("", "give_back_resident_page", "sbrk.shrink_resident", "brk"),
-    ("fork + exit + wait, 16 resident pages", "fork_exit_wait_16", "fork.p16", ""),
-    ("the same, 256", "fork_exit_wait_256", "fork.p256", ""),
-    ("the same, 4,096", "fork_exit_wait_4096", "fork.p4096", ""),
+    ("break of copy-on-write", "fault.cow", "fault.cow", "in the kernel"),
+    ("the same, nobody else has the page now", "fault.cow_last", "fault.cow_last_sharer", "in the kernel"),
+    ("sbrk(4096)", "sbrk.grow", "sbrk.grow", "brk"),
+    ("giving a resident page back", "sbrk.shrink_resident", "page.dontneed", "madvise(DONTNEED)"),
+    ("", "sbrk.shrink_resident", "sbrk.shrink_resident", "brk"),
+    ("fork + exit + wait, 16 resident pages", "fork.p16", "fork.p16", ""),
+    ("the same, 256", "fork.p256", "fork.p256", ""),
+    ("the same, 4,096", "fork.p4096", "fork.p4096", ""),
     ("fork + exec + wait, small static program", "fork_exec_wait", "fork_exec_wait", ""),
-    ("posix_spawn + exit + wait", "posix_spawn_exit_wait", "spawn_exit_wait", "vfork and exec"),
-    ("pipe, 1 byte to and fro", "pipe_ping_pong", "pipe.pingpong", ""),
-    ("pipe, a block of 4,096 bytes", "pipe_block_4096", "pipe.block4096", ""),
-    ("read of 4,096 bytes of a file in memory", "read_4096", "file.read4096", "tmpfs"),
-    ("the same into a page not there yet", "read_4096_fresh_page", "file.read4096_fresh", "tmpfs"),
-    ("boot, from the kernel's entry", "boot_to_prompt", "boot.init", "to init; Quire: to its prompt"),
-    ("memory in use then, of 256 MiB, in KiB", "memory_at_prompt_kib", "mem.init_kib", "at init; Quire: at its prompt"),
+    ("posix_spawn + exit + wait", "posix.spawn_exit_wait", "spawn_exit_wait", "vfork and exec"),
+    ("pipe, 1 byte to and fro", "pipe.pingpong", "pipe.pingpong", ""),
+    ("pipe, a block of 4,096 bytes", "pipe.block4096", "pipe.block4096", ""),
+    ("read of 4,096 bytes of a file in memory", "file.read4096", "file.read4096", "tmpfs"),
+    ("the same into a page not there yet", "file.read4096_fresh", "file.read4096_fresh", "tmpfs"),
+    ("boot, from the kernel's entry", "boot.prompt", "boot.init", "to init; Quire: to its prompt"),
+    ("memory in use then, of 256 MiB, in bytes", "mem.prompt_bytes", "mem.init_bytes", "at init; Quire: at its prompt"),
 )
-NOT_YET = {"fault.zero_batch16_per_page"}  # rows that Quire's benchmarks don't have
 
 
 class Failed(Exception):
@@ -171,8 +171,8 @@ def figures_of(output, firmware):
         raise Failed(f"Linux's benchmarks did not come to their end:\n{output[-1500:]}")
     found = {record.pop("name"): record for record in records(output, "bench")}
     instructions = found.pop("boot.init_with_firmware")["median"] - int(firmware.strip().split("\n")[-1], 16)
-    kib = MEMORY_KIB - found.pop("mem.init_free_bytes")["median"] // 1024
-    return {**found, "boot.init": {"median": instructions, "n": 1}, "mem.init_kib": {"median": kib, "n": 1}}
+    used = MEMORY_KIB * 1024 - found.pop("mem.init_free_bytes")["median"]
+    return {**found, "boot.init": {"median": instructions, "n": 1}, "mem.init_bytes": {"median": used, "n": 1}}
 
 
 def check_faults(windows, trace):
@@ -220,12 +220,11 @@ def measure_quire(build):
 def compared(theirs, ours):
     """A tuple of strings for each row: what, Quire, Linux, Linux / Quire, whether Quire takes fewer, what Linux does."""
     for what, quire_row, linux_row, how in ROWS:
-        if linux_row not in theirs or (quire_row not in ours and quire_row not in NOT_YET):
+        if linux_row not in theirs or quire_row not in ours:
             raise Failed(f"no such row: {linux_row if linux_row not in theirs else quire_row}; the table in tests/bench/peer.py "
                          "names the rows")
-        own, other = ours.get(quire_row, {}).get("median"), theirs[linux_row]["median"]
-        yield (what, "-" if own is None else f"{own:,}", f"{other:,}", "-" if own is None else f"{other / own:.2f}",
-               "-" if own is None else "yes" if own < other else "no", how)
+        own, other = ours[quire_row]["median"], theirs[linux_row]["median"]
+        yield what, f"{own:,}", f"{other:,}", f"{other / own:.2f}", "yes" if own < other else "no", how
 
 
 HEADS = ("one operation", "Quire", "Linux", "Linux / Quire", "Quire takes fewer", "what Linux does")
@@ -245,28 +244,37 @@ def markdown(rows):
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def updated(text, table):
+def updated(text, table, begin=BEGIN):
     """The document with another table."""
-    before, begin, rest = text.partition(BEGIN)
+    before, found, rest = text.partition(begin)
     _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise Failed(f"docs/results.md has no table: it needs the lines {BEGIN!r} and {END!r}")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+    if not found or not end:
+        raise Failed(f"docs/results.md has no table: it needs the lines {begin!r} and {END!r}")
+    return f"{before}{begin}\n{table}\n{END}{after}"
+
+
+def anchored(anchors, theirs):
+    """The anchors with what Linux takes, in the cheapest of its ways."""
+    for name in dict.fromkeys(row[1] for row in ROWS):
+        least = min(theirs[linux_row]["median"] for _, quire_row, linux_row, _ in ROWS if quire_row == name)
+        anchors.setdefault(name, {})["linux"] = least
+    return anchors
 
 
 def show(theirs, ours, faults, found, options):
     """Prints the comparison, and writes what was asked for."""
     rows = list(compared(theirs, ours))
     print(plain(rows))
-    counted = [row for row in rows if row[4] != "-"]
     summary = (f"Linux {found['linux']} (Debian's source) built with gcc {found['gcc']}, on QEMU {found['qemu']}. Quire takes "
-               f"fewer instructions in {sum(row[4] == 'yes' for row in counted)} of {len(counted)} comparisons. QEMU's log of "
+               f"fewer instructions in {sum(row[4] == 'yes' for row in rows)} of {len(rows)} comparisons. QEMU's log of "
                f"traps has the {faults:,} page faults that the benchmarks of Linux say they made.")
     print("\n" + summary)
     if options.json:
         options.json.write_text(json.dumps({"versions": found, "linux": theirs, "quire": ours}, indent=1) + "\n")
     if options.update_docs:
         DOCUMENT.write_text(updated(DOCUMENT.read_text(), f"{markdown(rows)}\n\n{summary}"))
+        anchors = anchored(json.loads(ANCHORS.read_text()), theirs)
+        ANCHORS.write_text("{\n" + ",\n".join(f' "{name}": {json.dumps(row)}' for name, row in anchors.items()) + "\n}\n")
 
 
 def main():

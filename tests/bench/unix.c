@@ -30,10 +30,10 @@ void unix_warm_up(void) {
 
 void unix_files(void) {
   int fd = file();
-  MEASURE("read_4096", lseek(fd, 0, SEEK_SET), read(fd, block, PAGE));
+  MEASURE("file.read4096", lseek(fd, 0, SEEK_SET), read(fd, block, PAGE));
   char *at = sbrk((ITERATIONS + WARM_UP + 2) * PAGE);
   at = (char *)(((uint64_t)at + PAGE - 1) & ~(PAGE - 1ul)) - PAGE;
-  MEASURE("read_4096_fresh_page", (lseek(fd, 0, SEEK_SET), at += PAGE), read(fd, at, PAGE));
+  MEASURE("file.read4096_fresh", (lseek(fd, 0, SEEK_SET), at += PAGE), read(fd, at, PAGE));
   CHECK_EQ(at[PAGE - 1], 'b');
   sbrk(-(ITERATIONS + WARM_UP + 2) * PAGE);
   close(fd);
@@ -71,13 +71,13 @@ void unix_pipes(void) {
   char byte = 1;
   CHECK_EQ(pipe(to) | pipe(from), 0);
   pid_t pid = start(to[0], from[1], to[1], from[0], false);
-  MEASURE("pipe_ping_pong", , (write(to[1], &byte, 1), read(from[0], &byte, 1)));
+  MEASURE("pipe.pingpong", , (write(to[1], &byte, 1), read(from[0], &byte, 1)));
   end(pid, to, from);
   CHECK_EQ(pipe(to) | pipe(from), 0);
   pid = start(to[0], from[1], to[1], from[0], true);
   close(from[1]);
   parts = 32;
-  MEASURE("pipe_block_4096", , ({
+  MEASURE("pipe.block4096", , ({
             for (unsigned i = 0; i < 32; i++)
               read(from[0], block, PAGE);
           }));
@@ -129,11 +129,11 @@ static void copies(void) {
     read(hold[0], &byte, 1);
     _exit(0);
   }
-  MEASURE("copy_on_write", at += PAGE, *at = 2);
+  MEASURE("fault.cow", at += PAGE, *at = 2);
   end(pid, hold, hold);
   fork_and_wait();
   at = base;
-  MEASURE("write_of_last_sharer", at += PAGE, *at = 3);
+  MEASURE("fault.cow_last", at += PAGE, *at = 3);
   sbrk(-(ptrdiff_t)bytes - PAGE);
 }
 
@@ -142,13 +142,13 @@ void unix_forks(void) {
   MEASURE("fork_exec_wait", , fork_exec_and_wait());
   copies();
   make_resident(16);
-  MEASURE("fork_exit_wait_16", , fork_and_wait());
+  MEASURE("fork.p16", , fork_and_wait());
   make_resident(256);
-  MEASURE("fork_exit_wait_256", , fork_and_wait());
+  MEASURE("fork.p256", , fork_and_wait());
   sbrk(1l << 30); /* a lazy gibibyte, which costs nothing */
-  MEASURE("fork_exit_wait_256_and_lazy", , fork_and_wait());
+  MEASURE("fork.p256_lazy", , fork_and_wait());
   sbrk(-(1l << 30));
   make_resident(4096);
-  MEASURE("fork_exit_wait_4096", , fork_and_wait());
+  MEASURE("fork.p4096", , fork_and_wait());
   sbrk(heap - (char *)sbrk(0));
 }
