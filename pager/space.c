@@ -68,6 +68,22 @@ void space_removed(struct space *space, uint64_t frame, bool last) {
   }
 }
 
+/* Most are pages of the program's own that others have, too: one count for all of these. */
+void space_removed_all(struct space *space, const uint64_t *entries, uint64_t count) {
+  const uint64_t base = frames.base, all = frames.count;
+  const uint8_t *state = frames.state;
+  uint64_t own = 0;
+  for (const uint64_t *e = entries, *end = entries + count; e < end; e++) {
+    uint64_t n = (*e - base) >> Q_PAGE_SHIFT;
+    if (!(*e & 1) && n < all && state[n] == STATE_USED)
+      own++;
+    else
+      space_removed(space, PAGE_OF(*e), *e & 1);
+  }
+  assert(space->stats.resident >= own);
+  space->stats.resident -= own;
+}
+
 #define FIRST 0x800ul /* beside a frame and its protection: it is mapped nowhere so far */
 
 /* A mapping more of a frame that is common. */
@@ -250,6 +266,8 @@ static bool bring_in(struct space *space, unsigned kind, struct answer *answer) 
   uint64_t content = page_content(space, answer->page, kind);
   answer->frame_prot = content & ~FIRST;
   answer->first = content && (content & FIRST || !is_common(PAGE_OF(content)));
+  if (answer->page >= P_STACK_BASE && answer->page < space->stack)
+    space->stack = answer->page;
   return content;
 }
 
@@ -367,7 +385,7 @@ static int populate(struct space *space, uint64_t from, uint64_t to) {
       space_undo(space, &one);
     if (error == Q_E_EXISTS)
       continue;
-    backend_unmap(space, from, (page - from) >> Q_PAGE_SHIFT, space_removed);
+    backend_unmap(space, from, (page - from) >> Q_PAGE_SHIFT, space_removed_all);
     return ENOMEM;
   }
   return 0;
@@ -430,7 +448,7 @@ static int64_t shrink(struct space *space, uint64_t bytes) {
     return -ENOMEM; /* it would have to be copied first */
   space->brk = brk;
   if (PAGE_UP(old) > from)
-    backend_unmap(space, from, (PAGE_UP(old) - from) >> Q_PAGE_SHIFT, space_removed);
+    backend_unmap(space, from, (PAGE_UP(old) - from) >> Q_PAGE_SHIFT, space_removed_all);
   return (int64_t)old;
 }
 

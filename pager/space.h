@@ -30,6 +30,7 @@ struct region {
 struct space {
   uint64_t badge; /* generation * P_PROCESSES + index: the process id */
   uint64_t heap, brk;
+  uint64_t stack; /* the lowest page of the stack that was ever there */
   const struct image *image;
   const struct policy *policy;
   struct region *regions;
@@ -141,6 +142,7 @@ static inline bool promise_allows(const struct space *space) {
 uint64_t frame_get(bool zeroed); /* drops caches and reclaims blocks if it must; 0: none */
 uint64_t frame_get_own(void);    /* a zeroed one for the pager's own tables */
 void space_removed(struct space *space, uint64_t frame, bool last); /* a mapping of the frame less; the last one */
+void space_removed_all(struct space *space, const uint64_t *entries, uint64_t count); /* as backend_unmap() says it */
 char *space_page(struct space *space, uint64_t page); /* brings it in, where nothing is; NULL: no memory */
 void cache_drop(void);                                /* frees the cached pages that nobody maps */
 uint64_t cache_pages(void);
@@ -158,9 +160,10 @@ static inline void check_pager(void) {
 /* ---- The backend ---- */
 /* 0 or a Q_E_*; gives the kernel memory for page tables when it wants some. */
 int backend_map(struct space *space, uint64_t va, uint64_t frame_prot);
-/* Removes what is mapped in [va, va + pages) and calls removed() for each frame. */
+/* Removes what is mapped in [va, va + pages) and calls removed() with some of the frames at a time: each | 1 if it is
+ * mapped nowhere now. */
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
-                   void (*removed)(struct space *, uint64_t frame, bool last));
+                   void (*removed)(struct space *, const uint64_t *entries, uint64_t count));
 /* Removes the first page that is there in [*va, end), whose address *va then is: its frame | 1 if it is mapped nowhere now;
  * 0: none. A page put back in its place needs no memory. */
 uint64_t backend_take(struct space *space, uint64_t *va, uint64_t end);
