@@ -197,7 +197,7 @@ static uint64_t holes_at(const pte_t *slot, uint64_t most) {
 /* The next valid leaf in [*va, end), with *va at it; NULL when there is none or steps are used up. Those of the window
  * only if asked for. An entry without a leaf costs one step, which a leaf or a table to look into costs LOOK of. */
 #define LOOK 8
-static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, int *steps, bool window) {
+static __attribute__((noinline)) pte_t *find_next(struct task *task, uva_t *va, uva_t end, int *steps, bool window) {
   if (!task->root || !table_frame(task->root)->count) /* on its way out, or empty */
     *va = end;
   while (*va<end && * steps> 0) {
@@ -215,6 +215,17 @@ static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, int *steps, boo
   }
   *va = MIN(*va, end);
   return NULL;
+}
+
+/* The same; a page of the table that the last one was in is found at once. That table is never the window's. */
+static inline pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, int *steps, bool window) {
+  if (*va >= end || *steps <= 0)
+    return NULL;
+  pte_t *slot = *va >> 21 == task->leaf_tag ? &task->leaf[INDEX(*va, 0)] : NULL;
+  if (!slot || !*slot)
+    return find_next(task, va, end, steps, window);
+  *steps -= LOOK;
+  return slot;
 }
 
 /* ---- Mapping ----------------------------------------------------------------------------------------------------- */
@@ -610,12 +621,21 @@ int vm_window(struct pager *pager, struct task *task, bool *done) {
   return 0;
 }
 
+/* Of a root, the entries of the kernel's half that vm_boot() may have made: as they are in another, or none. */
+static void kernel_half(pte_t *root, const pte_t *from) {
+  uint64_t first = INDEX(PHYSMAP, 2), last = INDEX(PHYSMAP + MAX(kernel.ram_end, kernel.plic_end), 2),
+           image = INDEX(KERNEL_BASE, 2);
+  for (uint64_t i = first; i <= last; i++)
+    root[i] = from ? from[i] : 0;
+  root[image] = from ? from[image] : 0;
+}
+
 int vm_create(struct task *task) {
   task->root = page_alloc(task->pager, FRAME_TABLE);
   if (!task->root)
     return Q_E_NOMEM;
   kernel.info.tables++;
-  memcpy(&task->root[256], &kernel.root[256], Q_PAGE_SIZE / 2);
+  kernel_half(task->root, kernel.root);
   task->satp = SATP_SV39 | va_to_pa(task->root) >> Q_PAGE_SHIFT;
   task->leaf_tag = ~0ul;
   return 0;
@@ -642,7 +662,7 @@ bool vm_destroy(struct task *task) {
     task->window->server = NULL;
     task->window->window_next = 0;
   }
-  memset(&task->root[256], 0, Q_PAGE_SIZE / 2);
+  kernel_half(task->root, NULL);
   kernel.info.tables--;
   page_free(task->root);
   task->root = NULL;
