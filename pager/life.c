@@ -59,6 +59,8 @@ static void unmap_all(struct space *space, void (*removed)(struct space *, const
 }
 
 void space_clear(struct space *space) {
+  if (count_untouched)
+    space->stats.untouched += untouched_in_all(space);
   unmap_all(space, space_removed_all);
   assert(space->stats.resident == 0 && space->stats.shared == 0);
   promise_end(space);
@@ -136,6 +138,7 @@ int space_fork(struct space *parent, struct space *child) {
   assert(!child->regions && !child->stats.resident);
   child->brk = parent->brk;
   child->stack = parent->stack;
+  child->heap_touched = parent->heap_touched;
   if (!regions_copy(parent, child) || !promise_first(child))
     return ENOMEM;
   if (share_all(parent, child)) {
@@ -149,8 +152,9 @@ int space_fork(struct space *parent, struct space *child) {
 
 /* ---- Exec ---------------------------------------------------------------------------------------------------------------- */
 void space_become(struct space *space, struct space *next) {
-  struct p_stats stats = space->stats;
   space_clear(space);
+  struct p_stats stats = space->stats;
+  stats.ahead += next->stats.ahead;
   stats.resident = next->stats.resident;
   stats.shared = next->stats.shared;
   stats.peak = stats.peak > next->stats.peak ? stats.peak : next->stats.peak;
@@ -158,6 +162,7 @@ void space_become(struct space *space, struct space *next) {
   space->heap = next->heap;
   space->brk = next->brk;
   space->stack = next->stack;
+  space->heap_touched = next->heap_touched;
   space->image = next->image;
   space->task = next->task;
   space->promised = next->promised;

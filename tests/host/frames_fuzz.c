@@ -70,7 +70,8 @@ static void check(void) {
   MUST(check_list(frames.free, STATE_FREE) == states[STATE_FREE]);
   MUST(check_list(frames.ready, STATE_READY) == states[STATE_READY]);
   MUST(states[STATE_RESERVE] == (reserve ? BLOCK : 0) && reserve == (frames.reserve != 0));
-  MUST(frames.available == count(OURS_FREE) && frames.total == had);
+  MUST(frames_available() == count(OURS_FREE) && frames.total == had);
+  MUST(frames.zeroed == states[STATE_READY] && frames.made_ready >= frames.zeroed + frames.idly);
 }
 
 static void check_zero(uint64_t pa) {
@@ -90,6 +91,25 @@ static bool take(bool slow, bool zero, unsigned spare) {
   memset(frame_data(pa), 0x55, 4096);
   what[frame_number(pa)] = OURS_USED;
   return true;
+}
+
+static void take_run(unsigned most) {
+  unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0);
+  uint64_t pa;
+  unsigned got = frames_take_run(most, &pa);
+  MUST(got <= most && (got != 0) == (spare != 0));
+  for (unsigned i = 0; i < got; i++) {
+    unsigned n = (unsigned)frame_number(pa) + i;
+    MUST(what[n] == OURS_FREE && frames.state[n] == STATE_USED);
+    check_zero(address(n));
+    what[n] = OURS_USED;
+  }
+  if (!got)
+    return;
+  unsigned first = (unsigned)frame_number(pa), end = first + got; /* a short run has no neighbour to be had */
+  MUST(got == most || !first || what[first - 1] != OURS_FREE || frames.state[first - 1] == STATE_RESERVE);
+  MUST(got == most || end == RAM_FRAMES || what[end] != OURS_FREE || frames.state[end] == STATE_RESERVE);
+  memset(frame_data(pa), 0x55, got * 4096ul);
 }
 
 /* Many at a time, so that blocks come to be whole or empty. */
@@ -160,7 +180,10 @@ static void step(const uint8_t *op) {
   unsigned number = (unsigned)op[1] << 8 | op[2];
   switch (op[0] % 8) {
   case 0:
-    take_some(1, false, true);
+    if (op[0] & 8)
+      take_run(1 + number % 64);
+    else
+      take_some(1, false, true);
     break;
   case 1:
     take_some(1, true, op[0] & 8);
