@@ -98,29 +98,57 @@ _Noreturn void panic_trap(uint64_t cause, uint64_t pc, uint64_t value, uint64_t 
   panic("trap in the kernel: scause %lx at %lx, stval %lx, ra %lx", cause, pc, value, ra);
 }
 
-/* The next two run for whole pages, so they take 64 bytes a step, and the checks of debug builds would triple it. */
+/* What runs for whole pages takes many bytes a step, and the checks of debug builds would triple it. */
+#define UNCHECKED __attribute__((no_sanitize("undefined")))
 struct line {
   uint64_t word[8];
 };
 #define LINE sizeof(struct line)
+#define COPIED 16 /* words: so many registers are free */
 
-__attribute__((no_sanitize("undefined"))) void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
+/* Out of line, so that a short copy need not save the registers that this takes. */
+static UNCHECKED __attribute__((noinline)) void copy_words(uint64_t *to, const uint64_t *from, size_t steps) {
+  for (; steps; steps--, to += COPIED, from += COPIED) {
+    uint64_t part[COPIED];
+#pragma GCC unroll 16
+    for (unsigned i = 0; i < COPIED; i++)
+      part[i] = from[i];
+#pragma GCC unroll 16
+    for (unsigned i = 0; i < COPIED; i++)
+      to[i] = part[i];
+  }
+}
+
+/* Both aligned. What is left: less than a word. */
+static inline UNCHECKED size_t copy_aligned(char **to, const char **from, size_t bytes) {
+  size_t steps = bytes / (COPIED * 8);
+  if (steps) {
+    copy_words((uint64_t *)*to, (const uint64_t *)*from, steps);
+    *to += steps * COPIED * 8;
+    *from += steps * COPIED * 8;
+    bytes %= COPIED * 8;
+  }
+  for (; bytes >= 8; bytes -= 8, *to += 8, *from += 8)
+    *(uint64_t *)*to = *(const uint64_t *)*from;
+  return bytes;
+}
+
+UNCHECKED void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
   char *t = to;
   const char *f = from;
   if ((((uint64_t)t ^ (uint64_t)f) & 7) == 0) {
     for (; bytes && (uint64_t)t & 7; bytes--)
       *t++ = *f++;
-    for (; bytes >= LINE; bytes -= LINE, t += LINE, f += LINE)
-      *(struct line *)t = *(const struct line *)f;
-    for (; bytes >= 8; bytes -= 8, t += 8, f += 8)
-      *(uint64_t *)t = *(const uint64_t *)f;
+    bytes = copy_aligned(&t, &f, bytes);
   }
+  for (; bytes >= 4; bytes -= 4, t += 4, f += 4)
+    t[0] = f[0], t[1] = f[1], t[2] = f[2], t[3] = f[3];
   while (bytes--)
     *t++ = *f++;
   return to;
 }
 
-__attribute__((no_sanitize("undefined"))) void *memset(void *to, int byte, size_t bytes) {
+UNCHECKED void *memset(void *to, int byte, size_t bytes) {
   char *t = to;
   uint64_t w = (uint8_t)byte * 0x0101010101010101ul;
   if (((uint64_t)t & 7) == 0)

@@ -178,10 +178,23 @@ static void tables_trim(struct task *task, uva_t va) {
   }
 }
 
+/* How many of these entries come before the first that is valid. One that is not is zero, so eight are looked at in one. */
+static uint64_t holes_at(const pte_t *slot, uint64_t most) {
+  uint64_t n = 0;
+  for (; n + 8 <= most; n += 8) {
+    const pte_t *s = &slot[n];
+    if (s[0] | s[1] | s[2] | s[3] | s[4] | s[5] | s[6] | s[7])
+      break;
+  }
+  while (n < most && !slot[n])
+    n++;
+  return n;
+}
+
 /* The next valid leaf in [*va, end), with *va at it; NULL when there is none or steps are used up. Those of the window
  * only if asked for. An entry without a leaf costs one step, which a leaf or a table to look into costs LOOK of. */
 #define LOOK 8
-static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, int *steps, bool window) {
+static __attribute__((noinline)) pte_t *find_next(struct task *task, uva_t *va, uva_t end, int *steps, bool window) {
   if (!task->root || !table_frame(task->root)->count) /* on its way out, or empty */
     *va = end;
   while (*va<end && * steps> 0) {
@@ -192,15 +205,24 @@ static pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, int *steps, boo
     *steps -= LOOK;
     if (*slot & PTE_V && (window || !(*slot & PTE_WINDOW)))
       return slot;
-    uint64_t here = *va >> SHIFT(level), holes = 1,
-             most = MIN(((end - 1) >> SHIFT(level)) - here + 1, 512 - here % 512);
-    while (holes < most && !(slot[holes] & PTE_V))
-      holes++;
+    uint64_t here = *va >> SHIFT(level), most = MIN(((end - 1) >> SHIFT(level)) - here + 1, 512 - here % 512),
+             holes = 1 + holes_at(slot + 1, most - 1);
     *steps -= (int)holes;
     *va = (here + holes) << SHIFT(level);
   }
   *va = MIN(*va, end);
   return NULL;
+}
+
+/* The same; a page of the table that the last one was in is found at once. That table is never the window's. */
+static inline pte_t *next_leaf(struct task *task, uva_t *va, uva_t end, int *steps, bool window) {
+  if (*va >= end || *steps <= 0)
+    return NULL;
+  pte_t *slot = *va >> 21 == task->leaf_tag ? &task->leaf[INDEX(*va, 0)] : NULL;
+  if (!slot || !*slot)
+    return find_next(task, va, end, steps, window);
+  *steps -= LOOK;
+  return slot;
 }
 
 /* ---- Mapping ----------------------------------------------------------------------------------------------------- */
@@ -349,7 +371,7 @@ void *vm_resolve(struct task *task, uva_t va, unsigned kind) {
 
 /* ---- Ranges: bounded work; the range says what remains --------------------------------------------------------------- */
 #define STEPS (160 * LOOK) /* a LOOK is some 25 instructions, three times that in builds with checks */
-#define PAGE (2 * LOOK)    /* what removing or sharing a page costs */
+#define PAGE LOOK          /* what removing or sharing a page costs */
 #define TRIM (8 * LOOK)    /* what it costs if tables go or come, too */
 
 /* How many pages of a range to take together: entries of one leaf table, and as many as there are steps for. */
@@ -358,21 +380,48 @@ static uint64_t stretch(uva_t va, uva_t end, int steps) {
   return MIN((end - va) >> Q_PAGE_SHIFT, most);
 }
 
+/* The frame table as a loop needs it that goes over many entries: in registers. */
+struct ram {
+  struct frame *frames;
+  uint64_t base, count;
+};
+
+static inline struct ram ram(void) {
+  return (struct ram){kernel.frames, kernel.ram_base, kernel.frame_count};
+}
+
+/* Where a page's frame stands in the table; not below its count: the page is a device's. */
+static inline uint64_t number_in(const struct ram *ram, pte_t pte) {
+  return (pte_pa(pte) - ram->base) >> Q_PAGE_SHIFT;
+}
+
 /* Removes the pages from this entry on to the first hole, but not more than that; how many. Says what they were, if there
- * is somewhere to. */
+ * is somewhere to. Most are not dirty, and have been others' too: that is told apart by the fewest instructions. */
+static inline __attribute__((always_inline)) uint64_t remove_run(UNUSED struct task *task, pte_t *slot,
+                                                                 UNUSED uva_t va, uint64_t most, uint64_t *out) {
+  const struct ram in = ram();
+  pte_t *at = slot;
+  for (const pte_t *end = slot + most; at < end && is_page(*at); at++) {
+    pte_t old = *at;
+    uint64_t number = number_in(&in, old), what = pte_pa(old);
+    *at = 0;
+    ledger_add(task, va + (uint64_t)(at - slot) * Q_PAGE_SIZE);
+    if (__builtin_expect(number < in.count, 1)) {
+      frame_unmapped(&in.frames[number]);
+      if (__builtin_expect(!in.frames[number].count, 0))
+        what |= 1;
+    }
+    if (__builtin_expect(old & PTE_D, 0))
+      what |= 2;
+    if (out)
+      *out++ = what;
+  }
+  return (uint64_t)(at - slot);
+}
+
 static uint64_t remove_pages(struct task *task, pte_t *slot, uva_t va, uint64_t most, uint64_t *out, int *steps) {
   struct frame *table = table_frame(slot);
-  uint64_t n = 0;
-  for (; n < most && is_page(slot[n]); n++) {
-    pte_t old = slot[n];
-    struct frame *frame = frame_of(pte_pa(old));
-    slot[n] = 0;
-    ledger_add(task, va + n * Q_PAGE_SIZE);
-    if (frame)
-      frame_unmapped(frame);
-    if (out)
-      out[n] = pte_pa(old) | (frame && !frame->count) | (old & PTE_D ? 2 : 0);
-  }
+  uint64_t n = out ? remove_run(task, slot, va, most, out) : remove_run(task, slot, va, most, NULL);
   fence(task, n == 1 ? va : ~0ul);
   *steps -= TRIM + (int)n * PAGE;
   table->count -= (uint32_t)n;
@@ -409,35 +458,90 @@ static inline int check_protect(pte_t pte, const struct frame *frame, pte_t ther
   return clashes(frame, prot) && frame->count > 1 ? Q_E_WX : 0; /* an only mapping may change from one to the other */
 }
 
-/* The pages from this entry on to the first hole get the protection, and so does `copy`, which is given what it lacks of
- * them: another task's table, or the same. Each is checked before it is touched; an error ends it, with *n at that page. */
-static int protect_pages(struct task *task, pte_t *slot, pte_t *copy, uva_t va, unsigned prot, uint64_t *n) {
-  uint64_t bits = (prot & 7) << 1, added = 0, i = 0;
-  struct frame *table = table_frame(copy);
-  int error = 0;
-  bool share = copy != slot, changed = false;
-  for (; i < *n && is_page(slot[i]); i++) {
-    pte_t old = slot[i], there = copy[i], value = (old & ~(uint64_t)LEAF) | bits;
-    struct frame *frame = frame_of(pte_pa(old));
-    if ((error = check_protect(old, frame, there, prot, share)))
+/* Entries of one table that get a protection, and the same ones of another, which is given what it lacks of them. */
+struct change {
+  struct task *task;
+  pte_t *slot, *copy; /* copy: another task's, or the same */
+  uva_t va;
+  uint64_t most, bits, added;
+  bool changed;
+};
+
+static inline pte_t copied(pte_t value) {
+  return (value | PTE_A) & ~(pte_t)PTE_D;
+}
+
+static inline void set_changed(struct change *c, uint64_t i, pte_t value) {
+  c->slot[i] = value;
+  ledger_add(c->task, c->va + i * Q_PAGE_SIZE);
+  c->changed = true;
+}
+
+/* Shares pages up to the first whose frame is not as most are: it stands in the frame table as the protection leaves it, or
+ * mapped once and writable. Nothing of what check_protect() looks for can be wrong with these. How far it came. */
+static __attribute__((noinline)) uint64_t share_run(struct change *c, uint64_t i) {
+  const struct ram in = ram();
+  const uint64_t fresh = frame_fresh(c->task->pager->number), bits = c->bits, first = i, most = c->most;
+  const uint64_t after = fresh | (uint64_t)flags_of(bits) << 56, sole = (fresh | (uint64_t)FRAME_WRITABLE << 56) + 1;
+  pte_t *const slot = c->slot, *const copy = c->copy;
+  for (; i < most; i++) {
+    pte_t old = slot[i], value = old;
+    uint64_t number = number_in(&in, old);
+    if (__builtin_expect((old & (PTE_KIND | LEAF)) != (PTE_V | PTE_U | bits), 0)) {
+      if (!is_page(old))
+        break;
+      value = (old & ~(pte_t)LEAF) | bits;
+    }
+    if (copy[i] || number >= in.count)
       break;
-    if (frame)
-      frame->flags = (frame->count == 1 ? frame->flags & FRAME_BUSY : frame->flags) | flags_of(bits);
-    if (value != old) {
-      slot[i] = value;
-      ledger_add(task, va + i * Q_PAGE_SIZE);
-      changed = true;
+    uint64_t word = in.frames[number].word;
+    if (__builtin_expect(word >> 32 != after >> 32, 0)) {
+      if (word != sole)
+        break;
+      word = after + 1;
     }
-    if (!there) {
-      copy[i] = (value | PTE_A) & ~(uint64_t)PTE_D;
-      frame->count++;
-      added++;
-    }
+    in.frames[number].word = word + 1;
+    copy[i] = copied(value);
+    if (value != old)
+      set_changed(c, i, value);
   }
-  table->count += (uint32_t)added;
-  if (changed) /* what was not valid before needs no fence: at worst there is a spurious fault */
-    fence(task, i == 1 ? va : ~0ul);
-  *n = i;
+  c->added += i - first;
+  return i;
+}
+
+static int protect_page(struct change *c, uint64_t i, unsigned prot) {
+  pte_t old = c->slot[i], there = c->copy[i], value = (old & ~(pte_t)LEAF) | c->bits;
+  struct frame *frame = frame_of(pte_pa(old));
+  int error = check_protect(old, frame, there, prot, c->copy != c->slot);
+  if (error)
+    return error;
+  if (frame)
+    frame->flags = (frame->count == 1 ? frame->flags & FRAME_BUSY : frame->flags) | flags_of(c->bits);
+  if (value != old)
+    set_changed(c, i, value);
+  if (!there) {
+    c->copy[i] = copied(value);
+    frame->count++;
+    c->added++;
+  }
+  return 0;
+}
+
+/* The pages up to the first hole. Each is checked before it is touched; an error ends it, with most at that page. */
+static int protect_pages(struct change *c, unsigned prot) {
+  uint64_t i = 0;
+  int error = 0;
+  for (;;) {
+    if (c->copy != c->slot)
+      i = share_run(c, i);
+    if (i == c->most || !is_page(c->slot[i]) || (error = protect_page(c, i, prot)))
+      break;
+    i++;
+  }
+  table_frame(c->copy)->count += (uint32_t)c->added;
+  if (c->changed) /* what was not valid before needs no fence: at worst there is a spurious fault */
+    fence(c->task, i == 1 ? c->va : ~0ul);
+  c->most = i;
   return error;
 }
 
@@ -448,11 +552,12 @@ int vm_protect(struct task *task, struct task *to, struct range *range, unsigned
   for (pte_t *slot; !error && (slot = next_leaf(task, &range->va, range->end, &steps, false));) {
     uint64_t n = stretch(range->va, range->end, steps);
     pte_t *copy = to ? leaf_at(to, range->va, true) : slot;
-    error = copy ? protect_pages(task, slot, copy, range->va, prot, &n) : Q_E_NOMEM;
+    struct change change = {task, slot, copy, range->va, n, (prot & 7) << 1, 0, false};
+    error = copy ? protect_pages(&change, prot) : Q_E_NOMEM;
     if (error && to)
       tables_trim(to, range->va); /* which may have been made for nothing */
     steps -= (to ? 4 : 1) * TRIM + (int)n * PAGE;
-    range->va += n * Q_PAGE_SIZE;
+    range->va += (copy ? change.most : 0) * Q_PAGE_SIZE;
   }
   if (prot & Q_PROT_EXECUTE)
     fence_code();
@@ -539,12 +644,21 @@ int vm_window(struct pager *pager, struct task *task, bool *done) {
   return 0;
 }
 
+/* Of a root, the entries of the kernel's half that vm_boot() may have made: as they are in another, or none. */
+static void kernel_half(pte_t *root, const pte_t *from) {
+  uint64_t first = INDEX(PHYSMAP, 2), last = INDEX(PHYSMAP + MAX(kernel.ram_end, kernel.plic_end), 2),
+           image = INDEX(KERNEL_BASE, 2);
+  for (uint64_t i = first; i <= last; i++)
+    root[i] = from ? from[i] : 0;
+  root[image] = from ? from[image] : 0;
+}
+
 int vm_create(struct task *task) {
   task->root = page_alloc(task->pager, FRAME_TABLE);
   if (!task->root)
     return Q_E_NOMEM;
   kernel.info.tables++;
-  memcpy(&task->root[256], &kernel.root[256], Q_PAGE_SIZE / 2);
+  kernel_half(task->root, kernel.root);
   task->satp = SATP_SV39 | va_to_pa(task->root) >> Q_PAGE_SHIFT;
   task->leaf_tag = ~0ul;
   return 0;
@@ -571,7 +685,7 @@ bool vm_destroy(struct task *task) {
     task->window->server = NULL;
     task->window->window_next = 0;
   }
-  memset(&task->root[256], 0, Q_PAGE_SIZE / 2);
+  kernel_half(task->root, NULL);
   kernel.info.tables--;
   page_free(task->root);
   task->root = NULL;

@@ -15,19 +15,20 @@
 #define PTE_D 128
 #define PTE_WINDOW 256 /* of the bits left to software: not counted in the frame table */
 
-static inline pa_t pte_pa(pte_t pte) {
-  return (pte >> 10 & 0xfffffffffff) << 12;
+static inline pa_t pte_pa(pte_t pte) { /* pte_make() leaves the bits above the address zero */
+  return pte << 2 & ~(Q_PAGE_SIZE - 1ul);
 }
 static inline pte_t pte_make(pa_t pa, uint64_t bits) {
   return pa >> 2 | bits;
 }
 
+#define PTE_KIND (PTE_V | PTE_U | PTE_WINDOW)
 static inline bool is_page(pte_t pte) { /* mapped by a pager, not by the window */
-  return (pte & (PTE_V | PTE_U | PTE_WINDOW)) == (PTE_V | PTE_U);
+  return (pte & PTE_KIND) == (PTE_V | PTE_U);
 }
 static inline void frame_unmapped(struct frame *frame) {
   ASSERT_DEBUG(frame->count);
-  if (--frame->count == 0)
+  if (__builtin_expect(--frame->count == 0, 0))
     frame->flags &= FRAME_BUSY;
 }
 

@@ -149,6 +149,7 @@ bool ahead_of_fault(struct space *space, uint64_t sp, struct answer *answer) {
   if (!n)
     return false;
   answer->page = first_of(&run, page, n);
+  stack_note(space, answer->page);
   answer->frame_prot = frame | area.prot;
   answer->first = true;
   answer->pages = (uint8_t)n;
@@ -185,6 +186,7 @@ static uint64_t map_some(struct space *space, struct area *area, uint64_t page, 
     return 0;
   if (area->touched)
     extent_add(area->touched, page, page + n * Q_PAGE_SIZE);
+  stack_note(space, page);
   if (!backend_map_run(space, page, run.frame_prot, (unsigned)n)) {
     came_ahead(space, page, n);
     return n;

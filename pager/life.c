@@ -16,6 +16,7 @@ void space_begin(struct space *space, uint64_t badge, const struct image *image,
   *space = (struct space){.badge = badge,
                           .heap = image->heap,
                           .brk = image->heap,
+                          .stack = P_STACK_TOP,
                           .image = image,
                           .policy = policy,
                           .state = SPACE_ALIVE};
@@ -44,10 +45,31 @@ struct space *space_new(const struct image *image, const struct policy *policy) 
   return space;
 }
 
+static void unmap_range(struct space *space, uint64_t start, uint64_t end,
+                        void (*removed)(struct space *, const uint64_t *, uint64_t)) {
+  if (start < end)
+    backend_unmap(space, start, (end - start) >> Q_PAGE_SHIFT, removed);
+}
+
+/* By ranges, so that the kernel need not look where nothing can be. A server has the initial archive and a device's registers
+ * elsewhere. */
+static void unmap_all(struct space *space, void (*removed)(struct space *, const uint64_t *, uint64_t)) {
+  uint64_t end = PAGE_UP(space->brk);
+  if (space->server) {
+    unmap_range(space, 0, Q_USER_TOP, removed);
+    return;
+  }
+  unmap_range(space, space->image->segment[0].start, end, removed);
+  for (const struct region *r = space->regions; r; r = r->next)
+    end = r->end;
+  unmap_range(space, regions_start(space), end, removed);
+  unmap_range(space, space->stack, P_STACK_TOP, removed);
+}
+
 void space_clear(struct space *space) {
   if (count_untouched)
     space->stats.untouched += untouched_in_all(space);
-  backend_unmap(space, 0, Q_USER_TOP >> Q_PAGE_SHIFT, space_removed);
+  unmap_all(space, space_removed_all);
   assert(space->stats.resident == 0 && space->stats.shared == 0);
   promise_end(space);
   regions_drop(space);
@@ -111,23 +133,25 @@ static int share_all(struct space *parent, struct space *child) {
     error = share(parent, child, parent->heap, PAGE_UP(parent->brk), Q_PROT_READ);
   for (const struct region *r = parent->regions; r && !error; r = r->next)
     error = share(parent, child, r->start, r->end, r->shared ? r->prot : r->prot & ~(unsigned)Q_PROT_WRITE);
-  return error ? error : share(parent, child, P_STACK_BASE, P_STACK_TOP, Q_PROT_READ);
+  return error ? error : share(parent, child, parent->stack, P_STACK_TOP, Q_PROT_READ);
 }
 
 /* The parent has all that a fork which failed had shared. */
-static void unshared(struct space *space, uint64_t frame, bool last) {
-  (void)space, (void)frame, (void)last;
-  assert(!last);
+static void unshared(struct space *space, const uint64_t *entries, uint64_t count) {
+  (void)space;
+  for (uint64_t i = 0; i < count; i++)
+    assert(!(entries[i] & 1));
 }
 
 int space_fork(struct space *parent, struct space *child) {
   assert(!child->regions && !child->stats.resident);
   child->brk = parent->brk;
+  child->stack = parent->stack;
   child->heap_touched = parent->heap_touched;
   if (!regions_copy(parent, child) || !promise_first(child))
     return ENOMEM;
   if (share_all(parent, child)) {
-    backend_unmap(child, 0, Q_USER_TOP >> Q_PAGE_SHIFT, unshared);
+    unmap_all(child, unshared);
     return ENOMEM;
   }
   child->stats.resident = child->stats.peak = parent->stats.resident;
@@ -146,6 +170,7 @@ void space_become(struct space *space, struct space *next) {
   space->stats = stats;
   space->heap = next->heap;
   space->brk = next->brk;
+  space->stack = next->stack;
   space->heap_touched = next->heap_touched;
   space->image = next->image;
   space->task = next->task;

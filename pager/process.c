@@ -47,14 +47,13 @@ struct backend_pages backend_look(const struct space *space, uint64_t va, unsign
 }
 
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
-                   void (*removed)(struct space *, uint64_t frame, bool last)) {
+                   void (*removed)(struct space *, const uint64_t *entries, uint64_t count)) {
   static uint64_t entries[UNMAP_ENTRIES];
   struct q_unmapped done = {0, va, pages};
   while (done.remain) {
     if (q_unmap(boot->pager, space->task, done.next, done.remain, entries, UNMAP_ENTRIES, &done) < 0)
       return;
-    for (uint64_t i = 0; i < done.written; i++)
-      removed(space, PAGE_OF(entries[i]), entries[i] & 1);
+    removed(space, entries, done.written);
   }
 }
 

@@ -74,6 +74,22 @@ void space_removed(struct space *space, uint64_t frame, bool last) {
   }
 }
 
+/* Most are pages of the program's own that others have, too: one count for all of these. */
+void space_removed_all(struct space *space, const uint64_t *entries, uint64_t count) {
+  const uint64_t base = frames.base, all = frames.count;
+  const uint8_t *state = frames.state;
+  uint64_t own = 0;
+  for (const uint64_t *e = entries, *end = entries + count; e < end; e++) {
+    uint64_t n = (*e - base) >> Q_PAGE_SHIFT;
+    if (!(*e & 1) && n < all && state[n] == STATE_USED)
+      own++;
+    else
+      space_removed(space, PAGE_OF(*e), *e & 1);
+  }
+  assert(space->stats.resident >= own);
+  space->stats.resident -= own;
+}
+
 #define FIRST 0x800ul /* beside a frame and its protection: it is mapped nowhere so far */
 
 /* A mapping more of a frame that is common. */
@@ -257,6 +273,7 @@ bool bring_in(struct space *space, unsigned kind, struct answer *answer) {
   answer->frame_prot = content & ~FIRST;
   answer->pages = 1;
   answer->first = content && (content & FIRST || !is_common(PAGE_OF(content)));
+  stack_note(space, answer->page);
   return content;
 }
 
@@ -336,7 +353,7 @@ static int populate(struct space *space, uint64_t from, uint64_t to) {
     if (error == Q_E_EXISTS)
       continue;
     untouched_note(space, from, page); /* a policy may have been here before */
-    backend_unmap(space, from, (page - from) >> Q_PAGE_SHIFT, space_removed);
+    backend_unmap(space, from, (page - from) >> Q_PAGE_SHIFT, space_removed_all);
     return ENOMEM;
   }
   return 0;
@@ -403,7 +420,7 @@ static int64_t shrink(struct space *space, uint64_t bytes) {
   if (PAGE_UP(old) == from)
     return (int64_t)old;
   untouched_note(space, from, PAGE_UP(old));
-  backend_unmap(space, from, (PAGE_UP(old) - from) >> Q_PAGE_SHIFT, space_removed);
+  backend_unmap(space, from, (PAGE_UP(old) - from) >> Q_PAGE_SHIFT, space_removed_all);
   if (space->heap_touched.end > from)
     space->heap_touched.end = from > space->heap_touched.start ? from : space->heap_touched.start;
   return (int64_t)old;

@@ -36,6 +36,7 @@ struct region {
 struct space {
   uint64_t badge; /* generation * P_PROCESSES + index: the process id */
   uint64_t heap, brk;
+  uint64_t stack; /* the lowest page of the stack that was ever there */
   const struct image *image;
   const struct policy *policy;
   struct extent heap_touched;
@@ -195,8 +196,13 @@ static inline bool promise_allows(const struct space *space) {
 uint64_t frame_get(bool zeroed); /* drops caches and reclaims blocks if it must; 0: none */
 uint64_t frame_get_own(void);    /* a zeroed one for the pager's own tables */
 void space_removed(struct space *space, uint64_t frame, bool last); /* a mapping of the frame less; the last one */
+void space_removed_all(struct space *space, const uint64_t *entries, uint64_t count); /* as backend_unmap() says it */
 const struct segment *find_segment(const struct space *space, uint64_t va);
 uint64_t stack_start(uint64_t sp); /* of the stack, what a thread with that sp may touch */
+static inline void stack_note(struct space *space, uint64_t page) {
+  if (page >= P_STACK_BASE && page < space->stack)
+    space->stack = page;
+}
 bool bring_in(struct space *space, unsigned kind, struct answer *answer); /* answer's page. false: no memory */
 void charge(struct space *space, uint64_t pages);
 char *space_page(struct space *space, uint64_t page); /* brings it in, where nothing is; NULL: no memory */
@@ -221,9 +227,10 @@ int backend_map_run(struct space *space, uint64_t va, uint64_t frame_prot, unsig
 struct backend_pages {
   uint64_t present, accessed;
 } backend_look(const struct space *space, uint64_t va, unsigned pages, bool clear);
-/* Removes what is mapped in [va, va + pages) and calls removed() for each frame. */
+/* Removes what is mapped in [va, va + pages) and calls removed() with some of the frames at a time: each | 1 if it is
+ * mapped nowhere now. */
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
-                   void (*removed)(struct space *, uint64_t frame, bool last));
+                   void (*removed)(struct space *, const uint64_t *entries, uint64_t count));
 /* Removes the first page that is there in [*va, end), whose address *va then is: its frame | 1 if it is mapped nowhere now;
  * 0: none. A page put back in its place needs no memory. */
 uint64_t backend_take(struct space *space, uint64_t *va, uint64_t end);

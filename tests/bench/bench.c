@@ -86,8 +86,8 @@ static void breaks(void) {
   keep[0] = 1;
   MEASURE("sbrk.grow", , p_sbrk_bytes(PAGE, 0));
   p_sbrk_bytes(-(iterations + WARM_UP) * PAGE, 0);
-  page = (char *)(((uint64_t)sbrk(PAGE) + PAGE - 1) & ~(PAGE - 1ul));
-  keep = page - 1;
+  keep = sbrk(PAGE);
+  page = keep + PAGE;
   *keep = 1; /* the table of the page that comes and goes stays */
   MEASURE("sbrk.shrink_resident", (p_sbrk_bytes(PAGE, 0), *(volatile char *)(page + 8) = 1), p_sbrk_bytes(-PAGE, 0));
   MEASURE("sbrk.populate", p_sbrk_bytes(0, 0), p_sbrk_bytes(PAGE, P_SBRK_POPULATE));

@@ -176,15 +176,17 @@ struct backend_pages backend_look(const struct space *space, uint64_t va, unsign
 }
 
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
-                   void (*removed)(struct space *, uint64_t, bool)) {
+                   void (*removed)(struct space *, const uint64_t *, uint64_t)) {
   struct model *m = model_of(space);
+  uint64_t entries[PAGES], count = 0;
   for (unsigned i = 0; i < PAGES; i++)
     if (m->page[i].frame && m->page[i].va >= va && (m->page[i].va - va) >> 12 < pages) {
       uint64_t frame = m->page[i].frame;
       m->untouched += !m->page[i].accessed;
       set(&m->page[i], 0, 0, 0);
-      removed(space, frame, !mapped[frame_number(frame)]);
+      entries[count++] = frame | !mapped[frame_number(frame)];
     }
+  removed(space, entries, count);
 }
 
 uint64_t backend_take(struct space *space, uint64_t *va, uint64_t end) {
