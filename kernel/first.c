@@ -4,7 +4,7 @@
 #include "boot.h"
 #include "elf.h"
 
-#define FIRST_STACK (64 * 1024)
+#define FIRST_STACK (16 * 1024)
 #define FIRST_TOP (Q_USER_TOP - Q_PAGE_SIZE)
 static const char no_memory[] = "not enough memory for the first program";
 static struct pager *owner;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define UNMAP_ENTRIES 256
-#define SERVER_STACK 65536 /* resident */
+#define SERVER_STACK 16384 /* resident */
 
 /* ---- Kernel memory ---------------------------------------------------------------------------------------------------- */
 bool donate(void) {
