@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See frames.h. A free frame stands on one of two lists, last in first out; one never used is on none, and is found by
- * counting upwards, so that boot need not touch every entry. */
+ * counting upwards, so that boot need not touch every entry. The links of a block's frames fill one page, which gets a
+ * frame when the first of them is taken: what was never used costs a byte. */
 #include "frames.h"
 
 #include <assert.h>
@@ -10,23 +11,41 @@
 
 struct frames frames;
 
-static uint64_t link_bytes(uint64_t count) {
-  return count * sizeof(struct link);
+_Static_assert(BLOCK_FRAMES * sizeof(struct link) == Q_PAGE_SIZE, "a block's links are a page");
+#define LINKS_TOGETHER 8 /* frames set aside for links: seven blocks in eight have none of these, and can be whole */
+#define REACH 512        /* pages of links under one page table: the first is there from the start, and so is the table */
+
+static uint64_t blocks_of(uint64_t count) {
+  return (count + BLOCK_FRAMES - 1) / BLOCK_FRAMES;
+}
+
+static uint64_t first_links(uint64_t blocks) {
+  return (blocks + REACH - 1) / REACH;
 }
 
 uint64_t frames_memory(uint64_t ram_bytes) {
-  uint64_t count = ram_bytes >> Q_PAGE_SHIFT, blocks = (count + BLOCK_FRAMES - 1) / BLOCK_FRAMES;
-  return link_bytes(count) + count + blocks * sizeof(uint16_t);
+  uint64_t count = ram_bytes >> Q_PAGE_SHIFT, blocks = blocks_of(count);
+  return first_links(blocks) * Q_PAGE_SIZE + blocks * (sizeof *frames.block_free + sizeof *frames.linked) + count;
 }
 
-void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory) {
-  uint64_t count = (ram_end - ram_base) >> Q_PAGE_SHIFT;
+static void link_block(uint64_t block, uint64_t frame) {
+  frames_back(&frames.link[block * BLOCK_FRAMES], frame);
+  frames.linked[block] = true;
+  frames.unlinked--;
+}
+
+void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory, struct link *links) {
+  uint64_t count = (ram_end - ram_base) >> Q_PAGE_SHIFT, blocks = blocks_of(count);
+  char *rest = (char *)memory + first_links(blocks) * Q_PAGE_SIZE;
   for (uint64_t at = 0; at < frames_memory(ram_end - ram_base); at += Q_PAGE_SIZE)
     zero_page((char *)memory + at);
-  frames = (struct frames){.window = window, .base = ram_base, .count = count, .virgin = count};
-  frames.link = memory;
-  frames.block_free = (uint16_t *)((char *)memory + link_bytes(count));
-  frames.state = (uint8_t *)(frames.block_free + (count + BLOCK_FRAMES - 1) / BLOCK_FRAMES);
+  frames = (struct frames){.window = window, .base = ram_base, .count = count, .virgin = count, .unlinked = blocks};
+  frames.link = links;
+  frames.block_free = (uint16_t *)rest;
+  frames.linked = (bool *)(frames.block_free + blocks);
+  frames.state = (uint8_t *)(frames.linked + blocks);
+  for (uint64_t i = 0; i < first_links(blocks); i++)
+    link_block(i * REACH, (uint64_t)((char *)memory - window) + i * Q_PAGE_SIZE);
 }
 
 void frames_add(uint64_t base, uint64_t bytes) {
@@ -70,11 +89,38 @@ static bool next_virgin(void) {
   return frames.virgin < frames.count;
 }
 
+/* There is a virgin frame at frames.virgin. */
+static void set_aside(void) {
+  frames.aside = frames.base + (frames.virgin << Q_PAGE_SHIFT);
+  for (uint64_t n = frames.virgin; n < frames.count && frames.state[n] == STATE_VIRGIN; n++) {
+    if (frames.asides == LINKS_TOGETHER)
+      break;
+    frames.state[n] = STATE_OWN;
+    frames.block_free[n / BLOCK_FRAMES]--;
+    frames.available--;
+    frames.own++;
+    frames.tables++;
+    frames.asides++;
+  }
+}
+
+/* One that can be put on a list once it is given back. */
+static bool linked_virgin(void) {
+  while (next_virgin() && !frames.linked[frames.virgin / BLOCK_FRAMES]) {
+    if (!frames.asides)
+      set_aside();
+    link_block(frames.virgin / BLOCK_FRAMES, frames.aside);
+    frames.aside += Q_PAGE_SIZE;
+    frames.asides--;
+  }
+  return frames.virgin < frames.count;
+}
+
 uint64_t frame_take_slow(bool zero) {
   uint64_t n;
   if (frames.free)
     unlink_frame(n = frames.free - 1);
-  else if (next_virgin())
+  else if (linked_virgin())
     n = frames.virgin;
   else if (frames.ready)
     unlink_frame(n = frames.ready - 1);
@@ -154,8 +200,13 @@ void block_return(uint64_t base) {
     frames.donated -= BLOCK_FRAMES;
   for (uint64_t n = block * BLOCK_FRAMES; n < (block + 1) * BLOCK_FRAMES; n++) {
     assert(frames.state[n] == state);
-    push(n, STATE_READY);
+    if (frames.linked[block])
+      push(n, STATE_READY);
+    else
+      frames.state[n] = STATE_VIRGIN;
   }
+  if (!frames.linked[block] && frames.virgin > block * BLOCK_FRAMES)
+    frames.virgin = block * BLOCK_FRAMES;
   frames.block_free[block] = BLOCK_FRAMES;
   frames.available += BLOCK_FRAMES;
   frames_reserve();
@@ -165,7 +216,7 @@ bool frames_prepare(unsigned count) {
   for (uint32_t at = frames.ready; at && count; at = frames.link[at - 1].next)
     count--;
   for (; count; count--) {
-    uint64_t pa = frames.free || next_virgin() ? frame_take_slow(true) : 0;
+    uint64_t pa = frames.free || linked_virgin() ? frame_take_slow(true) : 0;
     if (!pa)
       return false;
     push(frame_number(pa), STATE_READY);

@@ -28,20 +28,27 @@ struct frames {
   struct link {
     uint32_t next, prev; /* in a free list, as frame number + 1. CACHED, OBJECT: next is not 0 while it is mapped
                             anywhere; prev is the number of objects that hold it */
-  } * link;
+  } * link;                    /* there for those of blocks that are `linked` */
   uint8_t *state;
   uint16_t *block_free;      /* free frames of each 2 MiB block */
+  bool *linked;              /* for each block */
+  uint64_t unlinked;         /* blocks that are not: each may want a frame for it yet */
   uint32_t ready, free;      /* heads */
   uint64_t virgin;           /* no VIRGIN frame is below this number */
   uint64_t total, available; /* frames there ever were; free now, the reserve among them */
   uint64_t own, donated;     /* of total: OWN and DONATED ones */
+  uint64_t tables;           /* of own: they hold links, or will */
+  uint64_t aside;            /* the first of those that will, physical address, and how many there are */
+  unsigned asides;
   uint64_t reserve;          /* physical address of the reserve block; 0 none */
 };
 extern struct frames frames;
 
-/* Bytes that frames_init() needs at `memory`, in whole pages, for RAM of that size. */
+/* Bytes that frames_init() needs at `memory`, in the window, in whole pages, for RAM of that size. At `links` there need be
+ * nothing: the frame that a page there comes to lie in is given to frames_back(), which makes that so and cannot fail. */
 uint64_t frames_memory(uint64_t ram_bytes);
-void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory);
+void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory, struct link *links);
+void frames_back(void *page, uint64_t frame);
 void frames_add(uint64_t base, uint64_t bytes); /* free ones, once, at boot */
 void frames_reserve(void);                      /* sets a block aside, if there is none and one is whole */
 uint64_t frame_take_slow(bool zero);            /* 0: none */

@@ -31,6 +31,13 @@ bool donate(void) {
     result_;                                                                                                         \
   })
 
+/* Page tables for this are there from the start (frames_init). */
+void frames_back(void *page, uint64_t frame) {
+  int64_t error = WITH_MEMORY(q_map(boot->pager, boot->task, (uint64_t)page, frame | Q_PROT_READ | Q_PROT_WRITE, 1, 0));
+  assert(!error);
+  (void)error;
+}
+
 /* ---- Backend -------------------------------------------------------------------------------------------------------------- */
 int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
   return (int)-WITH_MEMORY(q_map(boot->pager, space->task, va, frame_prot, 1, 0));

@@ -33,16 +33,16 @@ static uint64_t promise_of(const struct space *space) {
 }
 
 bool promise_room(uint64_t more) {
-  uint64_t need = promises_withheld() + more + promise_margin;
+  uint64_t need = promises_withheld() + more + promise_margin + frames.unlinked;
   if (more < frames.total && frames.available < need)
     cache_drop();
   return more < frames.total && frames.available >= need;
 }
 
 bool promise_spare(void) {
-  if (frames.available <= promises_withheld())
+  if (frames.available <= promises_withheld() + frames.unlinked)
     cache_drop();
-  return frames.available > promises_withheld();
+  return frames.available > promises_withheld() + frames.unlinked;
 }
 
 void promise_update(struct space *space) {

@@ -216,6 +216,7 @@ int do_system(struct space *caller, struct q_received *m, struct q_reply *r) {
                        .free = frames.available,
                        .cached = cache_pages(),
                        .processes = space_count,
+                       .tables = frames.tables,
                        .timebase = boot->timebase};
   q_pager_info(boot->pager, &kernel);
   s.donated = kernel.donated;

@@ -207,6 +207,11 @@ bool backend_reclaim(uint64_t *block) {
   return false;
 }
 
+static struct link links[RAM_FRAMES];
+void frames_back(void *page, uint64_t frame) {
+  MUST(frame && ((char *)page - (char *)links) % 4096 == 0);
+}
+
 /* The kernel wants memory. */
 static void donate(void) {
   uint64_t block;
@@ -330,7 +335,7 @@ static void set_up(void) {
   hoarded = 0;
   static uint32_t cache[2];
   memset(cache, 0, sizeof cache);
-  frames_init(ram - RAM_BASE, RAM_BASE, RAM_BASE + RAM_FRAMES * 4096, tables);
+  frames_init(ram - RAM_BASE, RAM_BASE, RAM_BASE + RAM_FRAMES * 4096, tables, links);
   frames_add(RAM_BASE + 100 * 4096, USABLE * 4096);
   memset(blocks, 0, sizeof blocks);
   memset(had, 0, sizeof had);

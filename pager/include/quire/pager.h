@@ -204,6 +204,7 @@ struct p_system {
   uint64_t processes;
   uint64_t user;     /* private frames of programs */
   uint64_t own;      /* the pager's own */
+  uint64_t tables;   /* of these describing frames: more the more were ever used at a time */
   uint64_t timebase; /* ticks of the time counter a second */
   char policy[16];
 };
