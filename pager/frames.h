@@ -57,6 +57,10 @@ bool block_take(uint64_t *block);               /* a whole free block leaves, fo
 void block_return(uint64_t block);              /* it came back scrubbed */
 bool frames_prepare(unsigned count);            /* zeroes free frames beforehand, until so many are READY */
 
+/* Frames that will be needed to describe those never used yet. */
+static inline uint64_t links_to_come(void) {
+  return frames.unlinked > frames.asides ? frames.unlinked - frames.asides : 0;
+}
 static inline uint64_t frame_number(uint64_t pa) {
   return (pa - frames.base) >> Q_PAGE_SHIFT;
 }

@@ -218,7 +218,7 @@ static void add(unsigned from, unsigned to) {
 
 static struct link links[(RAM_FRAMES / BLOCK + 1) * BLOCK];
 void frames_back(void *page, uint64_t frame) {
-  MUST(frame_data(frame) && ((char *)page - (char *)links) % 4096 == 0);
+  MUST(frame && ((char *)page - (char *)links) % 4096 == 0);
   ASAN_UNPOISON_MEMORY_REGION(page, 4096);
 }
 
