@@ -24,12 +24,16 @@ int main(void) {
   }
   row("the pager's", s.frames);
   row("  free", s.free);
+  row("    zeroed beforehand", s.ready);
   row("  of programs", s.user);
   row("  cached pages of programs", s.cached);
   row("of the pager itself", s.own);
   row("given to the kernel", s.donated);
   row("  of these free", s.donated_free);
-  printf("%lu processes, servers among them; policy %s\n", (unsigned long)s.processes, s.policy);
+  printf("%lu processes, servers among them; policy %s; zeroed frames: %lu were ready, %lu were not\n",
+         (unsigned long)s.processes, s.policy, (unsigned long)s.ready_hits, (unsigned long)s.ready_misses);
+  printf("programs that ended: %lu faults, %lu pages brought in besides, %lu of these never touched\n",
+         (unsigned long)s.faults, (unsigned long)s.ahead, (unsigned long)s.untouched);
   if (!px_console(&c))
     printf("console: %lu bytes received, %lu lost, %lu overruns, %lu typed beyond a line; %lu sent\n",
            (unsigned long)c.received, (unsigned long)c.lost, (unsigned long)c.overruns, (unsigned long)c.dropped,

@@ -36,8 +36,9 @@ static void check_frames(uint64_t resident) {
     assert(state <= STATE_DONATED && (state != STATE_OBJECT || frames.link[n].prev));
     count[state]++;
   }
+  assert(count[STATE_READY] == frames.zeroed);
   assert(count[STATE_OWN] == frames.own && count[STATE_DONATED] == frames.donated);
-  assert(frames.available == count[STATE_VIRGIN] + count[STATE_FREE] + count[STATE_READY] + count[STATE_RESERVE]);
+  assert(frames_available() == count[STATE_VIRGIN] + count[STATE_FREE] + count[STATE_READY] + count[STATE_RESERVE]);
   assert(count[STATE_USED] <= resident); /* each is in somebody's memory */
 }
 

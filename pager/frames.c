@@ -11,9 +11,23 @@
 
 struct frames frames;
 
+/* 512 stores and a little: what it costs to zero a page. The base lies in the middle, so that offsets of 12 bits reach far. */
+void zero_page(void *page) {
+#ifdef __riscv
+  char *at = (char *)page + 1024, *end = at + Q_PAGE_SIZE;
+  __asm__ volatile("1: .set offset, -1024\n .rept 256\n sd zero, offset(%0)\n .set offset, offset + 8\n .endr\n"
+                   "add %0, %0, %2\n bne %0, %1, 1b"
+                   : "+r"(at)
+                   : "r"(end), "r"(2048l)
+                   : "memory");
+#else
+  __builtin_memset(page, 0, Q_PAGE_SIZE);
+#endif
+}
+
 _Static_assert(BLOCK_FRAMES * sizeof(struct link) == Q_PAGE_SIZE, "a block's links are a page");
 #define LINKS_TOGETHER 8 /* frames set aside for links: seven blocks in eight have none of these, and can be whole */
-#define REACH 512        /* pages of links under one page table: the first is there from the start, and so is the table */
+#define REACH 512 /* pages of links under one page table: the first is there from the start, and so is the table */
 
 static uint64_t blocks_of(uint64_t count) {
   return (count + BLOCK_FRAMES - 1) / BLOCK_FRAMES;
@@ -59,7 +73,7 @@ void frames_add(uint64_t base, uint64_t bytes) {
   if (frame_number(base) < frames.virgin)
     frames.virgin = frame_number(base);
   frames.total += bytes >> Q_PAGE_SHIFT;
-  frames.available += bytes >> Q_PAGE_SHIFT;
+  frames.unzeroed += bytes >> Q_PAGE_SHIFT;
 }
 
 static uint32_t *list_of(enum frame_state state) {
@@ -68,6 +82,9 @@ static uint32_t *list_of(enum frame_state state) {
 
 static void push(uint64_t n, enum frame_state state) {
   uint32_t *head = list_of(state);
+  bool ready = state == STATE_READY;
+  *(ready ? &frames.zeroed : &frames.unzeroed) += 1;
+  frames.made_ready += ready;
   frames.state[n] = (uint8_t)state;
   frames.link[n] = (struct link){*head, 0};
   if (*head)
@@ -75,12 +92,17 @@ static void push(uint64_t n, enum frame_state state) {
   *head = (uint32_t)n + 1;
 }
 
+/* Frames that stand one after another on a list, from `high` down to `low`. */
+static inline void cut(uint64_t low, uint64_t high) {
+  assert(frames.state[low] == STATE_FREE || frames.state[low] == STATE_READY);
+  uint32_t next = frames.link[low].next, prev = frames.link[high].prev;
+  if (next)
+    frames.link[next - 1].prev = prev;
+  *(prev ? &frames.link[prev - 1].next : list_of(frames.state[low])) = next;
+}
+
 static void unlink_frame(uint64_t n) {
-  assert(frames.state[n] == STATE_FREE || frames.state[n] == STATE_READY);
-  struct link *link = &frames.link[n];
-  if (link->next)
-    frames.link[link->next - 1].prev = link->prev;
-  *(link->prev ? &frames.link[link->prev - 1].next : list_of(frames.state[n])) = link->next;
+  cut(n, n);
 }
 
 static bool next_virgin(void) {
@@ -97,7 +119,7 @@ static void set_aside(void) {
       break;
     frames.state[n] = STATE_OWN;
     frames.block_free[n / BLOCK_FRAMES]--;
-    frames.available--;
+    frames.unzeroed--;
     frames.own++;
     frames.tables++;
     frames.asides++;
@@ -109,11 +131,83 @@ static bool linked_virgin(void) {
   while (next_virgin() && !frames.linked[frames.virgin / BLOCK_FRAMES]) {
     if (!frames.asides)
       set_aside();
+    zero_page(frame_data(frames.aside));
     link_block(frames.virgin / BLOCK_FRAMES, frames.aside);
     frames.aside += Q_PAGE_SIZE;
     frames.asides--;
   }
   return frames.virgin < frames.count;
+}
+
+static inline bool is_spare(uint8_t state) {
+  return state >= STATE_VIRGIN && state <= STATE_READY;
+}
+
+/* Off their list, if they are on one. Neighbours that were given back together stand on it one after another, the later
+ * first, and are cut out as one piece. */
+static void unlink_run(uint64_t first, uint64_t end) {
+  const struct link *link = frames.link;
+  for (uint64_t n = end, low; n > first; n = low) {
+    low = n - 1;
+    while (low > first && link[low].next == low) /* the number of the one below, + 1 */
+      low--;
+    if (frames.state[low] != STATE_VIRGIN)
+      cut(low, n - 1);
+  }
+}
+
+static void count_used(uint64_t first, uint64_t end) {
+  uint64_t edge = (first / BLOCK_FRAMES + 1) * BLOCK_FRAMES, here = (end < edge ? end : edge) - first;
+  frames.block_free[first / BLOCK_FRAMES] = (uint16_t)(frames.block_free[first / BLOCK_FRAMES] - here);
+  if (end > edge)
+    frames.block_free[edge / BLOCK_FRAMES] = (uint16_t)(frames.block_free[edge / BLOCK_FRAMES] - (end - edge));
+}
+
+/* Frames of that block, and of its neighbours if they have links. */
+static void linked_around(uint64_t block, uint64_t *low, uint64_t *high) {
+  bool above = (block + 1) * BLOCK_FRAMES < frames.count && frames.linked[block + 1];
+  *low = (block - (block && frames.linked[block - 1])) * BLOCK_FRAMES;
+  *high = (block + 1 + above) * BLOCK_FRAMES;
+  *high = *high < frames.count ? *high : frames.count;
+}
+
+unsigned frames_take_run(unsigned most, uint64_t *pa) {
+  uint32_t head = frames.ready ? frames.ready : frames.free;
+  if (!head && !linked_virgin())
+    return 0;
+  uint64_t first = head ? head - 1 : frames.virgin, end = first + 1, low, high;
+  linked_around(first / BLOCK_FRAMES, &low, &high);
+  uint8_t *state = frames.state;
+  while (end - first < most && end < high && is_spare(state[end]))
+    end++;
+  while (end - first < most && first > low && is_spare(state[first - 1]))
+    first--;
+  assert(end - first <= BLOCK_FRAMES);
+  unlink_run(first, end);
+  count_used(first, end);
+  *pa = frames.base + (first << Q_PAGE_SHIFT);
+  char *page = frame_data(*pa);
+  uint64_t ready = 0;
+  for (uint64_t n = first; n < end; n++, page += Q_PAGE_SIZE) {
+    if (state[n] == STATE_READY)
+      ready++;
+    else
+      zero_page(page);
+    state[n] = STATE_USED;
+  }
+  frames.zeroed -= ready;
+  frames.unzeroed -= end - first - ready;
+  frames.misses += end - first - ready;
+  if (!ready && frames.wanted)
+    frames.wanted();
+  return (unsigned)(end - first);
+}
+
+static void missed(void *page) {
+  zero_page(page);
+  frames.misses++;
+  if (frames.wanted)
+    frames.wanted();
 }
 
 uint64_t frame_take_slow(bool zero) {
@@ -127,11 +221,13 @@ uint64_t frame_take_slow(bool zero) {
   else
     return 0;
   uint64_t pa = frames.base + (n << Q_PAGE_SHIFT);
-  if (zero && frames.state[n] != STATE_READY)
-    zero_page(frame_data(pa));
+  bool ready = frames.state[n] == STATE_READY;
+  *(ready ? &frames.zeroed : &frames.unzeroed) -= 1;
+  frames.idly += ready && !zero;
+  if (zero && !ready)
+    missed(frame_data(pa));
   frames.state[n] = STATE_USED;
   frames.block_free[n / BLOCK_FRAMES]--;
-  frames.available--;
   return pa;
 }
 
@@ -141,8 +237,7 @@ void frame_give(uint64_t pa) {
   frames.own -= frames.state[n] == STATE_OWN;
   push(n, STATE_FREE);
   frames.block_free[n / BLOCK_FRAMES]++;
-  frames.available++;
-  assert(frames.block_free[n / BLOCK_FRAMES] <= BLOCK_FRAMES && frames.available <= frames.total);
+  assert(frames.block_free[n / BLOCK_FRAMES] <= BLOCK_FRAMES && frames_available() <= frames.total);
 }
 
 /* From the top: what was never used lies there, and programs take from the bottom. */
@@ -157,7 +252,11 @@ static bool find_block(uint64_t *block) {
 
 static void mark_block(uint64_t block, enum frame_state state) {
   for (uint64_t n = block * BLOCK_FRAMES; n < (block + 1) * BLOCK_FRAMES; n++) {
-    if (frames.state[n] == STATE_FREE || frames.state[n] == STATE_READY)
+    bool ready = frames.state[n] == STATE_READY;
+    frames.zeroed -= ready;
+    frames.unzeroed += ready;
+    frames.idly += ready;
+    if (ready || frames.state[n] == STATE_FREE)
       unlink_frame(n);
     frames.state[n] = (uint8_t)state;
   }
@@ -183,9 +282,9 @@ bool block_take(uint64_t *base) {
   } else {
     return false;
   }
-  assert(frames.available >= BLOCK_FRAMES);
+  assert(frames_available() >= BLOCK_FRAMES);
   mark_block(block, STATE_DONATED);
-  frames.available -= BLOCK_FRAMES;
+  frames.unzeroed -= BLOCK_FRAMES;
   frames.donated += BLOCK_FRAMES;
   return true;
 }
@@ -205,23 +304,29 @@ void block_return(uint64_t base) {
     else
       frames.state[n] = STATE_VIRGIN;
   }
-  if (!frames.linked[block] && frames.virgin > block * BLOCK_FRAMES)
-    frames.virgin = block * BLOCK_FRAMES;
+  if (!frames.linked[block]) {
+    frames.unzeroed += BLOCK_FRAMES;
+    frames.virgin = frames.virgin < block * BLOCK_FRAMES ? frames.virgin : block * BLOCK_FRAMES;
+  }
   frames.block_free[block] = BLOCK_FRAMES;
-  frames.available += BLOCK_FRAMES;
   frames_reserve();
 }
 
-bool frames_prepare(unsigned count) {
-  for (uint32_t at = frames.ready; at && count; at = frames.link[at - 1].next)
-    count--;
-  for (; count; count--) {
-    uint64_t pa = frames.free || linked_virgin() ? frame_take_slow(true) : 0;
-    if (!pa)
+bool frame_prepare(void) {
+  if (!frames.free && !linked_virgin())
+    return false;
+  uint64_t n = frames.free ? frames.free - 1 : frames.virgin;
+  if (frames.free)
+    unlink_frame(n);
+  frames.unzeroed--;
+  zero_page(frame_data(frames.base + (n << Q_PAGE_SHIFT)));
+  push(n, STATE_READY);
+  return true;
+}
+
+bool frames_prepare(uint64_t count) {
+  while (frames.zeroed < count)
+    if (!frame_prepare())
       return false;
-    push(frame_number(pa), STATE_READY);
-    frames.block_free[frame_number(pa) / BLOCK_FRAMES]++;
-    frames.available++;
-  }
   return true;
 }

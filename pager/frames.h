@@ -28,21 +28,28 @@ struct frames {
   struct link {
     uint32_t next, prev; /* in a free list, as frame number + 1. CACHED, OBJECT: next is not 0 while it is mapped
                             anywhere; prev is the number of objects that hold it */
-  } * link;                    /* there for those of blocks that are `linked` */
+  } * link;              /* there for those of blocks that are `linked` */
   uint8_t *state;
   uint16_t *block_free;      /* free frames of each 2 MiB block */
   bool *linked;              /* for each block */
   uint64_t unlinked;         /* blocks that are not: each may want a frame for it yet */
   uint32_t ready, free;      /* heads */
   uint64_t virgin;           /* no VIRGIN frame is below this number */
-  uint64_t total, available; /* frames there ever were; free now, the reserve among them */
+  uint64_t total;            /* frames there ever were */
+  uint64_t zeroed, unzeroed; /* free now: READY ones, and the others, the reserve among them */
   uint64_t own, donated;     /* of total: OWN and DONATED ones */
   uint64_t tables;           /* of own: they hold links, or will */
   uint64_t aside;            /* the first of those that will, physical address, and how many there are */
   unsigned asides;
   uint64_t reserve;          /* physical address of the reserve block; 0 none */
+  uint64_t made_ready, idly; /* READY ones there ever were; of these used for nothing that had to be zero */
+  uint64_t misses;           /* frames that were zeroed when they were needed */
+  void (*wanted)(void);      /* not NULL: to be called when there is no READY one; it must not touch frames */
 };
 extern struct frames frames;
+static inline uint64_t frames_available(void) {
+  return frames.zeroed + frames.unzeroed;
+}
 
 /* Bytes that frames_init() needs at `memory`, in the window, in whole pages, for RAM of that size. At `links` there need be
  * nothing: the frame that a page there comes to lie in is given to frames_back(), which makes that so and cannot fail. */
@@ -52,10 +59,13 @@ void frames_back(void *page, uint64_t frame);
 void frames_add(uint64_t base, uint64_t bytes); /* free ones, once, at boot */
 void frames_reserve(void);                      /* sets a block aside, if there is none and one is whole */
 uint64_t frame_take_slow(bool zero);            /* 0: none */
-void frame_give(uint64_t pa);                   /* USED, CACHED, OBJECT or OWN becomes FREE */
-bool block_take(uint64_t *block);               /* a whole free block leaves, for donation; the reserve comes last */
-void block_return(uint64_t block);              /* it came back scrubbed */
-bool frames_prepare(unsigned count);            /* zeroes free frames beforehand, until so many are READY */
+/* Zeroed frames in a row, up to so many, about where the next frame would come from. How many; 0: none is left. */
+unsigned frames_take_run(unsigned most, uint64_t *pa);
+void frame_give(uint64_t pa);        /* USED, CACHED, OBJECT or OWN becomes FREE */
+bool block_take(uint64_t *block);    /* a whole free block leaves, for donation; the reserve comes last */
+void block_return(uint64_t block);   /* it came back scrubbed */
+bool frames_prepare(uint64_t count); /* zeroes free frames beforehand, until so many are READY */
+bool frame_prepare(void);            /* one; false: none is left that is not */
 
 /* Frames that will be needed to describe those never used yet. */
 static inline uint64_t links_to_come(void) {
@@ -75,15 +85,7 @@ static inline void *frame_data(uint64_t pa) {
   return frames.window + pa;
 }
 
-/* 512 stores and a little: what it costs to zero a page. */
-static inline __attribute__((always_inline)) void zero_page(void *page) {
-  uint64_t *p = page;
-  for (unsigned i = 0; i < Q_PAGE_SIZE / 8; i += 64, p += 64) {
-#pragma GCC unroll 64
-    for (unsigned j = 0; j < 64; j++)
-      ((volatile uint64_t *)p)[j] = 0;
-  }
-}
+void zero_page(void *page);
 
 static inline void copy_page(void *to, const void *from) {
   uint64_t *t = to;
@@ -109,7 +111,7 @@ static inline __attribute__((always_inline)) uint64_t frame_take_zeroed(void) {
   if (next)
     frames.link[next - 1].prev = 0;
   frames.state[head - 1] = STATE_USED;
-  frames.available--;
+  frames.zeroed--;
   uint64_t pa = frames.base + ((uint64_t)(head - 1) << Q_PAGE_SHIFT);
   frames.block_free[(head - 1) / 512]--;
   return pa;

@@ -37,6 +37,8 @@ struct space *space_new(const struct image *image, const struct policy *policy) 
 }
 
 void space_clear(struct space *space) {
+  if (count_untouched)
+    space->stats.untouched += untouched_in_all(space);
   backend_unmap(space, 0, Q_USER_TOP >> Q_PAGE_SHIFT, space_removed);
   assert(space->stats.resident == 0 && space->stats.shared == 0);
   promise_end(space);
@@ -112,6 +114,7 @@ static void unshared(struct space *space, uint64_t frame, bool last) {
 int space_fork(struct space *parent, struct space *child) {
   assert(!child->regions && !child->stats.resident);
   child->brk = parent->brk;
+  child->heap_touched = parent->heap_touched;
   if (!regions_copy(parent, child) || !promise_first(child))
     return ENOMEM;
   if (share_all(parent, child)) {
@@ -125,14 +128,16 @@ int space_fork(struct space *parent, struct space *child) {
 
 /* ---- Exec ---------------------------------------------------------------------------------------------------------------- */
 void space_become(struct space *space, struct space *next) {
-  struct p_stats stats = space->stats;
   space_clear(space);
+  struct p_stats stats = space->stats;
+  stats.ahead += next->stats.ahead;
   stats.resident = next->stats.resident;
   stats.shared = next->stats.shared;
   stats.peak = stats.peak > next->stats.peak ? stats.peak : next->stats.peak;
   space->stats = stats;
   space->heap = next->heap;
   space->brk = next->brk;
+  space->heap_touched = next->heap_touched;
   space->image = next->image;
   space->task = next->task;
   space->promised = next->promised;

@@ -13,7 +13,7 @@
 const struct q_boot *boot;
 const struct policy *policy = &policy_demand;
 bool strict;
-static const struct policy *const policies[] = {&policy_demand};
+const char *policy_words = "demand";
 _Noreturn void pager_main(const struct q_boot *info);
 _Noreturn void __assert_func(const char *file, int line, const char *function, const char *expression);
 
@@ -42,7 +42,8 @@ static _Noreturn void give_up(const char *why) {
 }
 
 /* ---- Taking over ------------------------------------------------------------------------------------------------------ */
-#define LINKS 0x50000000 /* of the frame table: 256 MiB, between its image and the window, are enough for all of that */
+#define LINKS                                                                                                        \
+  0x50000000 /* of the frame table: 256 MiB, between its image and the window, are enough for all of that */
 
 /* Its own tables come out of the first free range that holds them. */
 static char *claim(struct q_range *ranges, uint64_t bytes) {
@@ -99,13 +100,16 @@ static void take_over(void) {
 }
 
 /* ---- Boot options ------------------------------------------------------------------------------------------------------ */
-static void choose_policy(const char *name) {
-  for (unsigned i = 0; i < sizeof policies / sizeof *policies; i++)
-    if (!strcmp(policies[i]->name, name)) {
-      policy = policies[i];
-      return;
-    }
-  say("warning: no policy is named '%s'; using %s", name, policy->name);
+static void choose_policy(const char *words) {
+  static char chosen[sizeof((struct p_system *)0)->policy];
+  policy = policy_choose(words);
+  if (!policy || strlen(words) >= sizeof chosen) {
+    say("the boot option policy=%s is none of:", words);
+    for (unsigned i = 0; policies[i]; i++)
+      say("  policy=%s", policies[i]->usage);
+    give_up("there is no such policy");
+  }
+  policy_words = strcpy(chosen, words);
 }
 
 /* "prog:arg:arg" */
@@ -135,6 +139,17 @@ static unsigned read_option(char *word, bool first) {
   if (!strncmp(word, "policy=", 7)) {
     if (first)
       choose_policy(word + 7);
+    return 0;
+  }
+  if (!strncmp(word, "ready=", 6)) {
+    if (first && !idle_option(word + 6)) {
+      say("the boot option %s is not: ready=LOW,HIGH frames with LOW < HIGH, or ready=0", word);
+      give_up("it cannot be understood");
+    }
+    return 0;
+  }
+  if (!strcmp(word, "count=untouched")) {
+    count_untouched = true;
     return 0;
   }
   if (!strcmp(word, "memory=strict") || !strcmp(word, "memory=lazy")) {
@@ -174,7 +189,11 @@ static bool first; /* the frame of the last answer was mapped nowhere before */
 /* The reply could not be carried out. Nothing may be lost: not the frame, and not the thread that waits. */
 static __attribute__((noinline)) void mend(int64_t error, uint64_t badge, bool fault, struct q_reply *r) {
   struct space *space = space_find(badge);
-  struct answer answer = {.page = r->word[0], .frame_prot = r->word[1], .expected = r->word[3], .first = first};
+  struct answer answer = {.page = r->word[0],
+                          .frame_prot = r->word[1],
+                          .expected = r->word[3],
+                          .first = first,
+                          .pages = (uint8_t)r->word[2]};
   if (!fault)
     return; /* the answer to a request: whoever asked is gone */
   while (error == -Q_E_NOMEM && donate())
@@ -218,7 +237,7 @@ static inline __attribute__((always_inline)) void answer_fault(const struct q_re
   r->label = Q_REPLY_MAP;
   r->word[0] = answer.page;
   r->word[1] = answer.frame_prot;
-  r->word[2] = 1;
+  r->word[2] = answer.pages;
   r->word[3] = answer.expected;
   r->token = m->token;
   first = answer.first;
@@ -229,6 +248,10 @@ static inline __attribute__((always_inline)) void answer_fault(const struct q_re
 static __attribute__((noinline)) void answer_other(struct q_received *m, struct q_reply *r) {
   struct space *space = space_find(m->badge);
   *r = (struct q_reply){0};
+  if (m->kind == Q_MSG_CALL && !m->badge) {
+    idle_call(m, r);
+    return;
+  }
   if (m->kind == Q_MSG_EXCEPTION && space && space->state == SPACE_ALIVE)
     exception(space, m);
   bool asks = m->kind == Q_MSG_CALL || m->kind == Q_MSG_COPY_READY || m->kind == Q_MSG_COPY_FAILED;
@@ -250,9 +273,11 @@ _Noreturn void pager_main(const struct q_boot *info) {
   boot = info;
   take_over();
   read_options(true);
-  say("Quire pager, policy %s, %lu MiB free", policy->name, (unsigned long)(frames.available >> 8));
+  say("Quire pager, policy %s, %lu MiB free", policy_words, (unsigned long)(frames_available() >> 8));
   if (!servers_start())
     give_up(MISSING_SERVER);
+  if (!idle_start())
+    give_up("no kernel memory for a thread");
   if (!read_options(false) && !servers_count())
     give_up("no program runs; name one with the boot option run=PROGRAM or serve=PROGRAM");
   struct q_received m = {0};
@@ -268,6 +293,7 @@ _Noreturn void pager_main(const struct q_boot *info) {
       r = (struct q_reply){0};
     } else {
       answer_other(&m, &r);
+      idle_look();
     }
   }
 }

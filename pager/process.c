@@ -33,14 +33,25 @@ bool donate(void) {
 
 /* Page tables for this are there from the start (frames_init). */
 void frames_back(void *page, uint64_t frame) {
-  int64_t error = WITH_MEMORY(q_map(boot->pager, boot->task, (uint64_t)page, frame | Q_PROT_READ | Q_PROT_WRITE, 1, 0));
+  int64_t error =
+      WITH_MEMORY(q_map(boot->pager, boot->task, (uint64_t)page, frame | Q_PROT_READ | Q_PROT_WRITE, 1, 0));
   assert(!error);
   (void)error;
 }
 
 /* ---- Backend -------------------------------------------------------------------------------------------------------------- */
+int backend_map_run(struct space *space, uint64_t va, uint64_t frame_prot, unsigned pages) {
+  return (int)-WITH_MEMORY(q_map(boot->pager, space->task, va, frame_prot, pages, 0));
+}
+
 int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
-  return (int)-WITH_MEMORY(q_map(boot->pager, space->task, va, frame_prot, 1, 0));
+  return backend_map_run(space, va, frame_prot, 1);
+}
+
+struct backend_pages backend_look(const struct space *space, uint64_t va, unsigned pages, bool clear) {
+  struct q_harvested there = {0};
+  q_harvest(boot->pager, space->task, va, pages, clear ? Q_HARVEST_ACCESSED : 0, &there);
+  return (struct backend_pages){there.present, there.accessed};
 }
 
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
@@ -128,6 +139,7 @@ static int64_t build(struct space *space, const struct spawn *spawn, q_handle *t
   int64_t sp = space_arguments(space, spawn->text + name, spawn->bytes - name, spawn->environment);
   if (sp > 0 && spawn->server && !space_populate(space, SERVER_STACK))
     return -ENOMEM;
+  space_begun(space);
   return sp;
 }
 
@@ -160,7 +172,7 @@ static int find_program(const struct spawn *spawn, const struct image **image) {
 
 /* A space with what all children inherit or are told. */
 static int64_t space_for(const struct spawn *spawn, const struct image *image, struct space **space) {
-  *space = space_new(image, policy);
+  *space = space_new(image, spawn->server ? &policy_demand : policy);
   if (!*space)
     return space_count == space_limit ? -EAGAIN : -ENOMEM;
   struct space *parent = spawn->parent;
@@ -266,7 +278,7 @@ static void diagnose(const struct space *space, const struct p_death *d) {
     say("%s (%lu) ended: %s, value 0x%lx; pc 0x%lx sp 0x%lx", name, id, cause_text(d->status), address, pc, sp);
   } else if (d->reason == P_REASON_NOFRAME) {
     say("%s (%lu) ended: %s at 0x%lx: out of memory, %lu frames resident, %lu free; pc 0x%lx sp 0x%lx", name, id,
-        kind[d->kind & 3], address, (unsigned long)space->stats.resident, (unsigned long)frames.available, pc, sp);
+        kind[d->kind & 3], address, (unsigned long)space->stats.resident, (unsigned long)frames_available(), pc, sp);
   } else {
     say("%s (%lu) ended: %s at 0x%lx refused: %s; pc 0x%lx sp 0x%lx", name, id, kind[d->kind & 3], address,
         reason_text(d->reason), pc, sp);
@@ -320,6 +332,15 @@ static void leave_record(struct space *space) {
     q_notify(parent->watch, parent->watch_bits);
 }
 
+struct p_death ended;
+static void count_ended(struct space *space) {
+  space->death.ahead = space->stats.ahead;
+  space->death.untouched = space->stats.untouched;
+  ended.faults += space->death.faults;
+  ended.ahead += space->death.ahead;
+  ended.untouched += space->death.untouched;
+}
+
 void process_end(struct space *space, const struct p_death *death) {
   space->death = *death;
   space->death.faults = space->stats.faults[0] + space->stats.faults[1] + space->stats.faults[2];
@@ -331,6 +352,7 @@ void process_end(struct space *space, const struct p_death *death) {
   bool of_boot = !space->parent && !space->orphan && !server; /* named by the boot options */
   bool may_be_last = !space->parent && !server && !space->client;
   tear_down(space);
+  count_ended(space);
   if (server)
     kill_children(space);
   orphan_children(space);

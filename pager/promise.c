@@ -34,15 +34,15 @@ static uint64_t promise_of(const struct space *space) {
 
 bool promise_room(uint64_t more) {
   uint64_t need = promises_withheld() + more + promise_margin + links_to_come();
-  if (more < frames.total && frames.available < need)
+  if (more < frames.total && frames_available() < need)
     cache_drop();
-  return more < frames.total && frames.available >= need;
+  return more < frames.total && frames_available() >= need;
 }
 
 bool promise_spare(void) {
-  if (frames.available <= promises_withheld() + links_to_come())
+  if (frames_available() <= promises_withheld() + links_to_come())
     cache_drop();
-  return frames.available > promises_withheld() + links_to_come();
+  return frames_available() > promises_withheld() + links_to_come();
 }
 
 void promise_update(struct space *space) {

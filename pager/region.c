@@ -62,6 +62,7 @@ static void remove_range(struct space *space, uint64_t start, uint64_t end) {
   struct region **link = link_from(space, start);
   while (*link && (*link)->start < end) {
     struct region *region = *link;
+    untouched_note(space, region->start, region->end);
     backend_unmap(space, region->start, (region->end - region->start) >> Q_PAGE_SHIFT, space_removed);
     *link = region->next;
     region_free(space, region);
@@ -135,7 +136,7 @@ int64_t space_map(struct space *space, const struct map_request *wanted) {
     return -EINVAL;
   uint64_t bytes = PAGE_UP(wanted->bytes);
   struct region plain = {
-      NULL, 0, 0, wanted->object, wanted->offset >> Q_PAGE_SHIFT, (uint8_t)prot, shared, prot & Q_PROT_WRITE};
+      NULL, 0, 0, wanted->object, wanted->offset >> Q_PAGE_SHIFT, {0, 0}, (uint8_t)prot, shared, prot & Q_PROT_WRITE};
   struct region *region = region_copy(space, &plain);
   if (region && shared)
     region->object = object_new(bytes);
@@ -153,6 +154,7 @@ int64_t space_map(struct space *space, const struct map_request *wanted) {
   region->next = *link;
   *link = region;
   promise_update(space);
+  ahead_of_touch(space, region->start, region->end);
   return place;
 }
 

@@ -183,6 +183,7 @@ int do_stats(struct space *caller, struct q_received *m, struct q_reply *r) {
   if (!space || space->state != SPACE_ALIVE)
     return ESRCH;
   struct p_stats stats = space->stats;
+  stats.untouched += count_untouched ? untouched_in_all(space) : 0;
   stats.id = space->badge;
   stats.parent = space->parent ? space->parent->badge : 0;
   stats.size = space->brk - space->heap;
@@ -213,17 +214,23 @@ int do_system(struct space *caller, struct q_received *m, struct q_reply *r) {
     frames_prepare(READY_FRAMES);
   struct q_pager_frames kernel;
   struct p_system s = {.frames = frames.total,
-                       .free = frames.available,
+                       .free = frames_available(),
                        .cached = cache_pages(),
                        .processes = space_count,
                        .tables = frames.tables,
+                       .faults = ended.faults,
+                       .ahead = ended.ahead,
+                       .untouched = ended.untouched,
+                       .ready = frames.zeroed,
+                       .ready_hits = frames.made_ready - frames.zeroed - frames.idly,
+                       .ready_misses = frames.misses,
                        .timebase = boot->timebase};
   q_pager_info(boot->pager, &kernel);
   s.donated = kernel.donated;
   s.donated_free = kernel.donated_free;
-  s.user = frames.total - frames.available - frames.donated - frames.own - s.cached;
+  s.user = frames.total - frames_available() - frames.donated - frames.own - s.cached;
   s.own = kernel.owned - s.free - s.cached - s.user;
-  strncpy(s.policy, policy->name, sizeof s.policy - 1);
+  strncpy(s.policy, policy_words, sizeof s.policy - 1);
   return store(m, &s, sizeof s);
 }
 

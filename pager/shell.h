@@ -13,7 +13,8 @@
 
 extern const struct q_boot *boot;
 extern const struct policy *policy;
-extern bool strict; /* all programs are */
+extern const char *policy_words; /* with its option */
+extern bool strict;              /* all programs are */
 
 /* requests.c: an errno value for the label of the reply, whose words it fills; or DEFER or HEARD. */
 int request(struct space *caller, struct q_received *m, struct q_reply *r);
@@ -41,6 +42,7 @@ struct spawn {
 int64_t process_spawn(const struct spawn *spawn);                                                  /* id or -errno */
 int64_t process_fork(struct space *original, const struct spawn *spawn, uint64_t pc, uint64_t sp); /* the same */
 int process_exec(struct space *space, const struct spawn *spawn); /* 0 or an errno value */
+extern struct p_death ended;                                      /* faults, ahead and untouched of all that ended */
 const char *spawn_error(int64_t error);                           /* of a program of the boot options */
 void process_end(struct space *space,
                  const struct p_death *death); /* prints what is worth printing, tells its parent */
@@ -49,6 +51,19 @@ void exception(struct space *space, const struct q_received *m);
 bool donate(void); /* a block for the kernel's objects */
 void process_kill(struct space *space);
 int64_t give(struct space *space, q_handle handle, uint64_t rights, uint64_t badge);
+
+/* idle.c: frames zeroed beforehand */
+bool idle_option(const char *text); /* "LOW,HIGH", or "0"; false: it is neither */
+bool idle_start(void);
+void idle_call(const struct q_received *m, struct q_reply *r); /* of the idle thread, whose badge is 0 */
+extern q_token idle_parked;                                    /* the call that is not answered yet */
+void idle_go_on(void);
+extern uint64_t idle_low;
+/* After messages that may have made ready frames scarce, or frames free. */
+static inline void idle_look(void) {
+  if (idle_parked && frames.zeroed < idle_low && frames.unzeroed)
+    idle_go_on();
+}
 
 /* server.c: the programs that serve= names */
 bool server_add(const char *words);

@@ -39,9 +39,14 @@ uint64_t frame_get_own(void) {
   return frame;
 }
 
-static inline void charge(struct space *space) {
+static inline void charge_one(struct space *space) {
   if (++space->stats.resident > space->stats.peak)
     space->stats.peak = space->stats.resident;
+}
+
+void charge(struct space *space, uint64_t pages) {
+  space->stats.resident += pages - 1;
+  charge_one(space);
 }
 
 /* Whether it is a page of many, by whoever it is mapped; what a program's own page is not. */
@@ -126,7 +131,7 @@ uint64_t cache_pages(void) {
 }
 
 /* ---- What an address is ---------------------------------------------------------------------------------------------------- */
-static const struct segment *find_segment(const struct space *space, uint64_t va) {
+const struct segment *find_segment(const struct space *space, uint64_t va) {
   for (unsigned i = 0; i < space->image->segments; i++)
     if (va >= space->image->segment[i].start && va < space->image->segment[i].end)
       return &space->image->segment[i];
@@ -140,7 +145,7 @@ static unsigned refuse_segment(const struct segment *segment, unsigned kind) {
 }
 
 /* RISC-V has no red zone: below the page of sp nothing is anybody's, unless the thread's stack is elsewhere. */
-static uint64_t stack_start(uint64_t sp) {
+uint64_t stack_start(uint64_t sp) {
   return sp >= P_STACK_BASE && sp <= P_STACK_TOP ? PAGE_OF(sp) : P_STACK_BASE;
 }
 
@@ -178,7 +183,7 @@ unsigned space_refusal(const struct space *space, uint64_t va, unsigned kind, ui
 /* ---- Faults ------------------------------------------------------------------------------------------------------------- */
 static uint64_t charged(struct space *space, uint64_t frame) {
   if (frame) {
-    charge(space);
+    charge_one(space);
     promises_use(space, 1);
   }
   return frame;
@@ -246,9 +251,10 @@ static uint64_t page_content(struct space *space, uint64_t page, unsigned kind) 
   return frame ? frame | DATA : 0;
 }
 
-static bool bring_in(struct space *space, unsigned kind, struct answer *answer) {
+bool bring_in(struct space *space, unsigned kind, struct answer *answer) {
   uint64_t content = page_content(space, answer->page, kind);
   answer->frame_prot = content & ~FIRST;
+  answer->pages = 1;
   answer->first = content && (content & FIRST || !is_common(PAGE_OF(content)));
   return content;
 }
@@ -287,54 +293,30 @@ void space_undo(struct space *space, const struct answer *answer) {
   uint64_t frame = PAGE_OF(answer->frame_prot), old = PAGE_OF(answer->expected);
   if (frame == old)
     return;
-  space_removed(space, frame, answer->first);
+  for (unsigned i = 0; i < answer->pages; i++)
+    space_removed(space, frame + i * Q_PAGE_SIZE, answer->first);
+  space->stats.ahead -= answer->pages - 1u;
   if (!old)
     return;
   if (is_common(old))
     show(space, old);
   else
-    charge(space);
-}
-
-static void region_bounds(const struct space *space, uint64_t page, uint64_t sp, uint64_t *start, uint64_t *end) {
-  const struct segment *segment = find_segment(space, page);
-  const struct region *region = region_find(space, page);
-  bool stack = page >= P_STACK_BASE;
-  *start = segment ? segment->start : region ? region->start : stack ? stack_start(sp) : space->heap;
-  *end = segment ? segment->end : region ? region->end : stack ? P_STACK_TOP : PAGE_UP(space->brk);
-}
-
-/* The pages that the policy wants beside the faulting one. What is there already, or cannot be had, is left out. */
-static void bring_in_others(struct space *space, uint64_t page, unsigned kind, uint64_t sp) {
-  struct policy_fault fault = {space->badge, page, kind, 0, 0};
-  struct policy_range range = {page, 1};
-  assert(page % Q_PAGE_SIZE == 0);
-  region_bounds(space, page, sp, &fault.start, &fault.end);
-  space->policy->fault(&fault, &range);
-  for (unsigned i = 0; i < range.pages && i < FAULT_PAGES; i++) {
-    uint64_t at = PAGE_OF(range.page) + i * Q_PAGE_SIZE;
-    if (at == page || at < fault.start || at >= fault.end)
-      continue;
-    struct answer one = {.page = at};
-    if (bring_in(space, Q_FAULT_READ, &one) && backend_map(space, at, one.frame_prot))
-      space_undo(space, &one);
-  }
+    charge_one(space);
 }
 
 static __attribute__((noinline)) void fault_slow(struct space *space, uint64_t va, unsigned kind, uint64_t sp,
                                                  uint64_t there, struct answer *answer) {
-  *answer = (struct answer){.page = PAGE_OF(va), .reason = (uint8_t)space_refusal(space, va, kind, sp)};
+  *answer = (struct answer){.page = PAGE_OF(va), .reason = (uint8_t)space_refusal(space, va, kind, sp), .pages = 1};
   if (!answer->reason && there)
     break_copy_on_write(space, kind, there, answer);
-  else if (!answer->reason && !bring_in(space, kind, answer))
+  else if (!answer->reason && !(space->policy->fault && ahead_of_fault(space, sp, answer)) &&
+           !bring_in(space, kind, answer))
     answer->reason = P_REASON_NOFRAME;
   if (answer->reason) {
     space->stats.refused++;
     return;
   }
   space->stats.faults[kind]++;
-  if (space->policy->fault && !there)
-    bring_in_others(space, answer->page, kind, sp);
 }
 
 /* The heap under a policy without a hook, with a zeroed frame at hand, is decided here. */
@@ -344,20 +326,22 @@ void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, u
   if (__builtin_expect(!heap || kind == Q_FAULT_EXECUTE || space->policy->fault || there || promised, 0))
     return fault_slow(space, va, kind, sp, there, answer);
   uint64_t frame = take_zeroed();
-  *answer = (struct answer){PAGE_OF(va), frame | DATA, 0, 0, true};
+  *answer = (struct answer){PAGE_OF(va), frame | DATA, 0, 0, true, 1};
   if (__builtin_expect(!frame, 0)) {
     *answer = (struct answer){.page = PAGE_OF(va), .reason = P_REASON_NOFRAME};
     space->stats.refused++;
     return;
   }
   space->stats.faults[kind]++;
-  charge(space);
+  charge_one(space);
 }
 
 /* ---- The break ------------------------------------------------------------------------------------------------------------ */
 static int populate(struct space *space, uint64_t from, uint64_t to) {
   if ((to - from) >> Q_PAGE_SHIFT > frames.total)
     return ENOMEM;
+  if (from >= space->heap && from < P_BREAK_MAX)
+    extent_add(&space->heap_touched, from, to);
   for (uint64_t page = from; page < to; page += Q_PAGE_SIZE) {
     struct answer one = {.page = page};
     int error = bring_in(space, Q_FAULT_READ, &one) ? backend_map(space, page, one.frame_prot) : Q_E_NOFRAME;
@@ -415,7 +399,9 @@ static int64_t grow(struct space *space, uint64_t bytes, unsigned flags) {
       !promise_fits(space, (PAGE_UP(old + bytes) - PAGE_UP(old)) >> Q_PAGE_SHIFT))
     return -ENOMEM;
   space->brk = old + bytes;
-  if (flags & P_SBRK_POPULATE && populate(space, PAGE_UP(old), PAGE_UP(space->brk))) {
+  if (!(flags & P_SBRK_POPULATE)) {
+    ahead_of_touch(space, PAGE_UP(old), PAGE_UP(space->brk));
+  } else if (populate(space, PAGE_UP(old), PAGE_UP(space->brk))) {
     space->brk = old;
     return -ENOMEM;
   }
@@ -429,8 +415,12 @@ static int64_t shrink(struct space *space, uint64_t bytes) {
   if (clear_tail(space, brk))
     return -ENOMEM; /* it would have to be copied first */
   space->brk = brk;
-  if (PAGE_UP(old) > from)
-    backend_unmap(space, from, (PAGE_UP(old) - from) >> Q_PAGE_SHIFT, space_removed);
+  if (PAGE_UP(old) == from)
+    return (int64_t)old;
+  untouched_note(space, from, PAGE_UP(old));
+  backend_unmap(space, from, (PAGE_UP(old) - from) >> Q_PAGE_SHIFT, space_removed);
+  if (space->heap_touched.end > from)
+    space->heap_touched.end = from > space->heap_touched.start ? from : space->heap_touched.start;
   return (int64_t)old;
 }
 
@@ -441,6 +431,11 @@ int64_t space_sbrk(struct space *space, int64_t bytes, unsigned flags) {
   if (space->strict)
     promise_update(space);
   return old;
+}
+
+void space_begun(struct space *space) {
+  for (unsigned i = 0; i < space->image->segments; i++)
+    ahead_of_touch(space, space->image->segment[i].start, space->image->segment[i].end);
 }
 
 bool space_populate(struct space *space, uint64_t stack_bytes) {

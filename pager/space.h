@@ -12,9 +12,14 @@
 #include "object.h"
 #include "policy.h"
 
-#define FAULT_PAGES 16 /* the most that one fault brings in */
+#define FAULT_PAGES Q_MAP_MAX /* the most that one fault brings in */
 
 enum space_state { SPACE_FREE, SPACE_ALIVE, SPACE_ENDED };
+
+/* Outside of it nothing is mapped; inside it may be or not. */
+struct extent {
+  uint64_t start, end;
+};
 
 /* What map() made: sorted by address, apart, above the break and below the stack's gap. */
 struct region {
@@ -22,9 +27,10 @@ struct region {
   uint64_t start, end;   /* page addresses */
   struct object *object; /* NULL: zeros of the program's own */
   uint64_t offset;       /* of start in the object, in pages */
-  uint8_t prot;          /* Q_PROT_*; 0: no access */
-  bool shared;           /* what is written is the object's, else the program's own */
-  bool counted;          /* its pages are promised: they may be written, or could be when they came */
+  struct extent touched;
+  uint8_t prot; /* Q_PROT_*; 0: no access */
+  bool shared;  /* what is written is the object's, else the program's own */
+  bool counted; /* its pages are promised: they may be written, or could be when they came */
 };
 
 struct space {
@@ -32,6 +38,7 @@ struct space {
   uint64_t heap, brk;
   const struct image *image;
   const struct policy *policy;
+  struct extent heap_touched;
   struct region *regions;
   unsigned region_count;
   struct p_stats stats; /* resident, peak, shared, faults and so on; the rest is filled when asked */
@@ -54,10 +61,11 @@ extern struct space *spaces[P_PROCESSES];
 
 /* How a fault is to be answered. */
 struct answer {
-  uint64_t page, frame_prot; /* MAP one page; for more, the rest was mapped already */
+  uint64_t page, frame_prot; /* MAP from this page on */
   uint64_t expected;         /* the frame that this replaces | 1, or 0 */
   uint8_t reason;            /* P_REASON_*: refused; 0: map, or with frame_prot 0 retry */
   bool first;                /* the frame is mapped nowhere so far */
+  uint8_t pages;             /* how many, of frames in a row */
 };
 
 /* ---- The core ---- */
@@ -94,6 +102,8 @@ void space_drop_object(struct object *object);
 /* Writes argc, argv, the environment (the last so many of the strings) and the strings at the stack's top. sp, or a
  * negated errno. */
 int64_t space_arguments(struct space *space, const char *text, uint64_t bytes, uint64_t environment);
+/* A new image is there, as far as it is to be before it is touched. */
+void space_begun(struct space *space);
 /* Brings in all of the image and so much of the stack. False: no memory; what is there goes with the space. */
 bool space_populate(struct space *space, uint64_t stack_bytes);
 
@@ -114,6 +124,29 @@ void regions_drop(struct space *space);                             /* whose pag
 /* Where the lowest begins: the break's limit. */
 static inline uint64_t regions_start(const struct space *space) {
   return space->regions ? space->regions->start : P_BREAK_MAX;
+}
+
+/* ---- ahead.c: what a policy brings in ---- */
+extern bool count_untouched; /* what it brings in counts as touched only when it is */
+/* The page that answer names is to be brought in. false: it is not the policy's business, or there are no frames. */
+bool ahead_of_fault(struct space *space, uint64_t sp, struct answer *answer);
+void ahead_of_first_touch(struct space *space, uint64_t start, uint64_t end);
+static inline void ahead_of_touch(struct space *space, uint64_t start, uint64_t end) { /* it has just been made */
+  if (space->policy->made && start < end)
+    ahead_of_first_touch(space, start, end);
+}
+uint64_t untouched_pages(const struct space *space, uint64_t start, uint64_t end);
+uint64_t untouched_in_all(const struct space *space);
+/* Before these pages go: those that were brought in for nothing are counted. */
+static inline void untouched_note(struct space *space, uint64_t start, uint64_t end) {
+  if (__builtin_expect(count_untouched, 0))
+    space->stats.untouched += untouched_pages(space, start, end);
+}
+static inline void extent_add(struct extent *extent, uint64_t start, uint64_t end) {
+  if (extent->start == extent->end)
+    *extent = (struct extent){start, end};
+  extent->start = start < extent->start ? start : extent->start;
+  extent->end = end > extent->end ? end : extent->end;
 }
 
 /* ---- promise.c ---- */
@@ -141,6 +174,10 @@ static inline bool promise_allows(const struct space *space) {
 uint64_t frame_get(bool zeroed); /* drops caches and reclaims blocks if it must; 0: none */
 uint64_t frame_get_own(void);    /* a zeroed one for the pager's own tables */
 void space_removed(struct space *space, uint64_t frame, bool last); /* a mapping of the frame less; the last one */
+const struct segment *find_segment(const struct space *space, uint64_t va);
+uint64_t stack_start(uint64_t sp); /* of the stack, what a thread with that sp may touch */
+bool bring_in(struct space *space, unsigned kind, struct answer *answer); /* answer's page. false: no memory */
+void charge(struct space *space, uint64_t pages);
 char *space_page(struct space *space, uint64_t page); /* brings it in, where nothing is; NULL: no memory */
 void cache_drop(void);                                /* frees the cached pages that nobody maps */
 uint64_t cache_pages(void);
@@ -158,6 +195,11 @@ static inline void check_pager(void) {
 /* ---- The backend ---- */
 /* 0 or a Q_E_*; gives the kernel memory for page tables when it wants some. */
 int backend_map(struct space *space, uint64_t va, uint64_t frame_prot);
+int backend_map_run(struct space *space, uint64_t va, uint64_t frame_prot, unsigned pages); /* of frames in a row */
+/* Up to 64 pages from va on: which are there, and which of these were accessed since they came or `clear` was said. */
+struct backend_pages {
+  uint64_t present, accessed;
+} backend_look(const struct space *space, uint64_t va, unsigned pages, bool clear);
 /* Removes what is mapped in [va, va + pages) and calls removed() for each frame. */
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
                    void (*removed)(struct space *, uint64_t frame, bool last));

@@ -23,13 +23,14 @@ void trace_ended(uint64_t id) {
 void trace_fault(const struct space *space, const struct q_received *m, const struct answer *answer) {
   if (wanted && wanted != space->badge)
     return;
-  ring[written++ % P_TRACE_RING] = (struct p_trace){.id = space->badge,
-                                                    .address = m->word[0],
-                                                    .pc = m->word[1],
-                                                    .kind = (uint32_t)m->label,
-                                                    .answer = answer->reason,
-                                                    .pages = !answer->reason,
-                                                    .instret = q_instret()};
+  ring[written++ % P_TRACE_RING] =
+      (struct p_trace){.id = space->badge,
+                       .address = m->word[0],
+                       .pc = m->word[1],
+                       .kind = (uint32_t)m->label,
+                       .answer = answer->reason,
+                       .pages = answer->reason || !answer->frame_prot ? 0 : answer->pages,
+                       .instret = q_instret()};
 }
 
 unsigned trace_count(uint64_t *lost) {

@@ -24,6 +24,11 @@ SERVERS = [  # what, boot options, a line that must be printed
     ("a posix server without a program", "serve=uart serve=posix", "posix: name the first program: serve=posix:PROGRAM"),
     ("a posix server with a program that is not there", "serve=uart serve=posix:nothing",
      "posix: cannot start 'nothing': No such file or directory"),
+    ("a policy that is not there", "policy=none run=victim:exit:0", "pager: the boot option policy=none is none of:"),
+    ("a policy's option that it does not understand", "policy=window,5 run=victim:exit:0",
+     r"pager:   policy=window\[,PAGES\] \(2, 4, 8, 16, 32 or 64; else 16\)"),
+    ("an option of a policy that has none", "policy=demand,1 run=victim:exit:0", "pager:   policy=demand"),
+    ("a pool of ready frames upside down", "ready=9,8 run=victim:exit:0", "pager: the boot option ready=9,8 is not: .*"),
     ("a server that dies for ever", "serve=crasher:start serve=t_server",
      r"pager: crasher \(\d+\) ended: breakpoint.*"),
 ]

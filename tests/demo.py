@@ -9,7 +9,7 @@ import judge
 def main():
     """Exit status 0 if it does."""
     options = judge.parser().parse_args(["--kernel", sys.argv[1], "--initrd", sys.argv[2], "--append",
-                                         "run=demo run=none nonsense=1 policy=none"])
+                                         "run=demo run=none nonsense=1"])
     lines = judge.console(judge.boot(options))
     checks = {
         "the demo ends well": "All as it must be." in lines,
@@ -17,7 +17,6 @@ def main():
         "faults are shown": any("by the program" in line and "one frame" in line for line in lines),
         "faults of kernel copies are shown": any("by a kernel copy" in line for line in lines),
         "an unknown option is named": "pager: warning: unknown boot option 'nonsense=1'" in lines,
-        "an unknown policy is named": any("no policy is named 'none'" in line for line in lines),
         "an unknown program is named": any("cannot run 'none': not in the boot image" in line for line in lines),
         "the machine goes off": lines[-1].startswith("quire: off, status"),
     }

@@ -63,6 +63,24 @@ static void faults(void) {
   sbrk(-(ITERATIONS + WARM_UP + 1 + READY_MOST) * PAGE);
 }
 
+/* With policy=window: one fault brings in 16 pages. The frames have been used before, all of them by this program. */
+static void batches(void) {
+  const uint64_t bytes = (ITERATIONS + WARM_UP + 1) * 16 * PAGE;
+  char *base = sbrk((ptrdiff_t)bytes);
+  base = (char *)(((uint64_t)base + 16 * PAGE - 1) & ~(16 * PAGE - 1ul));
+  for (unsigned i = 0; i < bytes / (16 * PAGE) - 1; i++)
+    base[i * 16 * PAGE] = 1;
+  sbrk(-(ptrdiff_t)bytes);
+  volatile char *at = base - 16 * PAGE;
+  sbrk((ptrdiff_t)bytes);
+  uint64_t ahead = own_stats().ahead;
+  parts = 16;
+  MEASURE("fault_zero_batch16_per_page", at += 16 * PAGE, *at = 1);
+  parts = 1;
+  CHECK(own_stats().ahead - ahead > (uint64_t)(iterations + WARM_UP) * 15 * 99 / 100); /* hardly a run is cut short */
+  sbrk(-(ptrdiff_t)bytes);
+}
+
 static void breaks(void) {
   char *keep = sbrk(PAGE), *page = sbrk(0);
   keep[0] = 1;
@@ -143,6 +161,9 @@ static const struct test tests[] = {
     {"switches", switches}, /* last: a program that has used floating point is one instruction slower to switch to */
 };
 
+static const struct test window_tests[] = {{"what reading the counter costs", measure_overhead},
+                                           {"batches", batches}};
+
 static const struct test posix_tests[] = {
     {"the posix server", posix_server}, {"files", unix_files}, {"pipes", unix_pipes}, {"forks", unix_forks}};
 
@@ -151,6 +172,9 @@ int main(int argc, char **argv) {
     return serve();
   if (argc > 1 && !strcmp(argv[1], "yield"))
     yield(argc > 2);
+  iterations = argc > 2 ? 1 : ITERATIONS;
+  if (argc > 1 && !strcmp(argv[1], "window"))
+    return TAP_RUN("bench", window_tests);
   if (argc > 1)
     iterations = 1;
   if (p_server) {

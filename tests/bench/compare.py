@@ -13,7 +13,7 @@ import session  # noqa: E402
 import stages  # noqa: E402
 
 
-ALONE, SERVED = "run=bench", "serve=uart serve=posix:bench"
+ALONE, SERVED, BATCH = "run=bench", "serve=uart serve=posix:bench", "policy=window run=bench:window"
 
 
 def at_prompt(build):
@@ -33,7 +33,7 @@ def at_prompt(build):
 def measure(build, append):
     """name -> figures of one boot, which must be one that the judge believes."""
     options = judge.parser().parse_args(["--kernel", f"{build}/kernel/quire.bin", "--initrd", f"{build}/tests/bench.cpio",
-                                         "--append", append, "--memory", "256M"])
+                                         "--append", "ready=0 " + append, "--memory", "256M"])
     output = judge.boot(options)
     tap = judge.judge(output)
     if any(line.startswith("not ok") for line in tap):
@@ -59,7 +59,7 @@ def main():
     options = parser.parse_args()
     try:
         runs = {append: measure(options.build, append) for append in (ALONE, SERVED)}
-        figures = {**runs[ALONE], **runs[SERVED], **at_prompt(options.build)}
+        figures = {**measure(options.build, BATCH), **runs[ALONE], **runs[SERVED], **at_prompt(options.build)}
     except judge.Bad as why:
         sys.exit(f"bench: {why}")
     baseline = json.loads(options.baseline.read_text()) if options.baseline.exists() else {}

@@ -90,3 +90,14 @@ alarm_clock:
   li a7, 4 # notify
   ecall
   j 1b
+
+# Threads of the first program's own: one begins with nothing but its stack.
+.irp name, share, grant
+.globl \name\()_start
+\name\()_start:
+  .option push
+  .option norelax
+  la gp, __global_pointer$
+  .option pop
+  tail \name\()_main
+.endr

@@ -15,6 +15,7 @@
 extern const char client_start[], client_end[], client_illegal[], client_call_buffer[], client_after[],
     client_receive[], client_copy[], client_stop[];
 _Noreturn void pager_main(const struct q_boot *info);
+void __libc_init_array(void);
 
 static const struct q_boot *boot;
 static uint64_t frames; /* the first of many free ones, at a block's start */
@@ -460,7 +461,9 @@ static void many_pages(void) {
 /* The other space goes at a different moment each time. */
 static volatile int64_t share_result;
 
-static void share_main(uint64_t argument) {
+void share_start(void); /* client.S: as a thread begins, with nothing but its stack */
+void share_main(uint64_t argument);
+void share_main(uint64_t argument) {
   (void)argument;
   share_result = share(DATA_PAGE, MANY, Q_PROT_READ);
   for (;;)
@@ -476,7 +479,7 @@ static void sharer_goes(void) {
   for (unsigned round = 0; round < 40; round++) {
     CHECK_EQ(q_task_create(boot->pager, 8, 4, &child), 0);
     CHECK_EQ(q_thread_create(boot->task, 3, &sharer), 0);
-    CHECK_EQ(q_thread_start(sharer, (uint64_t)share_main, (uint64_t)stack + sizeof stack, 0), 0);
+    CHECK_EQ(q_thread_start(sharer, (uint64_t)share_start, (uint64_t)stack + sizeof stack, 0), 0);
     share_result = 1;
     q_sleep_until(q_time() + 300 * round);
     bool done = share_result == 0;
@@ -586,7 +589,9 @@ static struct {
   volatile int64_t result;
 } granting;
 
-static void grant_main(uint64_t argument) {
+void grant_start(void);
+void grant_main(uint64_t argument);
+void grant_main(uint64_t argument) {
   (void)argument;
   granting.begins = q_time();
   granting.result = q_pager_grant(boot->pager, granting.to, granting.block);
@@ -605,7 +610,7 @@ static void receiver_of_a_grant_goes(void) {
       map(DATA_PAGE + i * 0x1301000ul, (granting.block + i * 4096) | RW);
     CHECK_EQ(q_pager_create(boot->pager, &granting.to, &endpoint), 0);
     CHECK_EQ(q_thread_create(boot->task, 3, &granter), 0);
-    CHECK_EQ(q_thread_start(granter, (uint64_t)grant_main, (uint64_t)stack + sizeof stack, 0), 0);
+    CHECK_EQ(q_thread_start(granter, (uint64_t)grant_start, (uint64_t)stack + sizeof stack, 0), 0);
     granting.begins = 0;
     granting.result = 1;
     while (!granting.begins)
@@ -1202,10 +1207,12 @@ static const struct test tests[] = {
 
 _Noreturn void pager_main(const struct q_boot *info) {
   boot = info;
+  __libc_init_array(); /* for its streams */
   for (unsigned i = 0; i < boot->free_count; i++)
     if (boot->free[i].bytes > 16 * Q_BLOCK_SIZE)
       frames = (boot->free[i].base + Q_BLOCK_SIZE - 1) & ~(Q_BLOCK_SIZE - 1ul);
   int status = TAP_RUN("kernel", tests);
+  fflush(stdout);
   for (;;)
     q_machine_off(boot->machine, (uint64_t)status);
 }

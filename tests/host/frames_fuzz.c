@@ -84,7 +84,8 @@ static void check(void) {
   MUST(check_list(frames.free, STATE_FREE) == states[STATE_FREE]);
   MUST(check_list(frames.ready, STATE_READY) == states[STATE_READY]);
   MUST(states[STATE_RESERVE] == (reserve ? BLOCK : 0) && reserve == (frames.reserve != 0));
-  MUST(frames.available == count(OURS_FREE) && frames.total == had);
+  MUST(frames_available() == count(OURS_FREE) && frames.total == had);
+  MUST(frames.zeroed == states[STATE_READY] && frames.made_ready >= frames.zeroed + frames.idly);
 }
 
 static void check_zero(uint64_t pa) {
@@ -106,10 +107,35 @@ static bool take(bool slow, bool zero, unsigned spare) {
   return true;
 }
 
+static bool to_be_had(unsigned n) {
+  return what[n] == OURS_FREE && frames.state[n] != STATE_RESERVE && frames.linked[n / BLOCK];
+}
+
+static void take_run(unsigned most) {
+  unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0);
+  uint64_t pa;
+  uint64_t tables = frames.tables;
+  unsigned got = frames_take_run(most, &pa);
+  learn_tables();
+  MUST(got <= most && (spare ? got || frames.tables - tables >= spare : !got));
+  for (unsigned i = 0; i < got; i++) {
+    unsigned n = (unsigned)frame_number(pa) + i;
+    MUST(what[n] == OURS_FREE && frames.state[n] == STATE_USED);
+    check_zero(address(n));
+    what[n] = OURS_USED;
+  }
+  if (!got)
+    return;
+  unsigned first = (unsigned)frame_number(pa), end = first + got; /* a short run has no neighbour to be had */
+  MUST(got == most || !first || !to_be_had(first - 1));
+  MUST(got == most || end == RAM_FRAMES || !to_be_had(end));
+  memset(frame_data(pa), 0x55, got * 4096ul);
+}
+
 /* Many at a time, so that blocks come to be whole or empty. */
 static void take_some(unsigned wanted, bool slow, bool zero) {
   for (; wanted--; learn_tables())
-    if (!take(slow, zero, (unsigned)frames.available - (frames.reserve ? BLOCK : 0)))
+    if (!take(slow, zero, (unsigned)frames_available() - (frames.reserve ? BLOCK : 0)))
       return;
 }
 
@@ -177,7 +203,10 @@ static void step(const uint8_t *op) {
   unsigned number = (unsigned)op[1] << 8 | op[2];
   switch (op[0] % 8) {
   case 0:
-    take_some(1, false, true);
+    if (op[0] & 8)
+      take_run(1 + number % 64);
+    else
+      take_some(1, false, true);
     break;
   case 1:
     take_some(1, true, op[0] & 8);
@@ -220,6 +249,9 @@ static struct link links[(RAM_FRAMES / BLOCK + 1) * BLOCK];
 void frames_back(void *page, uint64_t frame) {
   MUST(frame && ((char *)page - (char *)links) % 4096 == 0);
   ASAN_UNPOISON_MEMORY_REGION(page, 4096);
+  if (frame - RAM_BASE < RAM_FRAMES * 4096ul) /* else of what it was given at the start */
+    check_zero(frame);
+  memset(page, 0, 4096);
 }
 
 static void set_up(const uint8_t *data) {

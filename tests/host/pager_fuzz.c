@@ -29,12 +29,14 @@
 struct page {
   uint64_t va, frame; /* frame 0: none */
   unsigned prot;
+  bool accessed;
 };
 static struct model {
   struct space *space;
   struct page page[PAGES];
   uint64_t brk;
   uint8_t shadow[SHADOWED]; /* what each page of a mapping begins with, from the top down */
+  uint64_t untouched;       /* pages that went and never were accessed */
 } models[MODEL_SPACES + 1]; /* the last: what another is to become */
 #define SERVER (&models[0]) /* whose pages become objects', and who is not forked */
 #define NEXT (&models[MODEL_SPACES])
@@ -92,7 +94,7 @@ static void check_new(const struct space *space, uint64_t va, uint64_t frame_pro
 static void set(struct page *page, uint64_t va, uint64_t frame, unsigned prot) {
   if (page->frame && !--mapped[frame_number(page->frame)])
     sides[frame_number(page->frame)] = 0;
-  *page = (struct page){va, frame, prot};
+  *page = (struct page){va, frame, prot, true};
   if (!frame)
     return;
   mapped[frame_number(frame)]++;
@@ -111,11 +113,10 @@ static struct page *room(struct model *m) {
   return NULL;
 }
 
-int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
+/* As the kernel: all of it is checked before any of it is done. */
+static int map_one(struct space *space, uint64_t va, uint64_t frame_prot) {
   struct model *m = model_of(space);
   uint64_t frame = frame_prot & ~4095ul;
-  if (fail_in && !--fail_in)
-    return fail_with;
   MUST(va % 4096 == 0 && frame >= RAM_BASE && frame < RAM_BASE + RAM_FRAMES * 4096);
   if (find(m, va))
     return Q_E_EXISTS;
@@ -132,12 +133,55 @@ int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
   return 0;
 }
 
+static unsigned rooms(const struct model *m) {
+  unsigned count = 0;
+  for (unsigned i = 0; i < PAGES; i++)
+    count += !m->page[i].frame;
+  return count;
+}
+
+/* The core asks for a run only where it knows that nothing is. */
+int backend_map_run(struct space *space, uint64_t va, uint64_t frame_prot, unsigned pages) {
+  struct model *m = model_of(space);
+  if (fail_in && !--fail_in)
+    return fail_with;
+  MUST(pages && pages <= Q_MAP_MAX);
+  if (pages > rooms(m))
+    return Q_E_NOMEM;
+  for (unsigned i = 0; i < pages && pages > 1; i++)
+    MUST(!find(m, va + i * 4096ul));
+  int error = 0;
+  for (unsigned i = 0; i < pages && !error; i++)
+    error = map_one(space, va + i * 4096ul, frame_prot + i * 4096ul);
+  MUST(!error || pages == 1);
+  return error;
+}
+
+int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
+  return backend_map_run(space, va, frame_prot, 1);
+}
+
+struct backend_pages backend_look(const struct space *space, uint64_t va, unsigned pages, bool clear) {
+  struct backend_pages there = {0};
+  MUST(pages && pages <= 64);
+  for (unsigned i = 0; i < PAGES; i++) {
+    struct page *page = &model_of(space)->page[i];
+    uint64_t bit =
+        page->frame && page->va >= va && (page->va - va) >> 12 < pages ? 1ul << ((page->va - va) >> 12) : 0;
+    there.present |= bit;
+    there.accessed |= page->accessed ? bit : 0;
+    page->accessed = page->accessed && !(bit && clear);
+  }
+  return there;
+}
+
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
                    void (*removed)(struct space *, uint64_t, bool)) {
   struct model *m = model_of(space);
   for (unsigned i = 0; i < PAGES; i++)
     if (m->page[i].frame && m->page[i].va >= va && (m->page[i].va - va) >> 12 < pages) {
       uint64_t frame = m->page[i].frame;
+      m->untouched += !m->page[i].accessed;
       set(&m->page[i], 0, 0, 0);
       removed(space, frame, !mapped[frame_number(frame)]);
     }
@@ -210,6 +254,7 @@ bool backend_reclaim(uint64_t *block) {
 static struct link links[RAM_FRAMES];
 void frames_back(void *page, uint64_t frame) {
   MUST(frame && ((char *)page - (char *)links) % 4096 == 0);
+  memset(page, 0, 4096);
 }
 
 /* The kernel wants memory. */
@@ -250,11 +295,12 @@ static void check_promises(void) {
 }
 
 static void check_one(struct model *m) {
-  uint64_t resident = 0, shared = 0;
+  uint64_t resident = 0, shared = 0, untouched = 0;
   for (unsigned i = 0; i < PAGES; i++) {
     const struct page *page = &m->page[i];
     if (!page->frame)
       continue;
+    untouched += !page->accessed;
     uint64_t n = frame_number(page->frame);
     bool common = frames.state[n] == STATE_CACHED || frames.state[n] == STATE_OBJECT;
     const struct region *region = region_find(m->space, page->va);
@@ -268,6 +314,10 @@ static void check_one(struct model *m) {
          *(uint8_t *)frame_data(page->frame) == *shadow(m, page->va)); /* and is what was written there */
   }
   MUST(m->space->stats.resident == resident && m->space->stats.shared == shared);
+  static unsigned now_and_then;
+  MUST(now_and_then++ % 16 || untouched_in_all(m->space) == untouched);
+  MUST(m->space->stats.untouched == m->untouched);
+  MUST(m->space->stats.ahead >= untouched + m->untouched);
   MUST(m->space->stats.peak >= resident);
   MUST(m->space->brk == m->brk && m->brk >= m->space->heap && m->brk <= P_BREAK_MAX);
   uint64_t end = PAGE_UP(m->brk);
@@ -297,7 +347,7 @@ static void check_all(void) {
   uint64_t lent = 0;
   for (unsigned i = 0; i < 2; i++)
     lent += had[i] && blocks[i] != OURS ? BLOCK : 0;
-  MUST(taken + frames.available + lent == frames.total && frames.total == total && cached == cache_pages());
+  MUST(taken + frames_available() + lent == frames.total && frames.total == total && cached == cache_pages());
   MUST(frames.own == own);
   check_promises();
 }
@@ -354,14 +404,27 @@ static void set_up(void) {
 static uint64_t wanted_page;
 static unsigned wanted_pages;
 
-static void want(const struct policy_fault *fault, struct policy_range *range) {
-  MUST(fault->start <= fault->page && fault->page < fault->end && !(fault->page % 4096));
-  MUST(range->page == fault->page && range->pages == 1);
+static void want(const struct policy_area *area, uint64_t page, struct policy_range *range) {
+  MUST(area->start <= page && page < area->end && !((page | area->start | area->end) % 4096));
+  MUST(range->page == page && range->pages == 1);
   range->page = wanted_page;
   range->pages = wanted_pages;
 }
 
-static const struct policy policy_any = {"any", want};
+static void want_made(const struct policy_area *area, struct policy_range *range) {
+  MUST(range->page == area->start && range->pages == (area->end - area->start) >> 12);
+  range->page = wanted_page;
+  range->pages = wanted_pages;
+}
+
+static const struct policy policy_any = {"any", "any", NULL, want, want_made};
+
+static const struct policy *choose(uint8_t number) {
+  static const char *const words[] = {"demand", "window", "window,2", "window,64", "eager"};
+  const struct policy *chosen = number % 8 < 5 ? policy_choose(words[number % 8]) : &policy_any;
+  MUST(chosen);
+  return chosen;
+}
 
 /* ---- Requests ---- */
 static void arguments(struct model *m, const uint8_t *op) {
@@ -396,17 +459,18 @@ static void end(struct model *m);
 static void begin(struct model *m, const uint8_t *op) {
   if (m->space)
     return;
-  m->space = space_new(&images[0], op[1] & 32 ? &policy_any : &policy_demand);
+  m->space = space_new(&images[0], m == SERVER ? &policy_demand : choose(op[2] >> 2));
   if (!m->space)
     return;
   MUST(space_find(m->space->badge) == m->space);
   m->brk = m->space->brk;
   m->space->server = m == SERVER ? (void *)m : NULL;
   m->space->strict = m != SERVER && op[2] % 4 == 3;
-  if (promise_first(m->space))
-    arguments(m, op);
-  else
-    end(m);
+  m->untouched = 0;
+  if (!promise_first(m->space))
+    return end(m);
+  arguments(m, op);
+  space_begun(m->space);
 }
 
 static void end(struct model *m) {
@@ -432,7 +496,8 @@ static uint8_t expected_byte(uint64_t va) {
 static bool carry_out(struct model *m, const struct answer *answer, uint64_t there) {
   uint64_t frame = PAGE_OF(answer->frame_prot);
   if (!answer->expected)
-    return !backend_map(m->space, answer->page, answer->frame_prot);
+    return !backend_map_run(m->space, answer->page, answer->frame_prot, answer->pages);
+  MUST(answer->pages == 1);
   MUST(PAGE_OF(answer->expected) == PAGE_OF(there));
   MUST(!clashes(frame, answer->frame_prot & 15) || (frame == PAGE_OF(there) && there & Q_FAULT_SOLE));
   if (fail_in && !--fail_in)
@@ -448,6 +513,8 @@ static void fault(struct model *m, uint64_t va, unsigned kind, uint64_t sp) {
   const struct region *region = region_find(m->space, va);
   static const unsigned needed[] = {1, 2, 4};
   struct page *page = find(m, PAGE_OF(va));
+  if (page)
+    page->accessed = true;
   if (page && page->prot & needed[kind])
     return; /* it does not fault */
   uint64_t there = page ? page->frame | (mapped[frame_number(page->frame)] == 1) : 0;
@@ -467,7 +534,8 @@ static void fault(struct model *m, uint64_t va, unsigned kind, uint64_t sp) {
     check_exhausted();
   if (answer.reason)
     return;
-  MUST(answer.page == (va & ~4095ul) && answer.frame_prot && answer.frame_prot & needed[kind]);
+  MUST(answer.page <= va && va - answer.page < answer.pages * 4096ul);
+  MUST(answer.frame_prot && answer.frame_prot & needed[kind]);
   clearing = page; /* has content */
   bool done = carry_out(m, &answer, there);
   clearing = false;
@@ -480,7 +548,7 @@ static void fault(struct model *m, uint64_t va, unsigned kind, uint64_t sp) {
   if (kind != Q_FAULT_WRITE)
     return;
   written = (uint8_t)(written % 255 + 1); /* the program writes it, and puts it right where the model will look */
-  memset(frame_data(PAGE_OF(answer.frame_prot)), written, heap || region ? 4096 : 0);
+  memset(frame_data(find(m, PAGE_OF(va))->frame), written, heap || region ? 4096 : 0);
   if (shadow(m, va))
     *shadow(m, va) = written;
 }
@@ -494,6 +562,7 @@ static void double_up(struct model *m, struct model *c) {
   if (!c->space)
     return;
   c->brk = c->space->brk;
+  c->untouched = 0;
   c->space->strict = m->space->strict;
   if (space_fork(m->space, c->space)) {
     c->brk = c->space->brk;
@@ -584,13 +653,16 @@ static void become(struct model *m, const uint8_t *op) {
   if (m == SERVER)
     return;
   space_begin(&next, m->space->badge, m->space->image, m->space->policy);
+  NEXT->untouched = 0;
   next.strict = m->space->strict;
   NEXT->space = &next;
   NEXT->brk = next.brk;
   uint64_t faults = m->space->stats.faults[1];
   bool granted = promise_first(&next);
-  if (granted)
+  if (granted) {
     arguments(NEXT, op);
+    space_begun(&next);
+  }
   fail_in = 0;
   if (!granted || op[3] % 4 == 0) { /* something fails */
     space_clear(&next);
@@ -600,6 +672,7 @@ static void become(struct model *m, const uint8_t *op) {
     for (unsigned i = 0; i < PAGES; i++)
       MUST(!m->page[i].frame);
     memcpy(m->page, NEXT->page, sizeof m->page);
+    MUST(!NEXT->untouched);
     m->brk = next.brk;
     MUST(m->space->stats.faults[1] == faults && !m->space->regions);
   }
@@ -611,7 +684,7 @@ static void hoard_all_but(unsigned few) {
   while (hoarded)
     frame_give(hoard[--hoarded]);
   uint64_t frame;
-  while (few && hoarded < USABLE && frames.available > few && (frame = frame_get_own()))
+  while (few && hoarded < USABLE && frames_available() > few && (frame = frame_get_own()))
     hoard[hoarded++] = frame;
 }
 
@@ -636,7 +709,7 @@ static void map(struct model *m, uint64_t number, const uint8_t *op) {
     return;
   for (uint64_t va = (uint64_t)at; va < (uint64_t)at + wanted.bytes; va += 4096) {
     const struct region *region = region_find(m->space, va);
-    MUST(region && region->prot == prot && !find(m, va));
+    MUST(region && region->prot == prot && (!find(m, va) || m->space->policy->made));
     uint64_t index = (wanted.offset + va - (uint64_t)at) >> 12;
     if (shadow(m, va))
       *shadow(m, va) = wanted.object && index < wanted.object->pages ? of->content[index] : 0;
@@ -790,7 +863,7 @@ static void run_out(void) {
   set_up();
   begin(m, start);
   change_break(m, MODEL_PAGES * 4096, 0);
-  for (unsigned i = 0; frames.available; i++)
+  for (unsigned i = 0; frames_available(); i++)
     i < MODEL_PAGES ? fault(m, m->space->heap + i * 4096, Q_FAULT_WRITE, 0)
                     : fault(m, P_STACK_TOP - 4096 * (i - MODEL_PAGES + 1), Q_FAULT_WRITE, 0);
   blocks[0] = blocks[1] = EMPTY;
@@ -889,7 +962,7 @@ static void parked_twice(void) {
   check_all();
   end(SERVER);
   cache_drop();
-  MUST(frames.available == USABLE && !promised);
+  MUST(frames_available() == USABLE && !promised);
 }
 
 /* Without memory for what must be made, all is as it was. */
@@ -907,7 +980,7 @@ static void parked_without_memory(void) {
   check_all();
   double_up(m, c);
   for (unsigned few = 0; few < 5; few++) {
-    while (frames.available > few)
+    while (frames_available() > few)
       hoard[hoarded++] = frame_get_own();
     MUST(protect(m, at, 4, 0) == ENOMEM);
     MUST(first_byte(m, at + 3 * 4096, Q_FAULT_EXECUTE) == written);
@@ -919,7 +992,7 @@ static void parked_without_memory(void) {
   end(m);
   end(c);
   cache_drop();
-  MUST(frames.available == USABLE);
+  MUST(frames_available() == USABLE);
 }
 
 /* What a program has been promised and has written is not promised to another when it may be written no more. */
@@ -938,7 +1011,7 @@ static void promised_once(void) {
   for (unsigned i = 0; i < 96; i++)
     fault(c, c->space->heap + i * 4096, Q_FAULT_WRITE, 0);
   check_all();
-  MUST(frames.available == promises_withheld());
+  MUST(frames_available() == promises_withheld() + links_to_come());
   end(c);
   end(m);
   MUST(!promised);
@@ -975,6 +1048,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   set_up();
+  count_untouched = bytes && data[0] & 4;
   for (size_t at = 0; at + 4 <= bytes && at < 400; at += 4) {
     step(data + at);
     check_all();
@@ -984,6 +1058,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   hoard_all_but(0);
   cache_drop();
   MUST(!promised);
-  MUST(frames.available == USABLE + (blocks[0] == OURS ? BLOCK : 0) + (blocks[1] == OURS ? BLOCK : 0));
+  MUST(frames_available() + frames.tables ==
+       USABLE + (blocks[0] == OURS ? BLOCK : 0) + (blocks[1] == OURS ? BLOCK : 0));
   return 0;
 }

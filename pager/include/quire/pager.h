@@ -176,7 +176,8 @@ struct p_death {
   uint64_t kind;    /* Q_FAULT_* of the refused access */
   uint64_t address; /* touched; stval of an exception */
   uint64_t pc, sp;
-  uint64_t faults, peak; /* pages its faults brought in; the most frames it had */
+  uint64_t faults, peak;     /* faults that were answered; the most frames it had */
+  uint64_t ahead, untouched; /* as in p_stats */
 };
 
 struct p_stats { /* frames and pages of 4 KiB */
@@ -189,6 +190,9 @@ struct p_stats { /* frames and pages of 4 KiB */
   uint64_t faults[3]; /* answered with a page, by Q_FAULT_* */
   uint64_t copies;    /* of these, by a kernel copy */
   uint64_t refused;
+  uint64_t ahead; /* pages that a policy brought in beside the one that faulted, or before any fault */
+  uint64_t
+      untouched; /* of these, never touched so far or until they went; 0 without the boot option count=untouched */
   uint64_t threads, state,
       waits_for; /* Q_STATE_* of its first thread; whom that waits for: an id, 0 the pager, ~0 nobody
                                          has heard it yet */
@@ -202,10 +206,13 @@ struct p_system {
   uint64_t donated;      /* pages in blocks given to the kernel now */
   uint64_t donated_free; /* of these free */
   uint64_t processes;
-  uint64_t user;     /* private frames of programs */
-  uint64_t own;      /* the pager's own */
-  uint64_t tables;   /* of these describing frames: more the more were ever used at a time */
-  uint64_t timebase; /* ticks of the time counter a second */
+  uint64_t user;                     /* private frames of programs */
+  uint64_t own;                      /* the pager's own */
+  uint64_t tables;                   /* of these describing frames: more the more were ever used at a time */
+  uint64_t timebase;                 /* ticks of the time counter a second */
+  uint64_t faults, ahead, untouched; /* of all programs that ended, as in p_stats */
+  uint64_t ready;                    /* of the free ones, zeroed beforehand */
+  uint64_t ready_hits, ready_misses; /* zeroed frames that were there when one was needed, and that were not */
   char policy[16];
 };
 
