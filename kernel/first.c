@@ -64,7 +64,7 @@ static void list_free(struct q_boot *boot) {
   struct frame *frame = next_frame;
   while (frame < frames_end && boot->free_count < Q_BOOT_RANGES) {
     struct frame *run = frame;
-    while (frame < frames_end && frame_unused(frame))
+    while (frame < frames_end && frame->word == owner->fresh)
       frame++;
     if (frame > run)
       boot->free[boot->free_count++] = (struct q_range){frame_pa(run), (uint64_t)(frame - run) * Q_PAGE_SIZE};

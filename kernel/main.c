@@ -85,6 +85,7 @@ static void set_frames(pa_t base, pa_t end, enum frame_kind kind, uint8_t flags)
   struct frame value = {.owner = kind == FRAME_USER, .kind = kind, .flags = flags};
   pa_t first = MAX(base & ~(Q_PAGE_SIZE - 1ul), kernel.ram_base), last = MIN(end, kernel.ram_end);
   if (first < last)
+#pragma GCC unroll 8
     for (struct frame *frame = frame_of(first), *stop = frame_of(last - 1); frame <= stop; frame++)
       frame->word = value.word;
 }
@@ -101,6 +102,7 @@ static void fill_frame_table(pa_t image, pa_t image_last, pa_t arena, pa_t arena
   set_frames(board.initrd, board.initrd_end, FRAME_USER, FRAME_BUSY);
   set_frames(image, image_last, FRAME_KERNEL, 0);
   set_frames(arena, arena_end, FRAME_KERNEL, 0);
+#pragma GCC unroll 8
   for (const struct frame *frame = kernel.frames, *end = frame + kernel.frame_count; frame < end; frame++)
     first.owned += frame->kind == FRAME_USER;
   kernel.info.kernel_frames = (image_last - image + arena_end - arena) / Q_PAGE_SIZE;
