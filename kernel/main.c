@@ -109,6 +109,13 @@ static void fill_frame_table(pa_t image, pa_t image_last, pa_t arena, pa_t arena
   kernel.info.reserved_frames = kernel.info.ram_frames - first.owned - kernel.info.kernel_frames;
 }
 
+/* Pages of the kernel's that it turned out not to need. */
+static void give_up(pa_t base, pa_t end) {
+  set_frames(base, end, FRAME_USER, 0);
+  first.owned += (end - base) / Q_PAGE_SIZE;
+  kernel.info.kernel_frames -= (end - base) / Q_PAGE_SIZE;
+}
+
 /* The rest of the blocks that the kernel lies in is the first pager's donation: nobody else could use them whole. */
 static void donate_rest(pa_t from, pa_t to) {
   for (pa_t pa = ALIGN_UP(to, Q_BLOCK_SIZE); pa > (from & ~(Q_BLOCK_SIZE - 1ul));) {
@@ -204,7 +211,7 @@ _Noreturn void main(uint64_t boot_hart, pa_t tree, pa_t image, uint64_t instret)
   fill_frame_table(image, image_last, arena, arena_end);
   init_harts(boot_hart, pa_to_va(arena_end));
   init_numbers();
-  vm_boot(image);
+  give_up(vm_boot(image), kernel.root_pa + VM_BOOT_TABLES * Q_PAGE_SIZE);
   init_asids();
   plic_init();
   print("quire: Quire %s, %ld MiB, %ld harts (1 in use), %ld ASIDs\n", QUIRE_VERSION, kernel.info.ram_frames >> 8,
