@@ -38,11 +38,12 @@ static void *grow(long bytes) {
   exit(1);
 }
 
-/* With the caches dropped, and what the kernel was given counted as free: it comes back when it is not needed. */
+/* With the caches dropped, and what the kernel was given counted as free: it comes back when it is not needed. So does, for
+ * this, what has come to describe frames that had never been used. */
 static uint64_t free_now(void) {
   struct p_system system = {0};
   expect(p_system_stats(P_SYSTEM_DROP, &system) == 0, "statistics from the pager");
-  return system.free + system.donated;
+  return system.free + system.donated + system.tables;
 }
 
 static struct p_stats own_stats(void) {

@@ -28,6 +28,7 @@ int main(void) {
   row("  of programs", s.user);
   row("  cached pages of programs", s.cached);
   row("of the pager itself", s.own);
+  row("  describing frames", s.tables);
   row("given to the kernel", s.donated);
   row("  of these free", s.donated_free);
   printf("%lu processes, servers among them; policy %s; zeroed frames: %lu were ready, %lu were not\n",

@@ -4,7 +4,7 @@
 #include "boot.h"
 #include "elf.h"
 
-#define FIRST_STACK (64 * 1024)
+#define FIRST_STACK (16 * 1024)
 #define FIRST_TOP (Q_USER_TOP - Q_PAGE_SIZE)
 static const char no_memory[] = "not enough memory for the first program";
 static struct pager *owner;
@@ -64,7 +64,7 @@ static void list_free(struct q_boot *boot) {
   struct frame *frame = next_frame;
   while (frame < frames_end && boot->free_count < Q_BOOT_RANGES) {
     struct frame *run = frame;
-    while (frame < frames_end && frame_unused(frame))
+    while (frame < frames_end && frame->word == owner->fresh)
       frame++;
     if (frame > run)
       boot->free[boot->free_count++] = (struct q_range){frame_pa(run), (uint64_t)(frame - run) * Q_PAGE_SIZE};

@@ -85,6 +85,7 @@ static void set_frames(pa_t base, pa_t end, enum frame_kind kind, uint8_t flags)
   struct frame value = {.owner = kind == FRAME_USER, .kind = kind, .flags = flags};
   pa_t first = MAX(base & ~(Q_PAGE_SIZE - 1ul), kernel.ram_base), last = MIN(end, kernel.ram_end);
   if (first < last)
+#pragma GCC unroll 8
     for (struct frame *frame = frame_of(first), *stop = frame_of(last - 1); frame <= stop; frame++)
       frame->word = value.word;
 }
@@ -101,10 +102,18 @@ static void fill_frame_table(pa_t image, pa_t image_last, pa_t arena, pa_t arena
   set_frames(board.initrd, board.initrd_end, FRAME_USER, FRAME_BUSY);
   set_frames(image, image_last, FRAME_KERNEL, 0);
   set_frames(arena, arena_end, FRAME_KERNEL, 0);
+#pragma GCC unroll 8
   for (const struct frame *frame = kernel.frames, *end = frame + kernel.frame_count; frame < end; frame++)
     first.owned += frame->kind == FRAME_USER;
   kernel.info.kernel_frames = (image_last - image + arena_end - arena) / Q_PAGE_SIZE;
   kernel.info.reserved_frames = kernel.info.ram_frames - first.owned - kernel.info.kernel_frames;
+}
+
+/* Pages of the kernel's that it turned out not to need. */
+static void give_up(pa_t base, pa_t end) {
+  set_frames(base, end, FRAME_USER, 0);
+  first.owned += (end - base) / Q_PAGE_SIZE;
+  kernel.info.kernel_frames -= (end - base) / Q_PAGE_SIZE;
 }
 
 /* The rest of the blocks that the kernel lies in is the first pager's donation: nobody else could use them whole. */
@@ -202,7 +211,7 @@ _Noreturn void main(uint64_t boot_hart, pa_t tree, pa_t image, uint64_t instret)
   fill_frame_table(image, image_last, arena, arena_end);
   init_harts(boot_hart, pa_to_va(arena_end));
   init_numbers();
-  vm_boot(image);
+  give_up(vm_boot(image), kernel.root_pa + VM_BOOT_TABLES * Q_PAGE_SIZE);
   init_asids();
   plic_init();
   print("quire: Quire %s, %ld MiB, %ld harts (1 in use), %ld ASIDs\n", QUIRE_VERSION, kernel.info.ram_frames >> 8,

@@ -66,7 +66,8 @@ int vm_window_block(struct pager *pager, pa_t block, bool visible);
 void vm_revoke(struct pager *pager, pa_t block); /* unmaps some of the block: call until nothing is mapped */
 
 /* At boot. */
-void vm_boot(pa_t image); /* the kernel's half in final form; its tables are these zeroed pages at kernel.root_pa: */
+/* The kernel's half in final form; its tables are some of these zeroed pages at kernel.root_pa. Where the others begin. */
+pa_t vm_boot(pa_t image);
 #define VM_BOOT_TABLES 12 /* two levels for either end of RAM and of the PLIC, and for the image twice */
 void vm_check(struct task *task, void (*leaf)(struct task *, uva_t, pte_t)); /* every leaf but the window's */
 #endif

@@ -44,7 +44,7 @@ static void map(uint64_t va, pa_t pa, pa_t end, uint64_t bits) {
   }
 }
 
-void vm_boot(pa_t image) {
+pa_t vm_boot(pa_t image) {
   pa_t rodata = image + (pa_t)(image_rodata - image_start), data = image + (pa_t)(image_data - image_start);
   pa_t plic = kernel.plic & ~(Q_PAGE_SIZE - 1ul);
   next_table = kernel.root_pa + Q_PAGE_SIZE;
@@ -59,4 +59,5 @@ void vm_boot(pa_t image) {
     map(PHYSMAP + plic, plic, ALIGN_UP(kernel.plic_end, Q_PAGE_SIZE), READ | PTE_W);
   vm_kernel();
   fence_all();
+  return next_table;
 }

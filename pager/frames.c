@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See frames.h. A free frame stands on one of two lists, last in first out; one never used is on none, and is found by
- * counting upwards, so that boot need not touch every entry. */
+ * counting upwards, so that boot need not touch every entry. The links of a block's frames fill one page, which gets a
+ * frame when the first of them is taken: what was never used costs a byte. */
 #include "frames.h"
 
 #include <assert.h>
@@ -20,24 +21,46 @@ uint64_t frame_take_zeroed(void) {
   return pa ? pa : frame_take_slow(true);
 }
 
-static uint64_t link_bytes(uint64_t count) {
-  return count * sizeof(struct link);
+_Static_assert(BLOCK_FRAMES * sizeof(struct link) == Q_PAGE_SIZE, "a block's links are a page");
+#define LINKS_TOGETHER 8 /* frames set aside for links: seven blocks in eight have none of these, and can be whole */
+#define REACH 512 /* pages of links under one page table: the first is there from the start, and so is the table */
+
+static uint64_t blocks_of(uint64_t count) {
+  return (count + BLOCK_FRAMES - 1) / BLOCK_FRAMES;
+}
+
+static uint64_t first_links(uint64_t blocks) {
+  return (blocks + REACH - 1) / REACH;
 }
 
 uint64_t frames_memory(uint64_t ram_bytes) {
-  uint64_t count = ram_bytes >> Q_PAGE_SHIFT, blocks = (count + BLOCK_FRAMES - 1) / BLOCK_FRAMES;
-  return link_bytes(count) + count + blocks * sizeof(uint16_t);
+  uint64_t count = ram_bytes >> Q_PAGE_SHIFT, blocks = blocks_of(count);
+  return first_links(blocks) * Q_PAGE_SIZE + blocks * (sizeof *frames.block_free + sizeof *frames.linked) + count;
 }
 
-void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory) {
-  uint64_t count = (ram_end - ram_base) >> Q_PAGE_SHIFT;
+static void link_block(uint64_t block, uint64_t frame) {
+  frames_back(&frames.link[block * BLOCK_FRAMES], frame);
+  frames.linked[block] = true;
+  frames.unlinked--;
+}
+
+void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory, struct link *links) {
+  uint64_t count = (ram_end - ram_base) >> Q_PAGE_SHIFT, blocks = blocks_of(count);
+  char *rest = (char *)memory + first_links(blocks) * Q_PAGE_SIZE;
   for (uint64_t at = 0; at < frames_memory(ram_end - ram_base); at += Q_PAGE_SIZE)
     zero_page((char *)memory + at);
-  frames =
-      (struct frames){.window = window, .base = ram_base, .count = count, .virgin = count, .hot = frames.hot_stack};
-  frames.link = memory;
-  frames.block_free = (uint16_t *)((char *)memory + link_bytes(count));
-  frames.state = (uint8_t *)(frames.block_free + (count + BLOCK_FRAMES - 1) / BLOCK_FRAMES);
+  frames = (struct frames){.window = window,
+                           .base = ram_base,
+                           .count = count,
+                           .virgin = count,
+                           .unlinked = blocks,
+                           .hot = frames.hot_stack};
+  frames.link = links;
+  frames.block_free = (uint16_t *)rest;
+  frames.linked = (bool *)(frames.block_free + blocks);
+  frames.state = (uint8_t *)(frames.linked + blocks);
+  for (uint64_t i = 0; i < first_links(blocks); i++)
+    link_block(i * REACH, (uint64_t)((char *)memory - window) + i * Q_PAGE_SIZE);
 }
 
 void frames_add(uint64_t base, uint64_t bytes) {
@@ -89,6 +112,34 @@ static bool next_virgin(void) {
   return frames.virgin < frames.count;
 }
 
+/* There is a virgin frame at frames.virgin. */
+static void set_aside(void) {
+  frames.aside = frames.base + (frames.virgin << Q_PAGE_SHIFT);
+  for (uint64_t n = frames.virgin; n < frames.count && frames.state[n] == STATE_VIRGIN; n++) {
+    if (frames.asides == LINKS_TOGETHER)
+      break;
+    frames.state[n] = STATE_OWN;
+    frames.block_free[n / BLOCK_FRAMES]--;
+    frames.unzeroed--;
+    frames.own++;
+    frames.tables++;
+    frames.asides++;
+  }
+}
+
+/* One that can be put on a list once it is given back. */
+static bool linked_virgin(void) {
+  while (next_virgin() && !frames.linked[frames.virgin / BLOCK_FRAMES]) {
+    if (!frames.asides)
+      set_aside();
+    zero_page(frame_data(frames.aside));
+    link_block(frames.virgin / BLOCK_FRAMES, frames.aside);
+    frames.aside += Q_PAGE_SIZE;
+    frames.asides--;
+  }
+  return frames.virgin < frames.count;
+}
+
 static inline bool is_spare(uint8_t state) {
   return state >= STATE_VIRGIN && state <= STATE_READY;
 }
@@ -113,17 +164,26 @@ static void count_used(uint64_t first, uint64_t end) {
     frames.block_free[edge / BLOCK_FRAMES] = (uint16_t)(frames.block_free[edge / BLOCK_FRAMES] - (end - edge));
 }
 
+/* Frames of that block, and of its neighbours if they have links. */
+static void linked_around(uint64_t block, uint64_t *low, uint64_t *high) {
+  bool above = (block + 1) * BLOCK_FRAMES < frames.count && frames.linked[block + 1];
+  *low = (block - (block && frames.linked[block - 1])) * BLOCK_FRAMES;
+  *high = (block + 1 + above) * BLOCK_FRAMES;
+  *high = *high < frames.count ? *high : frames.count;
+}
+
 unsigned frames_take_run(unsigned most, uint64_t *pa) {
-  if (!frames.ready && !frames.free && !next_virgin())
+  if (!frames.ready && !frames.free && !linked_virgin())
     frames_cool();
   uint32_t head = frames.ready ? frames.ready : frames.free;
-  if (!head && !next_virgin())
+  if (!head && !linked_virgin())
     return 0;
-  uint64_t first = head ? head - 1 : frames.virgin, end = first + 1;
+  uint64_t first = head ? head - 1 : frames.virgin, end = first + 1, low, high;
+  linked_around(first / BLOCK_FRAMES, &low, &high);
   uint8_t *state = frames.state;
-  while (end - first < most && end < frames.count && is_spare(state[end]))
+  while (end - first < most && end < high && is_spare(state[end]))
     end++;
-  while (end - first < most && first && is_spare(state[first - 1]))
+  while (end - first < most && first > low && is_spare(state[first - 1]))
     first--;
   assert(end - first <= BLOCK_FRAMES);
   unlink_run(first, end);
@@ -193,7 +253,7 @@ static uint64_t take_last(bool zero) {
 uint64_t frame_take_slow(bool zero) {
   if (zero && (frames_hot() || frames.ready))
     return frames_hot() ? hot_pop() : take_hot();
-  if (!frames.free && !next_virgin())
+  if (!frames.free && !linked_virgin())
     return take_last(zero);
   uint64_t pa = frames.free ? free_pop() : virgin_pop();
   if (zero)
@@ -270,14 +330,21 @@ void block_return(uint64_t base) {
     frames.donated -= BLOCK_FRAMES;
   for (uint64_t n = block * BLOCK_FRAMES; n < (block + 1) * BLOCK_FRAMES; n++) {
     assert(frames.state[n] == state);
-    push(n, STATE_READY);
+    if (frames.linked[block])
+      push(n, STATE_READY);
+    else
+      frames.state[n] = STATE_VIRGIN;
+  }
+  if (!frames.linked[block]) {
+    frames.unzeroed += BLOCK_FRAMES;
+    frames.virgin = frames.virgin < block * BLOCK_FRAMES ? frames.virgin : block * BLOCK_FRAMES;
   }
   frames.block_free[block] = BLOCK_FRAMES;
   frames_reserve();
 }
 
 bool frame_prepare(void) {
-  if (!frames.free && !next_virgin())
+  if (!frames.free && !linked_virgin())
     return false;
   uint64_t n = frames.free ? frames.free - 1 : frames.virgin;
   if (frames.free)

@@ -33,14 +33,19 @@ struct frames {
   struct link {
     uint32_t next, prev; /* in a free list, as frame number + 1. CACHED, OBJECT: next is not 0 while it is mapped
                             anywhere; prev is the number of objects that hold it */
-  } * link;
+  } * link;              /* there for those of blocks that are `linked` */
   uint8_t *state;
   uint16_t *block_free;      /* free frames of each 2 MiB block */
+  bool *linked;              /* for each block */
+  uint64_t unlinked;         /* blocks that are not: each may want a frame for it yet */
   uint32_t ready, free;      /* heads */
   uint64_t virgin;           /* no VIRGIN frame is below this number */
   uint64_t total;            /* frames there ever were */
   uint64_t zeroed, unzeroed; /* free now beside the hot ones: READY ones, and the others, the reserve among them */
   uint64_t own, donated;     /* of total: OWN and DONATED ones */
+  uint64_t tables;           /* of own: they hold links, or will */
+  uint64_t aside;            /* the first of those that will, physical address, and how many there are */
+  unsigned asides;
   uint64_t reserve;          /* physical address of the reserve block; 0 none */
   uint64_t made_ready, idly; /* READY ones there ever were; of these used for nothing that had to be zero */
   uint64_t misses;           /* frames that were zeroed when they were needed */
@@ -54,9 +59,11 @@ static inline uint64_t frames_available(void) {
   return frames_hot() + frames.zeroed + frames.unzeroed;
 }
 
-/* Bytes that frames_init() needs at `memory`, in whole pages, for RAM of that size. */
+/* Bytes that frames_init() needs at `memory`, in the window, in whole pages, for RAM of that size. At `links` there need be
+ * nothing: the frame that a page there comes to lie in is given to frames_back(), which makes that so and cannot fail. */
 uint64_t frames_memory(uint64_t ram_bytes);
-void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory);
+void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory, struct link *links);
+void frames_back(void *page, uint64_t frame);
 void frames_add(uint64_t base, uint64_t bytes); /* free ones, once, at boot */
 void frames_reserve(void);                      /* sets a block aside, if there is none and one is whole */
 uint64_t frame_take_zeroed(void);               /* 0: none, as from the next */
@@ -70,6 +77,10 @@ void block_return(uint64_t block);   /* it came back scrubbed */
 bool frames_prepare(uint64_t count); /* zeroes free frames beforehand, until so many are READY */
 bool frame_prepare(void);            /* one; false: none is left that is not */
 
+/* Frames that will be needed to describe those never used yet. */
+static inline uint64_t links_to_come(void) {
+  return frames.unlinked > frames.asides ? frames.unlinked - frames.asides : 0;
+}
 static inline uint64_t frame_number(uint64_t pa) {
   return (pa - frames.base) >> Q_PAGE_SHIFT;
 }
@@ -150,7 +161,8 @@ static inline __attribute__((always_inline)) uint64_t frame_take_plain(void) {
     return 0;
   if (frames.free)
     pa = free_pop();
-  else if (frames.virgin < frames.count && frames.state[frames.virgin] == STATE_VIRGIN)
+  else if (frames.virgin < frames.count && frames.state[frames.virgin] == STATE_VIRGIN &&
+           frames.linked[frames.virgin / 512])
     pa = virgin_pop();
   else
     return 0;

@@ -42,6 +42,9 @@ static _Noreturn void give_up(const char *why) {
 }
 
 /* ---- Taking over ------------------------------------------------------------------------------------------------------ */
+#define LINKS                                                                                                        \
+  0x50000000 /* of the frame table: 256 MiB, between its image and the window, are enough for all of that */
+
 /* Its own tables come out of the first free range that holds them. */
 static char *claim(struct q_range *ranges, uint64_t bytes) {
   bytes = (bytes + Q_PAGE_SIZE - 1) & ~(Q_PAGE_SIZE - 1ul);
@@ -89,7 +92,7 @@ static void take_over(void) {
   char *cache = claim(ranges, cache_bytes);
   for (uint64_t at = 0; at < cache_bytes; at += Q_PAGE_SIZE)
     zero_page(cache + at);
-  frames_init((char *)Q_WINDOW, boot->ram_base, boot->ram_end, tables);
+  frames_init((char *)Q_WINDOW, boot->ram_base, boot->ram_end, tables, (struct link *)LINKS);
   for (unsigned i = 0; i < boot->free_count; i++)
     frames_add(ranges[i].base, ranges[i].bytes);
   frames_reserve();

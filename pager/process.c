@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define UNMAP_ENTRIES 256
-#define SERVER_STACK 65536 /* resident */
+#define SERVER_STACK 16384 /* resident */
 
 /* ---- Kernel memory ---------------------------------------------------------------------------------------------------- */
 bool donate(void) {
@@ -30,6 +30,14 @@ bool donate(void) {
     while (result_ == -Q_E_NOMEM && donate());                                                                       \
     result_;                                                                                                         \
   })
+
+/* Page tables for this are there from the start (frames_init). */
+void frames_back(void *page, uint64_t frame) {
+  int64_t error =
+      WITH_MEMORY(q_map(boot->pager, boot->task, (uint64_t)page, frame | Q_PROT_READ | Q_PROT_WRITE, 1, 0));
+  assert(!error);
+  (void)error;
+}
 
 /* ---- Backend -------------------------------------------------------------------------------------------------------------- */
 int backend_map_run(struct space *space, uint64_t va, uint64_t frame_prot, unsigned pages) {

@@ -40,16 +40,16 @@ static uint64_t promise_of(const struct space *space) {
 }
 
 bool promise_room(uint64_t more) {
-  uint64_t need = promises_withheld() + more + promise_margin;
+  uint64_t need = promises_withheld() + more + promise_margin + links_to_come();
   if (more < frames.total && frames_available() < need)
     cache_drop();
   return more < frames.total && frames_available() >= need;
 }
 
 bool promise_spare(void) {
-  if (frames_available() <= promises_withheld())
+  if (frames_available() <= promises_withheld() + links_to_come())
     cache_drop();
-  return frames_available() > promises_withheld();
+  return frames_available() > promises_withheld() + links_to_come();
 }
 
 void promise_update(struct space *space) {

@@ -217,6 +217,7 @@ int do_system(struct space *caller, struct q_received *m, struct q_reply *r) {
                        .free = frames_available(),
                        .cached = cache_pages(),
                        .processes = space_count,
+                       .tables = frames.tables,
                        .faults = ended.faults,
                        .ahead = ended.ahead,
                        .untouched = ended.untouched,

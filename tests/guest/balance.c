@@ -11,7 +11,7 @@ struct p_stats own_stats(void) {
 uint64_t free_frames(void) {
   struct p_system system;
   CHECK_EQ(p_system_stats(P_SYSTEM_DROP, &system), 0);
-  return system.free + system.donated; /* dropping has taken back what the kernel does not need */
+  return system.free + system.donated + system.tables; /* dropping has taken back what the kernel does not need */
 }
 
 struct q_info kernel_info(void) {

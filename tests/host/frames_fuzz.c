@@ -3,6 +3,7 @@
  * last one not whole; what is free at boot is a few ranges, in any order; some blocks are the kernel's from the start. */
 #include "frames.h"
 
+#include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
       abort();                                                                                                       \
   } while (0)
 
-enum what { NOT_OURS, OURS_FREE, OURS_USED, KERNELS }; /* KERNELS: may come back as a whole block */
+enum what { NOT_OURS, OURS_FREE, OURS_USED, LINKS, KERNELS }; /* KERNELS: may come back as a whole block */
 static uint8_t what[RAM_FRAMES], *ram;
 static uint64_t had;                  /* frames that were ours at some time */
 static bool lent[RAM_FRAMES / BLOCK]; /* a block of the kernel's that was ours before */
@@ -49,7 +50,20 @@ static unsigned check_list(uint32_t head, enum frame_state state) {
   return length;
 }
 
+/* What holds links now is no longer to be had; there is at most one frame for each block, and those set aside. */
+static void learn_tables(void) {
+  unsigned tables = 0;
+  for (unsigned n = 0; n < RAM_FRAMES; n++) {
+    if (frames.state[n] == STATE_OWN && what[n] == OURS_FREE)
+      what[n] = LINKS;
+    tables += what[n] == LINKS;
+    MUST((what[n] == LINKS) == (frames.state[n] == STATE_OWN));
+  }
+  MUST(tables == frames.tables && frames.own == tables && tables <= RAM_FRAMES / BLOCK + 1 + 7);
+}
+
 static void check(void) {
+  learn_tables();
   unsigned states[STATE_DONATED + 1] = {0}, in_block[RAM_FRAMES / BLOCK + 1] = {0};
   bool reserve = false, hot[RAM_FRAMES] = {false};
   for (const uint64_t *pa = frames.hot; *pa; pa--)
@@ -83,8 +97,8 @@ static void check_zero(uint64_t pa) {
 
 /* ---- Requests ---- */
 static bool take(bool slow, bool zero, unsigned spare) {
-  uint64_t pa = slow ? frame_take_slow(zero) : frame_take_zeroed();
-  MUST((pa != 0) == (spare != 0));
+  uint64_t tables = frames.tables, pa = slow ? frame_take_slow(zero) : frame_take_zeroed();
+  MUST(spare ? pa || frames.tables - tables >= spare : !pa);
   if (!pa)
     return false;
   MUST(pa % 4096 == 0 && frame_number(pa) < RAM_FRAMES && what[frame_number(pa)] == OURS_FREE);
@@ -95,15 +109,18 @@ static bool take(bool slow, bool zero, unsigned spare) {
   return true;
 }
 
-static bool is_spare(unsigned n) { /* free, and neither set aside nor hot */
-  return what[n] == OURS_FREE && frames.state[n] != STATE_RESERVE && frames.state[n] != STATE_USED;
+static bool to_be_had(unsigned n) { /* free, and neither set aside nor hot */
+  return what[n] == OURS_FREE && frames.state[n] != STATE_RESERVE && frames.state[n] != STATE_USED &&
+         frames.linked[n / BLOCK];
 }
 
 static void take_run(unsigned most) {
   unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0);
   uint64_t pa;
+  uint64_t tables = frames.tables;
   unsigned got = frames_take_run(most, &pa);
-  MUST(got <= most && (got != 0) == (spare != 0));
+  learn_tables();
+  MUST(got <= most && (spare ? got || frames.tables - tables >= spare : !got));
   for (unsigned i = 0; i < got; i++) {
     unsigned n = (unsigned)frame_number(pa) + i;
     MUST(what[n] == OURS_FREE && frames.state[n] == STATE_USED);
@@ -113,15 +130,15 @@ static void take_run(unsigned most) {
   if (!got)
     return;
   unsigned first = (unsigned)frame_number(pa), end = first + got; /* a short run has no neighbour to be had */
-  MUST(got == most || !first || !is_spare(first - 1));
-  MUST(got == most || end == RAM_FRAMES || !is_spare(end));
+  MUST(got == most || !first || !to_be_had(first - 1));
+  MUST(got == most || end == RAM_FRAMES || !to_be_had(end));
   memset(frame_data(pa), 0x55, got * 4096ul);
 }
 
 /* Many at a time, so that blocks come to be whole or empty. */
 static void take_some(unsigned wanted, bool slow, bool zero) {
-  for (unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0); wanted--; spare--)
-    if (!take(slow, zero, spare))
+  for (; wanted--; learn_tables())
+    if (!take(slow, zero, (unsigned)frames_available() - (frames.reserve ? BLOCK : 0)))
       return;
 }
 
@@ -175,7 +192,10 @@ static void come_back(unsigned from) {
 
 static void prepare(unsigned wanted) {
   unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0);
-  MUST(frames_prepare(wanted) == (spare >= wanted));
+  uint64_t tables = frames.tables;
+  bool done = frames_prepare(wanted);
+  spare -= (unsigned)(frames.tables - tables);
+  MUST(done == (spare >= wanted));
   unsigned ready = check_list(frames.ready, STATE_READY);
   MUST(ready >= (wanted < spare ? wanted : spare));
   for (uint32_t at = frames.ready; at; at = frames.link[at - 1].next)
@@ -228,8 +248,18 @@ static void add(unsigned from, unsigned to) {
   had += to - from;
 }
 
+static struct link links[(RAM_FRAMES / BLOCK + 1) * BLOCK];
+void frames_back(void *page, uint64_t frame) {
+  MUST(frame && ((char *)page - (char *)links) % 4096 == 0);
+  ASAN_UNPOISON_MEMORY_REGION(page, 4096);
+  if (frame - RAM_BASE < RAM_FRAMES * 4096ul) /* else of what it was given at the start */
+    check_zero(frame);
+  memset(page, 0, 4096);
+}
+
 static void set_up(const uint8_t *data) {
   static uint64_t *tables;
+  ASAN_POISON_MEMORY_REGION(links, sizeof links);
   size_t bytes = (frames_memory(RAM_FRAMES * 4096ul) + 4095) & ~4095ul;
   if (!ram)
     ram = malloc(RAM_FRAMES * 4096ul), tables = malloc(bytes), memset(ram, 0xaa, RAM_FRAMES * 4096ul);
@@ -237,7 +267,7 @@ static void set_up(const uint8_t *data) {
   memset(what, NOT_OURS, sizeof what);
   memset(lent, 0, sizeof lent);
   had = 0;
-  frames_init((char *)ram - RAM_BASE, RAM_BASE, RAM_BASE + RAM_FRAMES * 4096ul, tables);
+  frames_init((char *)ram - RAM_BASE, RAM_BASE, RAM_BASE + RAM_FRAMES * 4096ul, tables, links);
   unsigned middle = data[0] * 4u, hole = middle + data[1];
   unsigned kernels = 4 * BLOCK; /* the fifth block is the kernel's; what is left of the sixth is too little for one */
   if (data[2] & 1)

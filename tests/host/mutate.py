@@ -173,7 +173,7 @@ MUTATIONS = {
         ("mappings are not promised", "sum += r->counted ? pages", "sum += 0 ? pages"),
         ("what is had is promised still", "used += space->strict ? (uint64_t)frames : 0;", "(void)space, (void)frames;"),
         ("anybody's frames are counted", "used += space->strict ? (uint64_t)frames : 0;", "(void)space, used += (uint64_t)frames;"),
-        ("others take what was promised", "  return frames_available() > promises_withheld();\n", "  return true;\n"),
+        ("others take what was promised", "  return frames_available() > promises_withheld() + links_to_come();\n", "  return true;\n"),
     ],
     "pager/arguments.c": [
         ("argv does not end", "8 * (count + 3)) & ~15ul, at", "8 * (count + 1)) & ~15ul, at"),

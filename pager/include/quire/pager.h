@@ -208,6 +208,7 @@ struct p_system {
   uint64_t processes;
   uint64_t user;                     /* private frames of programs */
   uint64_t own;                      /* the pager's own */
+  uint64_t tables;                   /* of these describing frames: more the more were ever used at a time */
   uint64_t timebase;                 /* ticks of the time counter a second */
   uint64_t faults, ahead, untouched; /* of all programs that ended, as in p_stats */
   uint64_t ready;                    /* of the free ones, zeroed beforehand */
