@@ -98,11 +98,18 @@ _Noreturn void panic_trap(uint64_t cause, uint64_t pc, uint64_t value, uint64_t 
   panic("trap in the kernel: scause %lx at %lx, stval %lx, ra %lx", cause, pc, value, ra);
 }
 
-/* The next two run for whole pages, so they take 64 bytes a step, and the checks of debug builds would triple it. */
+/* The next two run for whole pages, so they take many words a step, and the checks of debug builds would triple it. */
 struct line {
   uint64_t word[8];
 };
 #define LINE sizeof(struct line)
+
+static inline void copy_lines(struct line *restrict to, const struct line *restrict from) {
+  to[0] = from[0];
+  to[1] = from[1];
+  to[2] = from[2];
+  to[3] = from[3];
+}
 
 __attribute__((no_sanitize("undefined"))) void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
   char *t = to;
@@ -110,6 +117,8 @@ __attribute__((no_sanitize("undefined"))) void *memcpy(void *restrict to, const 
   if ((((uint64_t)t ^ (uint64_t)f) & 7) == 0) {
     for (; bytes && (uint64_t)t & 7; bytes--)
       *t++ = *f++;
+    for (; bytes >= 4 * LINE; bytes -= 4 * LINE, t += 4 * LINE, f += 4 * LINE)
+      copy_lines((struct line *)t, (const struct line *)f);
     for (; bytes >= LINE; bytes -= LINE, t += LINE, f += LINE)
       *(struct line *)t = *(const struct line *)f;
     for (; bytes >= 8; bytes -= 8, t += 8, f += 8)
