@@ -538,13 +538,13 @@ static int side_of_caller(struct side *side, q_token token, bool writable, uint6
 }
 
 /* A pager that waits, and comes before current, gets the fault now; current stands ready at its ecall. When it runs again,
- * the page is there, or the fault is refused or still out: each is for the copy to find. Not twice in a row, so that a
+ * the page is there, or the fault is refused or still out: each is for the copy to find. Not twice for the same side, so that a
  * server is not kept from its other callers by one page that never stays. Returns if it is none of that. */
-static void ask_at_once(struct endpoint *endpoint, struct wait *fault, bool again) {
+static void ask_at_once(struct endpoint *endpoint, struct wait *fault, unsigned side) {
   struct thread *receiver = endpoint->receiver, *copier = current;
-  if (again || !receiver || receiver->priority <= copier->priority)
+  if (copier->asked & side || !receiver || receiver->priority <= copier->priority)
     return;
-  copier->asked = true;
+  copier->asked |= (uint8_t)side;
   slice_keep(copier);
   receiver_unqueue(receiver);
   fill(receiver, endpoint, fault);
@@ -559,18 +559,17 @@ static void ask_at_once(struct endpoint *endpoint, struct wait *fault, bool agai
 static struct ret copy_absent(const struct side *side, unsigned kind, uint64_t done) {
   struct thread *owner = side->thread;
   struct wait *call = &owner->wait[SLOT_CALL], *fault = &owner->wait[SLOT_FAULT];
-  bool again = current->asked;
-  current->asked = false;
   if (owner == current)
     return fault_self(side->va, kind);
   if (!owner->task->faults)
     return fail(Q_E_PEER);
   if (!call->link.list && fault->state == WAIT_NONE) {
     fault_open(owner, side->va, kind | Q_FAULT_COPY);
-    ask_at_once(owner->task->faults, fault, again);
+    ask_at_once(owner->task->faults, fault, 1u << kind);
     send(owner->task->faults, fault);
   }
   call->copying = !call->link.list;
+  current->asked = 0;
   finish(-Q_E_PENDING, done, side->token, 0);
 }
 
@@ -596,7 +595,7 @@ static struct ret copy(struct side *from, struct side *to, uint64_t bytes, uint6
     if (!target)
       return copy_absent(to, Q_FAULT_WRITE, done);
     memcpy(target, source, n);
-    current->asked = false;
+    current->asked = 0;
     from->va += n;
     to->va += n;
     x[REG_A2] += n;
@@ -633,7 +632,7 @@ static inline __attribute__((always_inline)) bool copy_at_once(const struct side
   if (!source || !target || bytes - 1 >= most || (bytes > COPY_BUDGET && (from->va ^ to->va) & 7))
     return false;
   memcpy(target, source, bytes);
-  current->asked = false;
+  current->asked = 0;
   return true;
 }
 

@@ -161,7 +161,7 @@ struct thread {
   uint64_t fault_reason;
   struct object object;
   uint8_t state, priority, rank; /* rank: of the leftist heap */
-  bool asked;                    /* its copy runs again, since a pager was asked at once for what it found absent */
+  uint8_t asked;                 /* its copy runs again: of these sides (1 << Q_FAULT_*) a pager was asked at once */
 };
 _Static_assert(sizeof(struct thread) <= 1024, "four slots a page");
 _Static_assert(offsetof(struct thread, x) == THREAD_REGS && offsetof(struct thread, f) == THREAD_FP &&
