@@ -608,6 +608,19 @@ static struct ret copy(struct side *from, struct side *to, uint64_t bytes, uint6
   return ok(done);
 }
 
+/* The common case: on either side it lies in one page, which is where the last one was, and has been accessed so. */
+static inline __attribute__((always_inline)) bool copy_at_once(const struct side *from, const struct side *to,
+                                                               uint64_t bytes) {
+  uint64_t most = MIN(-(from->va | -Q_PAGE_SIZE), -(to->va | -Q_PAGE_SIZE));
+  const char *source = vm_resident(from->thread->task, from->va, Q_FAULT_READ);
+  char *target = vm_resident(to->thread->task, to->va, Q_FAULT_WRITE);
+  if (!source || !target || bytes - 1 >= most || (bytes > COPY_BUDGET && (from->va ^ to->va) & 7))
+    return false;
+  memcpy(target, source, bytes);
+  current->asked = 0;
+  return true;
+}
+
 static __attribute__((noinline)) struct ret copy_slow(q_token token, uint64_t direction, uint64_t offset,
                                                       uint64_t own, uint64_t bytes, uint64_t done,
                                                       uint64_t other_offset) {
@@ -620,20 +633,9 @@ static __attribute__((noinline)) struct ret copy_slow(q_token token, uint64_t di
     error = Q_E_ARG;
   if (error)
     return fail(error);
+  if (between && copy_at_once(&caller, &other, bytes))
+    return ok(done + bytes);
   return copy(to ? &other : &caller, to ? &caller : &other, bytes, done, between ? REG_A6 : REG_A3);
-}
-
-/* The common case: on either side it lies in one page, which is where the last one was, and has been accessed so. */
-static inline __attribute__((always_inline)) bool copy_at_once(const struct side *from, const struct side *to,
-                                                               uint64_t bytes) {
-  uint64_t most = MIN(-(from->va | -Q_PAGE_SIZE), -(to->va | -Q_PAGE_SIZE));
-  const char *source = vm_resident(from->thread->task, from->va, Q_FAULT_READ);
-  char *target = vm_resident(to->thread->task, to->va, Q_FAULT_WRITE);
-  if (!source || !target || bytes - 1 >= most || (bytes > COPY_BUDGET && (from->va ^ to->va) & 7))
-    return false;
-  memcpy(target, source, bytes);
-  current->asked = 0;
-  return true;
 }
 
 /* Needs no more than the registers that a function may use freely, and knows the rest from the thread's. */

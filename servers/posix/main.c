@@ -73,11 +73,6 @@ bool requests_waiting(const struct process *caller, uint64_t *label) {
   return q;
 }
 
-int wait_in(struct request *q, struct link *queue) {
-  q->queue = queue;
-  return AGAIN;
-}
-
 static void leave_line(struct request *q) {
   list_remove(&q->queued);
   q->queue = NULL; /* a copy is pending, of which the kernel tells */
@@ -195,10 +190,6 @@ static void keep(struct request *q) {
 }
 
 /* ---- Copies -------------------------------------------------------------------------------------------------------- */
-int copy_error(const struct request *q) {
-  return q->m.kind != Q_MSG_COPY_FAILED ? 0 : q->m.error == Q_E_NOFRAME ? ENOMEM : EFAULT;
-}
-
 static int transfer(struct request *q, unsigned direction, uint64_t offset, const void *own, uint64_t bytes) {
   uint64_t done;
   if (q->m.kind == Q_MSG_COPY_FAILED)
