@@ -141,12 +141,13 @@ static int do_names(char **argv) {
   return rest();
 }
 
-static int do_sender(char **argv) { /* with all the threads that it may have */
+static int
+do_sender(char **argv) { /* with all the threads that it may have; its buffer is refused to whoever copies it */
   (void)argv;
   q_handle thread;
   while (!q_thread_create(P_HANDLE_TASK, 3, &thread))
     q_handle_close(thread);
-  return (int)q_call(P_HANDLE_GIFT, &(struct q_call){.label = 1, .read = fresh(1), .read_bytes = 64});
+  return (int)q_call(P_HANDLE_GIFT, &(struct q_call){.label = 1, .read = NULL, .read_bytes = 64});
 }
 
 /* At that time: takes what threads it can have, and says how many. */
