@@ -16,7 +16,7 @@ void wait_init(struct thread *thread, enum wait_slot slot) {
   thread->wait[slot].token = kernel.sequence_epoch << kernel.token_shift | index << 1 | slot;
 }
 
-static struct wait *token_find(q_token token) {
+static struct wait *token_search(q_token token) {
   uint64_t name = token & ((1ul << kernel.token_shift) - 1), index = name >> 1;
   pa_t pa = kernel.ram_base + (index << 10);
   const struct frame *frame = frame_of(pa); /* NULL for a name that is no RAM */
@@ -25,6 +25,18 @@ static struct wait *token_find(q_token token) {
   struct wait *wait = &((struct thread *)pa_to_va(pa))->wait[name & 1];
   bool match = wait->state == WAIT_HELD && wait->server == current->task && wait->token == token;
   return match ? wait : NULL;
+}
+
+/* The same if it is of the message that came last, which it mostly is. */
+static inline struct wait *token_delivered(q_token token) {
+  struct wait *wait = this_hart()->delivered;
+  bool match = wait->token == token && wait->server == current->task && wait->state == WAIT_HELD;
+  return match ? wait : NULL;
+}
+
+static inline struct wait *token_find(q_token token) {
+  struct wait *wait = token_delivered(token);
+  return wait ? wait : token_search(token);
 }
 
 static void wait_open(struct thread *thread, enum wait_slot slot, unsigned message, uint64_t badge) {
@@ -266,13 +278,13 @@ _Noreturn void exception_self(uint64_t cause, uint64_t value, uint64_t reason) {
 }
 
 /* ---- Answers ----------------------------------------------------------------------------------------------------- */
-/* A copy that was PENDING can go on or has failed: the server that holds the call gets the message once more. */
+/* A copy that was PENDING can go on or has failed: the server that holds the call gets the message once more. One that will
+ * just run again (ask_at_once) need not be told that it can. */
 static void copy_settled(struct thread *owner, int error) {
   struct wait *wait = &owner->wait[SLOT_CALL];
-  if (!wait->copying)
+  if (!wait->copying && !error)
     return;
   ASSERT(wait->state == WAIT_HELD);
-  wait_unqueue(wait); /* a second copy may have begun before the server heard of the first */
   wait->copying = 0;
   wait->message = error ? Q_MSG_COPY_FAILED : Q_MSG_COPY_READY;
   wait->error = (uint8_t)error;
@@ -386,6 +398,25 @@ static void wake_later(struct thread *wake) {
   thread_continue(wake);
 }
 
+/* A thread whose copy waits for just this receiver, and is the next anyhow, goes on with the slice that runs, like one that
+ * the receiver's answer wakes. NULL: there is none. The pointer may be of one that is no more: then it is not the next, or
+ * has become another that is. */
+static struct thread *copier_next(struct hart *hart) {
+  struct thread *copier = hart->copier;
+  if (!copier)
+    return NULL;
+  hart->copier = NULL;
+  unsigned p = Q_PRIORITIES - 1;
+  while (p && !(hart->ready_mask >> p & 1))
+    p--;
+  const struct list *queue = &hart->ready[p];
+  if (queue->head != &copier->link || (hart->slice_class > p && queue->tail != queue->head))
+    return NULL;
+  thread_unready(copier);
+  copier->slice = 0;
+  return copier;
+}
+
 static _Noreturn void receive(struct endpoint *endpoint, struct thread *wake) {
   if (pending(endpoint)) {
     if (wake)
@@ -397,6 +428,8 @@ static _Noreturn void receive(struct endpoint *endpoint, struct thread *wake) {
   }
   current->x[REG_A6] = 0; /* the token is spent, whatever becomes of the receive */
   receiver_queue(endpoint, current);
+  if (!wake)
+    wake = copier_next(this_hart());
   if (!wake || this_hart()->rivals >> wake->priority) {
     if (wake)
       wake_later(wake);
@@ -427,20 +460,27 @@ static _Noreturn void reply_failed(int error) {
   restart();
 }
 
+static int receives_at(q_handle value, struct endpoint **endpoint) {
+  const struct last_handle *last = &current->task->received;
+  int error = 0;
+  const struct handle *handle = value == last->value && !last->endpoint->object.dying
+                                    ? NULL
+                                    : handle_check(value, OBJECT_ENDPOINT, Q_RIGHT_RECV, &error);
+  *endpoint = handle ? (struct endpoint *)handle->object : last->endpoint;
+  return error;
+}
+
 /* The words of the answer lie in the thread's saved registers. */
 struct ret sys_reply_recv(uint64_t a0, uint64_t label, UNUSED uint64_t w0, UNUSED uint64_t w1, UNUSED uint64_t w2,
                           UNUSED uint64_t w3, q_token token) {
   struct thread *wake = NULL;
-  struct handle *handle = NULL;
-  int error = 0;
-  if (a0)
-    handle = handle_check(a0, OBJECT_ENDPOINT, Q_RIGHT_RECV, &error);
+  struct endpoint *endpoint = NULL;
+  int error = a0 ? receives_at(a0, &endpoint) : 0;
   if (!error && token)
     error = answer(token, label, &current->x[REG_A2], &wake);
   if (error)
     reply_failed(error);
-  if (handle) {
-    struct endpoint *endpoint = (struct endpoint *)handle->object;
+  if (endpoint) {
     current->task->received = (struct last_handle){a0, endpoint, 0};
     current->task->serves = true;
     endpoint->object.held = 1;
@@ -494,29 +534,55 @@ struct side { /* current's own memory, or a buffer of a caller that waits for it
   q_token token; /* the caller's */
 };
 
-static int side_of_caller(struct side *side, q_token token, bool writable, uint64_t offset, uint64_t bytes) {
-  struct wait *wait = token_find(token);
+static inline int side_of_wait(struct side *side, struct wait *wait, bool writable, uint64_t offset, uint64_t bytes) {
   if (!wait || wait->slot != SLOT_CALL)
     return Q_E_TOKEN;
-  struct thread *owner = wait_thread(wait);
-  uint64_t size = owner->x[writable ? REG_T4 : REG_T2];
-  *side = (struct side){owner, owner->x[writable ? REG_T3 : REG_T1] + offset, token};
+  struct thread *owner = container_of(wait, struct thread, wait[SLOT_CALL]);
+  uint64_t size = owner->x[REG_T2], va = owner->x[REG_T1];
+  if (writable)
+    size = owner->x[REG_T4], va = owner->x[REG_T3];
+  *side = (struct side){owner, va + offset, wait->token};
   return offset > size || bytes > size - offset ? Q_E_ARG : 0;
 }
 
-/* The fault goes out in the name of the page's owner. */
+static int side_of_caller(struct side *side, q_token token, bool writable, uint64_t offset, uint64_t bytes) {
+  return side_of_wait(side, token_find(token), writable, offset, bytes);
+}
+
+/* A pager that waits, and comes before current, gets the fault now; current stands ready at its ecall. When it runs again,
+ * the page is there, or the fault is refused or still out: each is for the copy to find. Not twice for the same side, so that a
+ * server is not kept from its other callers by one page that never stays. Returns if it is none of that. */
+static void ask_at_once(struct endpoint *endpoint, struct wait *fault, unsigned side) {
+  struct thread *receiver = endpoint->receiver, *copier = current;
+  if (copier->asked & side || !receiver || receiver->priority <= copier->priority)
+    return;
+  copier->asked |= (uint8_t)side;
+  slice_keep(copier);
+  receiver_unqueue(receiver);
+  fill(receiver, endpoint, fault);
+  thread_switch(receiver); /* on the copier's slice, which is the caller's for whom it copies */
+  this_hart()->copier = copier;
+  thread_continue(copier);
+  resume();
+}
+
+/* The fault goes out in the name of the page's owner; if it is out already, or a message of how that went is on its way,
+ * its pager is not asked again. */
 static struct ret copy_absent(const struct side *side, unsigned kind, uint64_t done) {
   struct thread *owner = side->thread;
+  struct wait *call = &owner->wait[SLOT_CALL], *fault = &owner->wait[SLOT_FAULT];
   if (owner == current)
     return fault_self(side->va, kind);
   if (!owner->task->faults)
     return fail(Q_E_PEER);
-  owner->wait[SLOT_CALL].copying = 1;
-  if (owner->wait[SLOT_FAULT].state == WAIT_NONE) {
+  if (!call->link.list && fault->state == WAIT_NONE) {
     fault_open(owner, side->va, kind | Q_FAULT_COPY);
-    owner->wait[SLOT_FAULT].copying = 1;
-    send(owner->task->faults, &owner->wait[SLOT_FAULT]);
+    fault->copying = 1;
+    ask_at_once(owner->task->faults, fault, 1u << kind);
+    send(owner->task->faults, fault);
   }
+  call->copying = !call->link.list;
+  current->asked = 0;
   finish(-Q_E_PENDING, done, side->token, 0);
 }
 
@@ -542,6 +608,7 @@ static struct ret copy(struct side *from, struct side *to, uint64_t bytes, uint6
     if (!target)
       return copy_absent(to, Q_FAULT_WRITE, done);
     memcpy(target, source, n);
+    current->asked = 0;
     from->va += n;
     to->va += n;
     x[REG_A2] += n;
@@ -554,8 +621,22 @@ static struct ret copy(struct side *from, struct side *to, uint64_t bytes, uint6
   return ok(done);
 }
 
-struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uint64_t own, uint64_t bytes, uint64_t done,
-                    uint64_t other_offset) {
+/* The common case: on either side it lies in one page, which is where the last one was, and has been accessed so. */
+static inline __attribute__((always_inline)) bool copy_at_once(const struct side *from, const struct side *to,
+                                                               uint64_t bytes) {
+  uint64_t most = MIN(-(from->va | -Q_PAGE_SIZE), -(to->va | -Q_PAGE_SIZE));
+  const char *source = vm_resident(from->thread->task, from->va, Q_FAULT_READ);
+  char *target = vm_resident(to->thread->task, to->va, Q_FAULT_WRITE);
+  if (!source || !target || bytes - 1 >= most || (bytes > COPY_BUDGET && (from->va ^ to->va) & 7))
+    return false;
+  memcpy(target, source, bytes);
+  current->asked = 0;
+  return true;
+}
+
+static __attribute__((noinline)) struct ret copy_slow(q_token token, uint64_t direction, uint64_t offset,
+                                                      uint64_t own, uint64_t bytes, uint64_t done,
+                                                      uint64_t other_offset) {
   struct side caller, other = {current, own, 0};
   bool to = direction == Q_COPY_TO, between = direction == Q_COPY_BETWEEN;
   int error = side_of_caller(&caller, token, to, offset, bytes);
@@ -565,7 +646,23 @@ struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uint64_t
     error = Q_E_ARG;
   if (error)
     return fail(error);
+  if (between && copy_at_once(&caller, &other, bytes))
+    return ok(done + bytes);
   return copy(to ? &other : &caller, to ? &caller : &other, bytes, done, between ? REG_A6 : REG_A3);
+}
+
+/* Needs no more than the registers that a function may use freely, and knows the rest from the thread's. */
+struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uint64_t own, uint64_t bytes, uint64_t done,
+                    uint64_t other_offset) {
+  struct side caller, server = {current, own, 0};
+  if (direction <= Q_COPY_TO &&
+      !side_of_wait(&caller, token_delivered(token), direction == Q_COPY_TO, offset, bytes)) {
+    bool to = direction == Q_COPY_TO;
+    struct side from = to ? server : caller, target = to ? caller : server;
+    if (copy_at_once(&from, &target, bytes))
+      return ok(current->x[REG_A5] + current->x[REG_A4]);
+  }
+  return copy_slow(token, direction, offset, own, bytes, done, other_offset);
 }
 
 /* ---- The end of endpoints and servers ------------------------------------------------------------------------------ */

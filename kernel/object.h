@@ -162,6 +162,7 @@ struct thread {
   uint64_t fault_reason;
   struct object object;
   uint8_t state, priority, rank; /* rank: of the leftist heap */
+  uint8_t asked;                 /* its copy runs again: of these sides (1 << Q_FAULT_*) a pager was asked at once */
 };
 _Static_assert(sizeof(struct thread) <= 1024, "four slots a page");
 _Static_assert(offsetof(struct thread, x) == THREAD_REGS && offsetof(struct thread, f) == THREAD_FP &&
@@ -247,6 +248,7 @@ struct hart {
   uint64_t asid_tag;       /* what a task's must be for its satp to be good here as it is */
   uint64_t token_step;     /* from one token of a wait to its next */
   struct wait *delivered;  /* the message that was delivered last, by a fast path; its token is the likeliest */
+  struct thread *copier;   /* whose copy has last handed the processor to a pager, and stands ready */
   uint64_t slice_end;      /* of the running thread and of whoever works for it */
   uint64_t timer;          /* what it is set to */
   struct thread *fpu;      /* whose floating-point registers these are */

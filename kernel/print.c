@@ -104,33 +104,12 @@ struct line {
   uint64_t word[8];
 };
 #define LINE sizeof(struct line)
-#define COPIED 16 /* words: so many registers are free */
 
-/* Out of line, so that a short copy need not save the registers that this takes. */
-static UNCHECKED __attribute__((noinline)) void copy_words(uint64_t *to, const uint64_t *from, size_t steps) {
-  for (; steps; steps--, to += COPIED, from += COPIED) {
-    uint64_t part[COPIED];
-#pragma GCC unroll 16
-    for (unsigned i = 0; i < COPIED; i++)
-      part[i] = from[i];
-#pragma GCC unroll 16
-    for (unsigned i = 0; i < COPIED; i++)
-      to[i] = part[i];
-  }
-}
-
-/* Both aligned. What is left: less than a word. */
-static inline UNCHECKED size_t copy_aligned(char **to, const char **from, size_t bytes) {
-  size_t steps = bytes / (COPIED * 8);
-  if (steps) {
-    copy_words((uint64_t *)*to, (const uint64_t *)*from, steps);
-    *to += steps * COPIED * 8;
-    *from += steps * COPIED * 8;
-    bytes %= COPIED * 8;
-  }
-  for (; bytes >= 8; bytes -= 8, *to += 8, *from += 8)
-    *(uint64_t *)*to = *(const uint64_t *)*from;
-  return bytes;
+static inline void copy_lines(struct line *restrict to, const struct line *restrict from) {
+  to[0] = from[0];
+  to[1] = from[1];
+  to[2] = from[2];
+  to[3] = from[3];
 }
 
 UNCHECKED void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
@@ -139,7 +118,12 @@ UNCHECKED void *memcpy(void *restrict to, const void *restrict from, size_t byte
   if ((((uint64_t)t ^ (uint64_t)f) & 7) == 0) {
     for (; bytes && (uint64_t)t & 7; bytes--)
       *t++ = *f++;
-    bytes = copy_aligned(&t, &f, bytes);
+    for (; bytes >= 4 * LINE; bytes -= 4 * LINE, t += 4 * LINE, f += 4 * LINE)
+      copy_lines((struct line *)t, (const struct line *)f);
+    for (; bytes >= LINE; bytes -= LINE, t += LINE, f += LINE)
+      *(struct line *)t = *(const struct line *)f;
+    for (; bytes >= 8; bytes -= 8, t += 8, f += 8)
+      *(uint64_t *)t = *(const uint64_t *)f;
   }
   for (; bytes >= 4; bytes -= 4, t += 4, f += 4)
     t[0] = f[0], t[1] = f[1], t[2] = f[2], t[3] = f[3];

@@ -361,7 +361,8 @@ uint64_t vm_fault(struct task *task, uva_t va, unsigned kind) {
 }
 
 void *vm_resolve(struct task *task, uva_t va, unsigned kind) {
-  if (in_window(task, va, va + 1))
+  bool cached = va >> 21 == task->leaf_tag; /* which a window's is never */
+  if (__builtin_expect(!cached, 0) && in_window(task, va, va + 1))
     return user_frame(task->window, va - Q_WINDOW) && kind != Q_FAULT_EXECUTE ? pa_to_va(va - Q_WINDOW) : NULL;
   pte_t *slot = leaf_at(task, va, false);
   if (!slot || !touch(slot, kind) || !frame_of(pte_pa(*slot)))

@@ -52,6 +52,15 @@ int vm_map(struct task *task, const struct mapping *mapping);
 /* The byte's address in the kernel's view if the task may access it so (Q_FAULT_*), with its accessed and dirty bits set
  * as such an access sets them; else NULL. Good to the end of the page. */
 void *vm_resolve(struct task *task, uva_t va, unsigned kind);
+/* The same of a page of RAM that lies near the last one looked up, and has these bits already; NULL: ask vm_resolve(). */
+static inline void *vm_resident(const struct task *task, uva_t va, unsigned kind) {
+  const pte_t need = kind == Q_FAULT_WRITE ? PTE_V | PTE_U | PTE_W | PTE_A | PTE_D : PTE_V | PTE_U | PTE_R | PTE_A;
+  if (__builtin_expect(va >> 21 != task->leaf_tag, 0))
+    return NULL;
+  pte_t pte = task->leaf[va >> Q_PAGE_SHIFT & 511];
+  bool good = (pte & need) == need && frame_of(pte_pa(pte));
+  return __builtin_expect(good, 1) ? (char *)pa_to_va(pte_pa(pte)) + va % Q_PAGE_SIZE : NULL;
+}
 /* A fault. Either the page table does not justify it (any more); or it is to be reported, with what this returns in a5. */
 uint64_t vm_fault(struct task *task, uva_t va, unsigned kind);
 #define VM_SPURIOUS ~0ul

@@ -39,7 +39,10 @@ bool file_writes(const struct file *file);
 int program_find(const struct process *process, const char *path, char name[P_NAME_MAX], uint64_t *object);
 
 /* ---- poll.c ---- */
-void poll_changed(void); /* a pipe's state, or the console's: whoever polls looks again */
+static inline void poll_changed(void) { /* a pipe's state, or the console's: whoever polls looks again */
+  if (!list_empty(&poll_queue))
+    requests_wake(&poll_queue);
+}
 
 /* ---- lock.c ---- */
 void locks_drop(struct inode *inode, const void *owner); /* all that the process, or the open file, has of it */

@@ -73,42 +73,51 @@ bool requests_waiting(const struct process *caller, uint64_t *label) {
   return q;
 }
 
-int wait_in(struct request *q, struct link *queue) {
-  q->queue = queue;
-  return AGAIN;
-}
-
 static void leave_line(struct request *q) {
   list_remove(&q->queued);
   q->queue = NULL; /* a copy is pending, of which the kernel tells */
 }
 
 /* ---- Answers --------------------------------------------------------------------------------------------------------- */
-static struct q_reply due; /* goes out with the next receive */
+static struct q_reply replies[2], *spare = &replies[0];
+static struct q_reply *due = &replies[1]; /* goes out with the next receive, if it has a token */
 
-/* The first for a message: so whoever waited goes on before the one whose call has ended the wait. A failed reply means that
- * its caller is gone. */
-static void answer(const struct q_reply *r) {
-  if (due.token)
-    q_reply(r);
-  else
-    due = *r;
+static inline struct q_reply *fresh_reply(void) {
+  *spare = (struct q_reply){0};
+  return spare;
 }
 
+/* The first for a message waits for the receive: so whoever waited goes on before the one whose call has ended the wait. A failed
+ * reply means that its caller is gone. */
+static inline void answer(struct q_reply *r, q_token token) {
+  r->token = token;
+  if (due->token) {
+    q_reply(r);
+  } else {
+    spare = due;
+    due = r;
+  }
+}
+
+/* The spare one belongs to the handler that calls this. */
 void request_done(struct request *q, uint64_t bytes) {
-  answer(&(struct q_reply){.word = {bytes}, .token = q->m.token});
+  struct q_reply r = {.word = {bytes}, .token = q->m.token};
+  if (due->token)
+    q_reply(&r);
+  else
+    *due = r;
   drop(q);
 }
 
 /* False: it is to be kept. */
 static bool run(struct request *q) {
-  struct q_reply r = {.token = q->m.token};
+  struct q_reply *r = fresh_reply();
   bool known = q->m.label < sizeof handlers / sizeof *handlers && handlers[q->m.label];
   q->queue = NULL;
-  int result = known ? handlers[q->m.label](q, &r) : ENOSYS;
+  int result = known ? handlers[q->m.label](q, r) : ENOSYS;
   if (result >= 0) {
-    r.label = (uint64_t)result;
-    answer(&r);
+    r->label = (uint64_t)result;
+    answer(r, q->m.token);
   }
   return result != AGAIN;
 }
@@ -156,7 +165,7 @@ static struct request *further_place(const struct process *caller) {
 }
 
 static struct request *place_for(struct process *caller) {
-  struct request *place = further_place(caller);
+  struct request *place = caller->one.caller ? further_place(caller) : &caller->one;
   if (place)
     return place;
   drop_if(caller, NULL, true);
@@ -165,13 +174,14 @@ static struct request *place_for(struct process *caller) {
 
 static void keep(struct request *q) {
   struct process *caller = q->caller;
-  struct request *place = q == &caller->one ? q : place_for(caller);
+  struct request *place = place_for(caller);
   if (!place) {
-    answer(&(struct q_reply){.label = EAGAIN, .token = q->m.token});
+    struct q_reply *r = fresh_reply();
+    r->label = EAGAIN;
+    answer(r, q->m.token);
     return;
   }
-  if (place != q)
-    *place = *q;
+  *place = *q;
   list_init(&place->queued);
   list_init(&place->kept);
   list_add(&caller->kept, &place->kept);
@@ -180,10 +190,6 @@ static void keep(struct request *q) {
 }
 
 /* ---- Copies -------------------------------------------------------------------------------------------------------- */
-int copy_error(const struct request *q) {
-  return q->m.kind != Q_MSG_COPY_FAILED ? 0 : q->m.error == Q_E_NOFRAME ? ENOMEM : EFAULT;
-}
-
 static int transfer(struct request *q, unsigned direction, uint64_t offset, const void *own, uint64_t bytes) {
   uint64_t done;
   if (q->m.kind == Q_MSG_COPY_FAILED)
@@ -226,23 +232,18 @@ int64_t ask_pager(struct q_call *c) {
 }
 
 /* ---- Messages -------------------------------------------------------------------------------------------------------- */
-/* The first of its process is made where it would be kept. */
-static void called(const struct q_received *m) {
-  struct request other, *q = &other;
-  struct process *caller = process_of(m->badge);
-  if (m->handle)
-    q_handle_close(m->handle); /* no request takes one */
+static struct request at_hand; /* where a message is received, and done or else kept */
+
+static inline void called(struct request *q) {
+  struct process *caller = process_of(q->m.badge);
+  if (q->m.handle)
+    q_handle_close(q->m.handle); /* no request takes one */
   if (!caller)
     return; /* its task is being destroyed */
-  if (!caller->one.caller)
-    q = &caller->one;
-  q->m = *m;
   q->caller = caller;
   q->progress = 0; /* all else is set where it is used */
   if (!run(q))
     keep(q);
-  else
-    q->caller = NULL;
 }
 
 /* A copy can go on, or has failed; or its caller is no more. */
@@ -294,10 +295,20 @@ static void take_turn(q_token token) {
 }
 
 static void end_turn(void) {
-  if (!turn || !((console_busy && console_owes()) | !list_empty(&turn_queue)))
+  if (!((console_busy && console_owes()) | !list_empty(&turn_queue)))
     return;
   q_reply(&(struct q_reply){.token = turn});
   turn = 0;
+}
+
+/* A message that is no request. */
+static void heard(const struct q_received *m) {
+  if (m->kind == Q_MSG_NOTIFY)
+    notified(m->word[0]);
+  else if (m->kind == Q_MSG_CALL)
+    take_turn(m->token);
+  else if (m->kind == Q_MSG_COPY_READY || m->kind == Q_MSG_COPY_FAILED)
+    copy_settled(m);
 }
 
 static bool watch_children(void) {
@@ -314,20 +325,17 @@ int main(int argc, char **argv) {
   if (!start_pacer() || !watch_children() || !processes_start(argv + 1))
     return 1;
   for (;;) {
-    struct q_received m;
-    q_reply_recv(P_HANDLE_OWN, &due, &m);
-    due.token = 0;
-    if (m.kind == Q_MSG_NOTIFY)
-      notified(m.word[0]);
-    else if (m.kind == Q_MSG_CALL && !m.badge)
-      take_turn(m.token);
-    else if (m.kind == Q_MSG_CALL)
-      called(&m);
-    else if (m.kind == Q_MSG_COPY_READY || m.kind == Q_MSG_COPY_FAILED)
-      copy_settled(&m);
-    requests_run();
+    q_reply_recv(P_HANDLE_OWN, due, &at_hand.m);
+    due->token = 0;
+    if (at_hand.m.kind == Q_MSG_CALL && at_hand.m.badge)
+      called(&at_hand);
+    else
+      heard(&at_hand.m);
+    if (!list_empty(&woken))
+      requests_run();
     if (console_busy)
       console_push();
-    end_turn();
+    if (turn)
+      end_turn();
   }
 }

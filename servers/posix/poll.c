@@ -7,11 +7,6 @@
 
 struct link poll_queue = LIST_HEAD(poll_queue);
 
-void poll_changed(void) {
-  if (!list_empty(&poll_queue))
-    requests_wake(&poll_queue);
-}
-
 /* Files, directories and other devices are always ready. */
 static short state(const struct process *caller, const struct file *file) {
   if (file->pipe)

@@ -5,6 +5,7 @@
 #ifndef SERVER_H
 #define SERVER_H
 
+#include <errno.h>
 #include <quire/posix.h>
 #include <quire/proc.h>
 #include <stdbool.h>
@@ -56,11 +57,14 @@ struct process {
 #define NOT_NOW (-3)   /* hand_over(): the other, which is out of its line now, can't take part */
 
 /* ---- main.c ---- */
-extern struct link input_queue;                       /* requests that wait for a line */
-extern struct link room_queue;                        /* for output to be sent */
-extern struct link turn_queue;                        /* for others to have their turn */
-extern struct link poll_queue;                        /* for a descriptor to be ready */
-int wait_in(struct request *q, struct link *queue);   /* AGAIN */
+extern struct link input_queue;                                    /* requests that wait for a line */
+extern struct link room_queue;                                     /* for output to be sent */
+extern struct link turn_queue;                                     /* for others to have their turn */
+extern struct link poll_queue;                                     /* for a descriptor to be ready */
+static inline int wait_in(struct request *q, struct link *queue) { /* AGAIN */
+  q->queue = queue;
+  return AGAIN;
+}
 void requests_wake(struct link *queue);               /* those that wait there run once the request at hand is done */
 void request_wake(struct request *q);                 /* that one, though its caller may be gone */
 void request_done(struct request *q, uint64_t bytes); /* a kept one that another has done: its answer, and its end */
@@ -74,7 +78,9 @@ bool requests_waiting(const struct process *caller, uint64_t *label); /* and the
 int load(struct request *q, uint64_t offset, void *own, uint64_t bytes);
 int store(struct request *q, const void *own, uint64_t bytes);
 int store_at(struct request *q, uint64_t offset, const void *own, uint64_t bytes);
-int copy_error(const struct request *q); /* of a copy that was pending */
+static inline int copy_error(const struct request *q) { /* of a copy that was pending */
+  return q->m.kind != Q_MSG_COPY_FAILED ? 0 : q->m.error == Q_E_NOFRAME ? ENOMEM : EFAULT;
+}
 /* From one request's buffer to another's, each from its progress on. One of the two is kept, the other runs. 0: all bytes have
  * arrived; AGAIN, or an errno value: of the one that runs; NOT_NOW. */
 int hand_over(const struct request *from, const struct request *to, uint64_t bytes, struct request *kept);

@@ -20,8 +20,9 @@ static int64_t start(const char *const argv[], q_handle gift) {
 }
 
 /* A client of its own calls with a page that is not there; it begins to copy from that. */
+/* The message of how the copy ended, which it is owed, is under way. */
 static uint64_t die_copying(void) {
-  static const char *const client[] = {"victim", "call", "read", "heap", "0", "4096", 0};
+  static const char *const client[] = {"victim", "call", "read", "null", "0", "4096", 0};
   q_handle gift;
   struct q_received m;
   uint64_t done;

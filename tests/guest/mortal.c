@@ -73,19 +73,18 @@ static int do_own(char **argv) {
   return rest();
 }
 
-/* Takes a call and begins to copy from the caller's absent page. "heard": waits until that is there and copies it to an
- * absent page of its own. */
+/* Takes a call and begins to copy from the caller's page, which is refused. "heard": waits to be told so. */
 static int do_copier(char **argv) {
   struct q_received m;
   uint64_t done;
-  char *own = fresh(1);
+  char own[10];
   q_recv(P_HANDLE_GIFT, &m);
   if (q_copy(m.token, Q_COPY_FROM, 0, own, 10, &done) != -Q_E_PENDING)
     return 1;
   if (strcmp(argv[0], "heard"))
     return rest();
   q_recv(P_HANDLE_GIFT, &m);
-  if (m.kind != Q_MSG_COPY_READY || q_copy(m.token, Q_COPY_FROM, 0, own, 10, &done))
+  if (m.kind != Q_MSG_COPY_FAILED)
     return 1;
   return rest();
 }
@@ -142,12 +141,13 @@ static int do_names(char **argv) {
   return rest();
 }
 
-static int do_sender(char **argv) { /* with all the threads that it may have */
+static int
+do_sender(char **argv) { /* with all the threads that it may have; its buffer is refused to whoever copies it */
   (void)argv;
   q_handle thread;
   while (!q_thread_create(P_HANDLE_TASK, 3, &thread))
     q_handle_close(thread);
-  return (int)q_call(P_HANDLE_GIFT, &(struct q_call){.label = 1, .read = fresh(1), .read_bytes = 64});
+  return (int)q_call(P_HANDLE_GIFT, &(struct q_call){.label = 1, .read = NULL, .read_bytes = 64});
 }
 
 /* At that time: takes what threads it can have, and says how many. */

@@ -42,7 +42,7 @@ static uint64_t kernel_pages(void) {
   return info.donated_pages - info.donated_free;
 }
 
-/* Children die while a page of theirs that was to be copied is there, and their server does not listen. Of each only a
+/* Children die when a page of theirs that was to be copied was refused, and their server does not listen. Of each only a
  * page may stay, and of all no more than so many. How many that were. */
 static unsigned bury(q_handle endpoint) {
   static uint64_t id[SENDERS];

@@ -734,11 +734,12 @@ static void faulter_ends(void) {
   }
 }
 
-/* A server began to copy from a client, whose page is on its way. */
+/* A server began to copy from a client. This program, which waited, has got the fault at once; the server stands at its
+ * copy. */
 static struct copying {
   q_handle at, owner, copier;
   q_token fault;
-} begin_copying(void) {
+} fault_at_once(void) {
   struct copying c;
   q_handle there;
   CHECK_EQ(q_endpoint_create(&c.at), 0);
@@ -755,6 +756,12 @@ static struct copying {
   run(client_call_buffer, DATA_PAGE);
   c.owner = task;
   c.fault = expect_fault(DATA_PAGE, Q_FAULT_READ | Q_FAULT_COPY).token;
+  return c;
+}
+
+/* The page is on its way: this program has put the answer off, which the server hears. */
+static struct copying begin_copying(void) {
+  struct copying c = fault_at_once();
   expect_call((uint64_t)-Q_E_PENDING);
   return c;
 }
@@ -799,6 +806,63 @@ static void copies_name_the_frame(void) {
   CHECK_EQ(expect_fault(DATA_PAGE, Q_FAULT_READ | Q_FAULT_COPY).word[3], FRAME(1) | Q_FAULT_SOLE);
   destroy_client();
   CHECK_EQ(receive().kind, Q_MSG_COPY_FAILED);
+}
+
+/* Nobody hears that the page was not there, and there is no message about it. */
+static void answered_at_once(void) {
+  struct copying c = fault_at_once();
+  struct q_received m;
+  q_handle signal;
+  memset(window(FRAME(2)), 5, 4096);
+  CHECK_EQ(answer(c.fault, Q_REPLY_MAP, DATA_PAGE, FRAME(2) | RW, 1, 0), 0);
+  expect_call(0);
+  CHECK_EQ(*window(FRAME(1)), 5);
+  CHECK_EQ(q_handle_dup(c.at, Q_RIGHT_NOTIFY, 1, &signal), 0);
+  CHECK_EQ(q_notify(signal, 1), 0);
+  q_recv(c.at, &m);
+  CHECK_EQ(m.kind, Q_MSG_NOTIFY);
+  CHECK_EQ(q_handle_destroy(c.owner), 0);
+  end_copying(&c);
+}
+
+/* That comes as it does when the answer was put off; the pager is not asked again. */
+static void refused_at_once(void) {
+  struct copying c = fault_at_once();
+  struct q_received m;
+  CHECK_EQ(answer(c.fault, Q_REPLY_REFUSE, Q_E_FAULT, 0, 0, 0), 0);
+  expect_call((uint64_t)-Q_E_PENDING);
+  q_recv(c.at, &m);
+  CHECK(m.kind == Q_MSG_COPY_FAILED && m.error == Q_E_PEER);
+  end_copying(&c);
+}
+
+/* The copy finds the page absent once more: so it does not wait for that, and the answer comes as a message. */
+static void absent_again(void) {
+  struct copying c = fault_at_once();
+  struct q_received m;
+  CHECK_EQ(answer(c.fault, Q_REPLY_RETRY, 0, 0, 0, 0), 0);
+  q_token token = expect_fault(DATA_PAGE, Q_FAULT_READ | Q_FAULT_COPY).token;
+  expect_call((uint64_t)-Q_E_PENDING);
+  CHECK_EQ(answer(token, Q_REPLY_RETRY, 0, 0, 0, 0), 0);
+  q_recv(c.at, &m);
+  CHECK_EQ(m.kind, Q_MSG_COPY_READY);
+  end_copying(&c);
+}
+
+/* Either party ends while the server stands at its copy. Its token is void then, without a message. */
+static void ends_at_once(void) {
+  struct q_received m;
+  struct copying c = fault_at_once();
+  CHECK_EQ(q_handle_destroy(c.owner), 0);
+  CHECK_EQ(answer(c.fault, Q_REPLY_MAP, DATA_PAGE, FRAME(2) | RW, 1, 0), -Q_E_TOKEN);
+  expect_call((uint64_t)-Q_E_TOKEN);
+  end_copying(&c);
+  c = fault_at_once();
+  CHECK_EQ(q_handle_destroy(c.copier), 0);
+  q_recv(c.at, &m);
+  CHECK(m.kind == Q_MSG_CALL && m.label == 1);
+  CHECK_EQ(m.word[0], -Q_E_DEAD);
+  end_copying(&c);
 }
 
 /* The client's call fails at once; the page that comes later is nobody's. */
@@ -1189,6 +1253,10 @@ static const struct test tests[] = {
     {"a copy's fault names the frame", copies_name_the_frame},
     {"a copier ends before the page comes", copier_ends},
     {"a copy's owner ends before the page comes", owner_ends},
+    {"a copy whose page comes at once", answered_at_once},
+    {"a copy whose page is refused at once", refused_at_once},
+    {"a copy whose page is absent again", absent_again},
+    {"either party ends when a copy has just asked", ends_at_once},
     {"a task of many threads stops itself", stops_itself},
     {"wrong arguments", wrong_arguments},
     {"the log, taken by a driver and given back", the_log},

@@ -92,7 +92,7 @@ static void with_children_and_a_device(void) {
 static const struct test tests[] = {
     {"dies in a call", in_a_call},
     {"dies with calls held and queued", with_calls_held_and_queued},
-    {"dies while its client's page is on its way", in_a_copy},
+    {"dies before it hears how a copy went", in_a_copy},
     {"dies with children, a device and an interrupt", with_children_and_a_device},
 };
 

@@ -142,9 +142,10 @@ enum q_operation {
  *      a6 offset in the other's buffer)
  *   FROM reads the readable buffer of the caller whose token this is, TO writes its writable one. BETWEEN reads the first's
  *   readable buffer and writes the other's writable one; they may be threads of one task, or the same thread.
- *   -> a0 0 or error, a1 bytes done (0 with E_TOKEN, which may come after some were). Never blocks on another party:
- *   E_PENDING: a page of the caller whose token is in a2 is not there; its pager was asked, and COPY_READY or COPY_FAILED
- *   comes with that token where its call was received. E_ARG: outside a buffer. E_FAULT: own memory refused. E_TOKEN.
+ *   -> a0 0 or error, a1 bytes done (0 with E_TOKEN, which may come after some were). Never blocks on another party: if a
+ *   page of a caller is not there, a pager that waits for messages and is of higher priority runs first and may answer;
+ *   then the copy goes on. E_PENDING: the page has not come so (of the caller whose token is in a2), and COPY_READY or
+ *   COPY_FAILED comes with that token where its call was received. E_ARG: outside a buffer. E_FAULT: own memory refused. E_TOKEN.
  *
  * notify(a0 endpoint, a1 bits)                   Right: NOTIFY. ORs (bits & badge) into the endpoint's pending bits.
  * notify(a0 IRQ)                                 Right: MANAGE. Acknowledges it: its source may interrupt again.
