@@ -217,8 +217,10 @@ static bool park_page(struct space *space, const struct region *region, struct o
 
 /* From page to page that is there. Though it fails half-way, what was parked is found in the object. */
 static int park(struct space *space, struct region *region) {
-  if (region->shared)
+  if (region->shared) {
+    untouched_note(space, region->start, region->end);
     backend_unmap(space, region->start, (region->end - region->start) >> Q_PAGE_SHIFT, space_removed_all);
+  }
   uint64_t va = region->start, entry = region->shared ? 0 : backend_take(space, &va, region->end);
   if (!entry)
     return 0;
