@@ -160,10 +160,11 @@ INLINE bool map_page(const struct hart *hart, const struct thread *thread, uva_t
                      word expected) {
   struct task *task = thread->task;
   word prot = frame_prot % Q_PAGE_SIZE, write = prot & Q_PROT_WRITE, fresh = task->pager->fresh;
-  struct frame *frame = frame_of(frame_prot); /* prot is of no weight there */
+  word number = (frame_prot - hart->ram_base) >> Q_PAGE_SHIFT; /* prot is of no weight there */
+  struct frame *frame = &hart->frames[number];
   pte_t *slot = &task->leaf[va >> 12 & 511], old = *slot;
   if (UNLIKELY(va >> 21 != task->leaf_tag || va != thread->fault_address >> Q_PAGE_SHIFT << Q_PAGE_SHIFT ||
-               pages != 1 || (prot | Q_PROT_WRITE) != (Q_PROT_READ | Q_PROT_WRITE) || !frame))
+               pages != 1 || (prot | Q_PROT_WRITE) != (Q_PROT_READ | Q_PROT_WRITE) || number >= hart->frame_count))
     return false;
   if (UNLIKELY(old | expected)) {
     if (!replace_page(hart, task, old, frame, expected))

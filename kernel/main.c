@@ -170,7 +170,8 @@ static void init_numbers(void) {
   for (kernel.token_shift = 3; kernel.frame_count >> (kernel.token_shift - 3);) /* a thread or slot lies at 1 KiB */
     kernel.token_shift++;
   for (unsigned i = 0; i < kernel.hart_count; i++)
-    kernel.harts[i].token_step = 1ul << kernel.token_shift;
+    kernel.harts[i].token_step = 1ul << kernel.token_shift, kernel.harts[i].ram_base = kernel.ram_base,
+    kernel.harts[i].frame_count = kernel.frame_count, kernel.harts[i].frames = kernel.frames;
   uint64_t seconds = option("deadline=", 0);
   kernel.deadline = seconds ? csr_read(time) + seconds * kernel.timebase : 0;
 }

@@ -242,10 +242,13 @@ struct hart {
   uint64_t stack;  /* its top */
   uint8_t resched; /* RESCHED_*: somebody else is to run before user mode goes on */
   uint8_t ready_mask;
-  uint8_t slice_class;     /* priority of the thread that the slice was given to; SLICE_OVER: it is used up */
-  uint16_t rivals;         /* bit p or above: a thread of priority p can't just go on with this slice (sched.c) */
-  uint64_t entered;        /* instret at the entry, in builds that measure */
-  uint64_t asid_tag;       /* what a task's must be for its satp to be good here as it is */
+  uint8_t slice_class; /* priority of the thread that the slice was given to; SLICE_OVER: it is used up */
+  uint16_t rivals;     /* bit p or above: a thread of priority p can't just go on with this slice (sched.c) */
+  uint64_t entered;    /* instret at the entry, in builds that measure */
+  uint64_t asid_tag;   /* what a task's must be for its satp to be good here as it is */
+  pa_t ram_base;       /* what fast paths look up: the same as in struct kernel */
+  uint64_t frame_count;
+  struct frame *frames;
   uint64_t token_step;     /* from one token of a wait to its next */
   struct wait *delivered;  /* the message that was delivered last, by a fast path; its token is the likeliest */
   struct thread *copier;   /* whose copy has last handed the processor to a pager, and stands ready */

@@ -106,15 +106,18 @@ trap_entry:
 #endif
   beqz a7, null_entry
   registers sd, 1,2,3,8,9,18,19,20,21,22,23,24,25,26,27,6,7,28,29
+  arguments sd
   csrr t0, sepc
   sd t0, THREAD_REGS(tp)
   lock
+  j dispatch
 
-/* Any other call, or one that turned out not to be for a fast path. Its saved registers are in memory but for a0-a7. */
+/* A call that turned out not to be for a fast path. Its saved registers are in memory but for a0-a7. */
 .globl syscall_slow
 syscall_slow:
   arguments sd
-  registers ld, 8,9,18,19,20,21,22,23,24,25,26,27 /* a fast path may have used them */
+  registers ld, 9,18,19,20,21,22,23,24,25,26,27 /* a fast path may have used them */
+dispatch:
   stack
   li t1, 16 /* Q_SYS_COUNT */
   bgeu a7, t1, 3f

@@ -54,7 +54,8 @@ void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory
                            .count = count,
                            .virgin = count,
                            .unlinked = blocks,
-                           .hot = frames.hot_stack};
+                           .hot = frames.hot_stack,
+                           .cold = frames.cold_stack};
   frames.link = links;
   frames.block_free = (uint16_t *)rest;
   frames.linked = (bool *)(frames.block_free + blocks);
@@ -213,51 +214,73 @@ static void missed(void *page) {
     frames.wanted();
 }
 
-/* The first READY one, which is no longer on its list. */
-static uint64_t take_ready(void) {
-  uint64_t n = frames.ready - 1;
-  unlink_frame(n);
-  frames.zeroed--;
+/* A frame that has just left its list. */
+static uint64_t used(uint64_t n) {
   frames.state[n] = STATE_USED;
   frames.block_free[n / BLOCK_FRAMES]--;
   return frames.base + (n << Q_PAGE_SHIFT);
 }
 
-/* One for now, and some hot ones for then, of which the one given back last comes first. */
-static uint64_t take_hot(void) {
-  uint64_t some[FRAMES_HOT], pa = take_ready();
-  unsigned count = 0;
-  assert(!frames_hot());
-  while (count < FRAMES_HOT && frames.ready)
-    some[count++] = take_ready();
-  while (count)
-    *++frames.hot = some[--count];
-  return pa;
+static uint64_t take_ready(void) {
+  uint64_t n = frames.ready - 1;
+  if (!frames.ready)
+    return 0;
+  unlink_frame(n);
+  frames.zeroed--;
+  return used(n);
 }
 
-void frames_cool(void) {
-  for (uint64_t pa; (pa = hot_pop());) {
-    uint64_t n = frame_number(pa);
-    push(n, STATE_READY);
-    frames.made_ready--; /* it was one before */
-    frames.block_free[n / BLOCK_FRAMES]++;
+static uint64_t take_unzeroed(void) {
+  uint64_t n = frames.free ? frames.free - 1 : frames.virgin;
+  if (frames.free)
+    unlink_frame(n);
+  else if (!linked_virgin())
+    return 0;
+  else
+    n = frames.virgin++;
+  frames.unzeroed--;
+  return used(n);
+}
+
+/* One for now, and some for then, of which the one given back last comes first. 0: there is none. */
+static uint64_t take_some(uint64_t **last, uint64_t (*take)(void)) {
+  uint64_t some[FRAMES_HOT], now = take(), pa;
+  unsigned count = 0;
+  assert(!**last);
+  while (now && count < FRAMES_HOT && (pa = take()))
+    some[count++] = pa;
+  while (count)
+    *++*last = some[--count];
+  return now;
+}
+
+static void put_back(uint64_t **last, enum frame_state state) {
+  for (uint64_t pa; (pa = frame_pop(last));) {
+    push(frame_number(pa), state);
+    frames.block_free[frame_number(pa) / BLOCK_FRAMES]++;
   }
 }
 
-static uint64_t take_last(bool zero) {
-  uint64_t hot = hot_pop();
-  frames.idly += (hot || frames.ready) && !zero;
-  return hot ? hot : frames.ready ? take_ready() : 0;
+void frames_cool(void) {
+  frames.made_ready -= frames_hot(); /* they were that before */
+  put_back(&frames.hot, STATE_READY);
+  put_back(&frames.cold, STATE_FREE);
 }
 
 uint64_t frame_take_slow(bool zero) {
-  if (zero && (frames_hot() || frames.ready))
-    return frames_hot() ? hot_pop() : take_hot();
-  if (!frames.free && !linked_virgin())
-    return take_last(zero);
-  uint64_t pa = frames.free ? free_pop() : virgin_pop();
-  if (zero)
+  uint64_t pa = zero ? frame_pop(&frames.hot) : 0;
+  if (!pa && zero)
+    pa = take_some(&frames.hot, take_ready);
+  if (pa)
+    return pa;
+  if (!(pa = frame_pop(&frames.cold)))
+    pa = take_some(&frames.cold, take_unzeroed);
+  if (pa && zero)
     missed(frame_data(pa));
+  if (pa)
+    return pa;
+  if ((pa = frame_pop(&frames.hot)) || (pa = take_ready()))
+    frames.idly++;
   return pa;
 }
 

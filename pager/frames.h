@@ -24,11 +24,11 @@ enum frame_state {
 
 /* On the hot path, hence here. */
 struct frames {
-  uint64_t *hot; /* the last of */
-  uint64_t
-      hot_stack[1 + FRAMES_HOT]; /* zeroed frames, off all lists and USED by state, handed out first; below them 0 */
-  char *window;                  /* the frame at physical address p is at window + p */
-  uint64_t base;                 /* physical address of frame 0 */
+  /* The last of some frames that are off all lists already, and USED by their state: handed out first, the last one first.
+   * Below them is 0. Hot ones are zeroed. */
+  uint64_t *hot, *cold, hot_stack[1 + FRAMES_HOT], cold_stack[1 + FRAMES_HOT];
+  char *window;  /* the frame at physical address p is at window + p */
+  uint64_t base; /* physical address of frame 0 */
   uint64_t count;
   struct link {
     uint32_t next, prev; /* in a free list, as frame number + 1. CACHED, OBJECT: next is not 0 while it is mapped
@@ -41,7 +41,7 @@ struct frames {
   uint32_t ready, free;      /* heads */
   uint64_t virgin;           /* no VIRGIN frame is below this number */
   uint64_t total;            /* frames there ever were */
-  uint64_t zeroed, unzeroed; /* free now beside the hot ones: READY ones, and the others, the reserve among them */
+  uint64_t zeroed, unzeroed; /* free now beside those: READY ones, and the others, the reserve among them */
   uint64_t own, donated;     /* of total: OWN and DONATED ones */
   uint64_t tables;           /* of own: they hold links, or will */
   uint64_t aside;            /* the first of those that will, physical address, and how many there are */
@@ -55,8 +55,11 @@ extern struct frames frames;
 static inline uint64_t frames_hot(void) {
   return (uint64_t)(frames.hot - frames.hot_stack);
 }
+static inline uint64_t frames_cold(void) {
+  return (uint64_t)(frames.cold - frames.cold_stack);
+}
 static inline uint64_t frames_available(void) {
-  return frames_hot() + frames.zeroed + frames.unzeroed;
+  return frames_hot() + frames_cold() + frames.zeroed + frames.unzeroed;
 }
 
 /* Bytes that frames_init() needs at `memory`, in the window, in whole pages, for RAM of that size. At `links` there need be
@@ -123,48 +126,19 @@ static inline void copy_page(void *to, const void *from) {
   }
 }
 
-static inline __attribute__((always_inline)) uint64_t hot_pop(void) { /* 0: none is left */
-  uint64_t pa = *frames.hot;
+static inline __attribute__((always_inline)) uint64_t frame_pop(uint64_t **last) { /* 0: none is left */
+  uint64_t pa = **last;
   if (pa)
-    frames.hot--;
+    --*last;
   return pa;
-}
-
-/* The first of the free list, off it. Of use where it is not empty. */
-static inline __attribute__((always_inline)) uint64_t free_pop(void) {
-  uint64_t n = frames.free - 1;
-  uint32_t next = frames.link[n].next;
-  frames.free = next;
-  if (next)
-    frames.link[next - 1].prev = 0;
-  frames.unzeroed--;
-  frames.state[n] = STATE_USED;
-  frames.block_free[n / 512]--;
-  return frames.base + (n << Q_PAGE_SHIFT);
-}
-
-/* The one that virgin counts, which must be such. */
-static inline __attribute__((always_inline)) uint64_t virgin_pop(void) {
-  uint64_t n = frames.virgin++;
-  frames.unzeroed--;
-  frames.state[n] = STATE_USED;
-  frames.block_free[n / 512]--;
-  return frames.base + (n << Q_PAGE_SHIFT);
 }
 
 /* A zeroed frame, if that takes no more than to zero one; 0: none so. */
 static inline __attribute__((always_inline)) uint64_t frame_take_plain(void) {
-  uint64_t pa = hot_pop();
+  uint64_t pa = frame_pop(&frames.hot);
   if (__builtin_expect(pa != 0, 1))
     return pa;
-  if (frames.ready || frames.wanted)
-    return 0;
-  if (frames.free)
-    pa = free_pop();
-  else if (frames.virgin < frames.count && frames.state[frames.virgin] == STATE_VIRGIN &&
-           frames.linked[frames.virgin / 512])
-    pa = virgin_pop();
-  else
+  if (frames.ready || frames.wanted || !(pa = frame_pop(&frames.cold)))
     return 0;
   frames.misses++;
   zero_page_here(frame_data(pa));

@@ -246,7 +246,8 @@ static __attribute__((noinline)) void answer_fault(const struct q_received *m, s
 
 /* Answers one plain fault after the other, from registers to registers. The first message that is something else is left in
  * *m; *badge is whose fault was answered last, if any was. */
-static inline __attribute__((always_inline)) void answer_plain(struct q_received *m, uint64_t *badge) {
+static inline __attribute__((always_inline)) void answer_plain(q_handle endpoint, struct q_received *m,
+                                                               uint64_t *badge) {
   while (m->kind == Q_MSG_FAULT) {
     struct space *space = space_find(m->badge);
     uint64_t frame = space ? space_fault_plain(space, m->word[0], m->label, m->word[3]) : 0;
@@ -255,7 +256,7 @@ static inline __attribute__((always_inline)) void answer_plain(struct q_received
     uint64_t page = m->word[0] & ~(Q_PAGE_SIZE - 1ul);
     struct q_reply r = {Q_REPLY_MAP, {page, frame | Q_PROT_READ | Q_PROT_WRITE, 1, 0}, m->token, 0};
     *badge = m->badge;
-    q_reply_recv(boot->endpoint, &r, m);
+    q_reply_recv(endpoint, &r, m);
   }
 }
 
@@ -310,10 +311,11 @@ _Noreturn void pager_main(const struct q_boot *info) {
   struct q_reply r = {0};
   for (;;) {
     struct q_received now; /* in registers, unlike m */
-    last_fault = m.kind == Q_MSG_FAULT ? m.badge : 0;
+    uint64_t badge = m.kind == Q_MSG_FAULT ? m.badge : 0;
     q_reply_recv(boot->endpoint, &r, &now);
     last_first |= now.kind >= 0; /* it was carried out; those that are plain are so */
-    answer_plain(&now, &last_fault);
+    answer_plain(boot->endpoint, &now, &badge);
+    last_fault = badge;
     m = now;
     answer_one(&m, &r);
   }

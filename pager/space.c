@@ -15,7 +15,7 @@ unsigned image_count;
 static __attribute__((noinline)) uint64_t take_or_reclaim(bool zeroed) {
   uint64_t block;
   cache_drop();
-  while (!frames.free && !frames.ready && !frames_hot() &&
+  while (!frames.free && !frames.ready && !frames_hot() && !frames_cold() &&
          backend_reclaim(&block)) /* the first may become the reserve */
     block_return(block);
   return frame_take_slow(zeroed);

@@ -68,6 +68,8 @@ static void check(void) {
   bool reserve = false, hot[RAM_FRAMES] = {false};
   for (const uint64_t *pa = frames.hot; *pa; pa--)
     hot[frame_number(*pa)] = true;
+  for (const uint64_t *pa = frames.cold; *pa; pa--)
+    hot[frame_number(*pa)] = true;
   for (unsigned n = 0; n < RAM_FRAMES; n++) {
     enum frame_state state = frames.state[n];
     bool spare = state == STATE_VIRGIN || state == STATE_FREE || state == STATE_READY;

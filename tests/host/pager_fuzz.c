@@ -333,9 +333,9 @@ static void check_one(struct model *m) {
 
 static void check_all(void) {
   uint64_t taken = 0, cached = 0, own = 0;
-  if (frames_hot() % 2) /* else it would never be otherwise */
+  if ((frames_hot() + frames_cold()) % 2) /* else it would never be otherwise */
     frames_cool();
-  uint64_t hot = frames_hot(), lost = 0;
+  uint64_t hot = frames_hot() + frames_cold(), lost = 0;
   for (unsigned i = 0; i < MODEL_SPACES; i++)
     if (models[i].space)
       check_one(&models[i]);
