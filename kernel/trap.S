@@ -150,6 +150,7 @@ null_entry: /* changes nothing, so it needs no lock */
   scrub 10,11,12,13,14,15,16,17,5,6,7,28,29,30,31
   sret
 
+#ifdef FAST_PATHS
 call_entry:
   saved sd
   registers sd, 6,7,28,29
@@ -164,6 +165,7 @@ reply_entry:
   sd t0, THREAD_REGS(tp)
   lock
   j fast_reply
+#endif
 
 other_trap:
   saved sd

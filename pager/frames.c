@@ -141,8 +141,9 @@ static bool linked_virgin(void) {
   return frames.virgin < frames.count;
 }
 
-static inline bool is_spare(uint8_t state) {
-  return state >= STATE_VIRGIN && state <= STATE_READY;
+/* READY, or with a lower least what is free otherwise, too. */
+static inline bool is_spare(uint8_t state, enum frame_state least) {
+  return state >= least && state <= STATE_READY;
 }
 
 /* Off their list, if they are on one. Neighbours that were given back together stand on it one after another, the later
@@ -174,17 +175,17 @@ static void linked_around(uint64_t block, uint64_t *low, uint64_t *high) {
 }
 
 unsigned frames_take_run(unsigned most, uint64_t *pa) {
-  if (!frames.ready && !frames.free && !linked_virgin())
-    frames_cool();
+  frames_cool(); /* what is missing here and there would cut the run short */
   uint32_t head = frames.ready ? frames.ready : frames.free;
   if (!head && !linked_virgin())
     return 0;
   uint64_t first = head ? head - 1 : frames.virgin, end = first + 1, low, high;
   linked_around(first / BLOCK_FRAMES, &low, &high);
   uint8_t *state = frames.state;
-  while (end - first < most && end < high && is_spare(state[end]))
+  enum frame_state least = frames.ready ? STATE_READY : STATE_VIRGIN; /* nothing is zeroed while something is */
+  while (end - first < most && end < high && is_spare(state[end], least))
     end++;
-  while (end - first < most && first > low && is_spare(state[first - 1]))
+  while (end - first < most && first > low && is_spare(state[first - 1], least))
     first--;
   assert(end - first <= BLOCK_FRAMES);
   unlink_run(first, end);
@@ -254,17 +255,19 @@ static uint64_t take_some(uint64_t **last, uint64_t (*take)(void)) {
   return now;
 }
 
-static void put_back(uint64_t **last, enum frame_state state) {
-  for (uint64_t pa; (pa = frame_pop(last));) {
-    push(frame_number(pa), state);
-    frames.block_free[frame_number(pa) / BLOCK_FRAMES]++;
+/* In the order in which they were taken, so that neighbours stand as they did. */
+static void put_back(uint64_t *stack, uint64_t **last, enum frame_state state) {
+  for (const uint64_t *pa = stack + 1; pa <= *last; pa++) {
+    push(frame_number(*pa), state);
+    frames.block_free[frame_number(*pa) / BLOCK_FRAMES]++;
   }
+  *last = stack;
 }
 
 void frames_cool(void) {
   frames.made_ready -= frames_hot(); /* they were that before */
-  put_back(&frames.hot, STATE_READY);
-  put_back(&frames.cold, STATE_FREE);
+  put_back(frames.hot_stack, &frames.hot, STATE_READY);
+  put_back(frames.cold_stack, &frames.cold, STATE_FREE);
 }
 
 uint64_t frame_take_slow(bool zero) {
@@ -367,6 +370,7 @@ void block_return(uint64_t base) {
 }
 
 bool frame_prepare(void) {
+  frames_cool();
   if (!frames.free && !linked_virgin())
     return false;
   uint64_t n = frames.free ? frames.free - 1 : frames.virgin;

@@ -44,8 +44,8 @@ static void kept_and_scrubbed(void) {
   CALL(Q_SYS_protect, -Q_E_TYPE, 1, endpoint, 2, 3, 4, 5, 6);
   CALL(Q_SYS_harvest, -Q_E_TYPE, 1, endpoint, 2, 3, 4, 5, 6);
   CALL(Q_SYS_copy, -Q_E_TOKEN, 1, 5, 0, 3, 4, 5, 0);
-  CALL(Q_SYS_reply_recv, -Q_E_HANDLE, 1, 0x7777, 2, 3, 4, 5, 6);
-  CALL(Q_SYS_reply_recv, -Q_E_TOKEN, 1, 0, 2, 3, 4, 5, 6);      /* a6 is junk */
+  CALL(Q_SYS_reply_recv, -Q_E_HANDLE, 7, 0x7777, 2, 3, 4, 5, 6);
+  CALL(Q_SYS_reply_recv, -Q_E_TOKEN, 7, 0, 2, 3, 4, 5, 6);      /* a6 is junk */
   CALL(Q_SYS_call, -Q_E_ARG, 1, P_HANDLE_PAGER, 1, 3, 4, 5, 6); /* t0 is junk */
   CALL(Q_SYS_machine, 0, 1, P_HANDLE_MACHINE, Q_machine_info, info, 4, 5, 6);
   CALL(Q_SYS_machine, 0, 1, P_HANDLE_MACHINE, Q_machine_write, info, 0, 5, 6);

@@ -120,6 +120,7 @@ static void take_run(unsigned most) {
   unsigned spare = count(OURS_FREE) - (frames.reserve ? BLOCK : 0);
   uint64_t pa;
   uint64_t tables = frames.tables;
+  bool ready = frames.ready || frames_hot();
   unsigned got = frames_take_run(most, &pa);
   learn_tables();
   MUST(got <= most && (spare ? got || frames.tables - tables >= spare : !got));
@@ -130,6 +131,8 @@ static void take_run(unsigned most) {
     what[n] = OURS_USED;
   }
   if (!got)
+    return;
+  if (ready) /* of those alone */
     return;
   unsigned first = (unsigned)frame_number(pa), end = first + got; /* a short run has no neighbour to be had */
   MUST(got == most || !first || !to_be_had(first - 1));
