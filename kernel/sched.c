@@ -140,7 +140,7 @@ void timer_interrupt(void) {
     print("quire: deadline: the machine's time is up\n");
     machine_off(true);
   }
-  for (unsigned budget = 32; budget && hart->sleepers && hart->sleepers->deadline <= now; budget--) {
+  for (unsigned budget = 16; budget && hart->sleepers && hart->sleepers->deadline <= now; budget--) {
     struct thread *thread = hart->sleepers;
     sleep_cancel(thread);
     thread_result(thread, 0, 0);
