@@ -44,7 +44,7 @@ class Case:
     timeout: float = 600
     each: str = ""
     without: dict = field(default_factory=dict)
-    figure: bool = False
+    figure: bool | str = False
 
 
 @dataclass

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What lazy paging saves and costs the programs of tests/thirdparty: a table in Markdown.
 
-Each runs its first case, or the one with figure = true, in a machine of its own, once as booted and once with policy=eager.
+Each that has a case with figure = true, or figure = "COMMAND" to be run with that case's files, runs that in a machine of
+its own, once as booted and once with policy=eager.
 Faults and frames are the process's own by the pager's count, instructions are the machine's while it ran, without those that
 starting and waiting for `true` takes; its output goes to a file.
 """
@@ -22,14 +23,15 @@ HEAD = "| program | case | faults | eagerly | frames at most | eagerly | instruc
 
 
 def chosen(cases):
-    """The case that stands for the program."""
-    return next((case for case in cases if case.figure), cases[0])
+    """The case that stands for the program; None: there is none."""
+    case = next((case for case in cases if case.figure), None)
+    return replace(case, command=case.figure) if case and case.figure is not True else case
 
 
 def cost(place, case, append):
     """(faults, frames, instructions) of the case's program."""
     if not (place.out / case.command.split()[0]).exists():
-        raise thirdparty.Bad(f"case {case.name}: its command does not begin with a program of the build; mark another with figure = true")
+        raise thirdparty.Bad(f"case {case.name}: its command does not begin with a program of the build")
     timed = replace(case, command=f"time true\n{{ time {case.command}\n}} >/tmp/output", output=[])
     result = place.quire(timed, "--icount", "shift=0,sleep=off", "--append", append)
     found = [tuple(int(number) for number in line) for line in COST.findall(result.error)]
@@ -44,6 +46,8 @@ def row(build, path):
     """A program's line of the table."""
     program, cases, _, place = thirdparty.ready(build, path)
     case = chosen(cases)
+    if not case:
+        return None
     lazy, eager = (cost(place, case, append) for append in POLICIES.values())
     pairs = " | ".join(f"{one:,} | {other:,}" for one, other in zip(lazy, eager))
     return f"| {program.name} | {case.name} | {pairs} |"
@@ -60,7 +64,9 @@ def main():
     print(HEAD, "| --- | --- |" + " ---: |" * 6, sep="\n")
     for path in paths:
         try:
-            print(row(options.build.resolve(), path), flush=True)
+            line = row(options.build.resolve(), path)
+            if line:
+                print(line, flush=True)
         except (debian.Unavailable, thirdparty.Bad, OSError) as why:
             sys.exit("\n".join(["programs: " + path.stem, *map(str, why.args)]))
 
