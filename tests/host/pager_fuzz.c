@@ -312,6 +312,11 @@ static void check_one(struct model *m) {
     shared += common;
     resident += !common;
     MUST(!space_refusal(m->space, page->va, Q_FAULT_READ, 0)); /* what is mapped is legal */
+    const struct extent *touched = page->va < m->space->heap   ? NULL
+                                   : page->va < m->space->brk  ? &m->space->heap_touched
+                                   : region && !region->object ? &region->touched
+                                                               : NULL;
+    MUST(!touched || !m->space->policy->fault || (page->va >= touched->start && page->va < touched->end));
     MUST(!region || region->shared || !shadow(m, page->va) || m == SERVER ||
          *(uint8_t *)frame_data(page->frame) == *shadow(m, page->va)); /* and is what was written there */
   }
