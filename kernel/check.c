@@ -42,6 +42,15 @@ static void check_handle(const struct handle *handle) {
     ASSERT(handle->object->type == handle->type);
 }
 
+/* A slot without a thread is zero, as page_free() takes it to be. */
+static void check_slot(struct page_header *page, unsigned slot) {
+  const uint64_t *words = (const uint64_t *)((char *)page + slot * 1024);
+  uint64_t any = 0;
+  for (unsigned i = 0; i < 1024 / 8 && page->kind == FRAME_THREADS && !page_thread(page, slot); i++)
+    any |= words[i];
+  ASSERT(!any);
+}
+
 static void check_task(struct task *task) {
   unsigned threads = 0;
   for (unsigned i = 0; i < INLINE_HANDLES; i++)
@@ -50,8 +59,10 @@ static void check_task(struct task *task) {
     for (unsigned i = 1; i < 128; i++)
       check_handle((struct handle *)*handle_page(task, page) + i);
   for (struct page_header *page = &task->header; page; page = page->next)
-    for (unsigned slot = 1; slot < 4; slot++)
+    for (unsigned slot = 1; slot < 4; slot++) {
+      check_slot(page, slot);
       threads += page_thread(page, slot) != NULL;
+    }
   ASSERT(threads == task->threads);
 }
 
@@ -83,7 +94,8 @@ static void check_queues(const struct hart *hart) {
     }
     ASSERT(hart->ready[p].tail == before);
   }
-  ASSERT(hart->resched || current == &hart->idle || !(hart->ready_mask >> current->priority >> 1));
+  ASSERT(hart->resched || hart->current == &hart->idle || !(hart->ready_mask >> hart->current->priority >> 1));
+  ASSERT(hart->current->hart == hart && (!hart->fpu || hart->fpu->hart == hart));
   for (const struct thread *t = hart->sleepers; t; t = t->right) /* its spine, which is short */
     ASSERT(t->state == THREAD_SLEEP && (!t->left || t->left->deadline >= t->deadline) &&
            (!t->right || t->right->deadline >= t->deadline));
@@ -91,6 +103,7 @@ static void check_queues(const struct hart *hart) {
 
 void check_state(void) {
   uint64_t start = csr_read(instret), kinds[FRAME_PAGER + 1] = {0}, tasks = 0;
+  order_assert_alone();
   memset(counted, 0, kernel.frame_count * sizeof *counted);
   for (unsigned i = 1; i < PAGERS; i++)
     for (struct task *task = pagers[i] ? pagers[i]->tasks : NULL; task; task = task->next, tasks++) {
@@ -101,23 +114,32 @@ void check_state(void) {
     check_frame(&kernel.frames[i], counted[i], kinds);
   ASSERT(tasks == kernel.info.tasks);
   check_totals(kinds);
-  check_queues(this_hart());
+  EACH_HART (hart)
+    check_queues(hart);
   kernel.info.checks++;
   this_hart()->entered += csr_read(instret) - start; /* this is no part of the kernel's own time */
 }
 
-/* On every way out of the kernel. */
+static void check_alone(void) {
+  if (this_hart()->others)
+    exclude();
+  check_state();
+  if (this_hart()->others)
+    let_others();
+}
+
+/* On every way out of the kernel, with the hart's own lock alone. */
 void exit_checks(void);
 void exit_checks(void) {
-  static unsigned entries;
   ledger_assert_clean();
   struct hart *hart = this_hart();
   uint64_t spent = csr_read(instret) - hart->entered;
   if (hart->entered && spent > kernel.info.irq_off_max)
     kernel.info.irq_off_max = spent;
   hart->entered = 0;
-  if (++entries % 4096 == 0)
-    check_state();
+  if (++hart->exits % 4096 == 0)
+    check_alone();
+  order_leaving(hart);
 }
 #else
 uint64_t check_memory(void *memory) {

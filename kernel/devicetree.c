@@ -9,6 +9,7 @@
 #define HEADER_BYTES 40
 #define VERSION 17
 #define DEPTH 16
+#define PAGE_BYTES 4096
 #define SUPERVISOR_EXTERNAL 9
 enum { BEGIN_NODE = 1, END_NODE = 2, PROP = 3, NOP = 4, END = 9 };
 
@@ -119,13 +120,16 @@ static const char *string(const struct node *node, const char *name) {
   return text ? text : "";
 }
 
-/* True if the value is one of the property's strings. */
-static bool has(const struct node *node, const char *name, const char *value) {
-  struct span list = find(node, name);
+static bool lists(struct span list, const char *value) {
   for (const char *text; (text = take_string(&list));)
     if (!strcmp(text, value))
       return true;
   return false;
+}
+
+/* True if the value is one of the property's strings. */
+static bool has(const struct node *node, const char *name, const char *value) {
+  return lists(find(node, name), value);
 }
 
 static bool enabled(const struct node *node) {
@@ -185,10 +189,18 @@ static void add_all(struct tree *tree, const struct node *node, struct fdt_range
     tree->error = "device tree: a memory or reserved range that has no address";
 }
 
-static bool isa_has(const char *isa, const char *extension) {
-  while (*isa && !ends(after(isa, extension), '_'))
+/* By either property that may say so; `name` with the '_' that stands before it in the older one. */
+static bool has_extension(const struct node *node, const char *name) {
+  const char *isa = string(node, "riscv,isa");
+  while (*isa && !ends(after(isa, name), '_'))
     isa++;
-  return *isa;
+  return *isa || has(node, "riscv,isa-extensions", name + 1);
+}
+
+/* A size that does not divide a page is of no use. */
+static uint64_t zero_block(const struct node *node) {
+  uint64_t bytes = has_extension(node, "_zicboz") ? number(node, "riscv,cboz-block-size", 0) : 0;
+  return bytes <= PAGE_BYTES && !(bytes & (bytes - 1)) ? bytes : 0;
 }
 
 static bool is_hart(const struct node *node) {
@@ -197,8 +209,10 @@ static bool is_hart(const struct node *node) {
 }
 
 static void read_hart(const struct node *node, struct machine *m) {
+  uint64_t block = zero_block(node);
+  m->zero_block = !m->harts || m->zero_block == block ? block : 0;
   m->hart[m->harts++] = (struct fdt_hart){number(node, "reg", 0), 0, -1};
-  m->sstc = m->sstc && isa_has(string(node, "riscv,isa"), "_sstc");
+  m->sstc = m->sstc && has_extension(node, "_sstc");
   m->timebase = (uint32_t)number(node, "timebase-frequency", m->timebase);
 }
 
@@ -209,18 +223,32 @@ static void read_chosen(struct tree *tree, const struct node *node, struct machi
   m->initrd_end = number(node, "linux,initrd-end", 0);
 }
 
+static uint32_t interrupt(const struct node *node) {
+  struct span interrupts = find(node, "interrupts");
+  uint64_t source = 0;
+  take_cells(&interrupts, 1, &source);
+  return (uint32_t)source;
+}
+
+static void read_virtio(const struct node *node, struct machine *m) {
+  struct fdt_device *device = &m->virtio[m->virtios];
+  if (m->virtios == FDT_VIRTIO || !enabled(node) || !reg(node, 0, &device->registers))
+    return;
+  device->irq = interrupt(node);
+  m->virtios++;
+}
+
 static void read_device(struct tree *tree, const struct node *node, struct machine *m) {
-  bool plic = has(node, "compatible", "riscv,plic0") || has(node, "compatible", "sifive,plic-1.0.0");
+  struct span compatible = find(node, "compatible");
+  bool plic = lists(compatible, "riscv,plic0") || lists(compatible, "sifive,plic-1.0.0");
   if (plic && !m->plic.bytes && reg(node, 0, &m->plic)) {
     m->plic_sources = (uint32_t)number(node, "riscv,ndev", 0);
     tree->contexts = find(node, "interrupts-extended");
   }
-  if (ends(node->console, ':') && has(node, "compatible", "ns16550a") && reg(node, 0, &m->uart)) {
-    struct span interrupts = find(node, "interrupts");
-    uint64_t source = 0;
-    take_cells(&interrupts, 1, &source);
-    m->uart_irq = (uint32_t)source;
-  }
+  if (ends(node->console, ':') && lists(compatible, "ns16550a") && reg(node, 0, &m->uart))
+    m->uart_irq = interrupt(node);
+  if (lists(compatible, "virtio,mmio"))
+    read_virtio(node, m);
 }
 
 static void read_node(struct tree *tree, const struct node *node, struct machine *m) {

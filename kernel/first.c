@@ -73,6 +73,14 @@ static void list_free(struct q_boot *boot) {
   }
 }
 
+static void list_virtio(struct q_boot *boot) {
+  _Static_assert(FDT_VIRTIO == Q_BOOT_VIRTIO, "as many as the reader finds");
+  boot->virtio_count = board.virtios;
+  for (unsigned i = 0; i < board.virtios; i++)
+    boot->virtio[i] =
+        (struct q_device){{board.virtio[i].registers.base, board.virtio[i].registers.bytes}, board.virtio[i].irq};
+}
+
 static void fill_boot(struct q_boot *boot, struct thread *thread) {
   extern struct object machine;
   boot->version = Q_BOOT_VERSION;
@@ -84,12 +92,14 @@ static void fill_boot(struct q_boot *boot, struct thread *thread) {
   boot->initrd_bytes = board.initrd_end - board.initrd;
   boot->uart = (struct q_range){board.uart.base, board.uart.bytes};
   boot->uart_irq = board.uart_irq;
+  boot->zero_block = board.zero_block;
   boot->endpoint = give(&owner->endpoint.object);
   boot->machine = give(&machine);
   boot->task = give(&task->object);
   boot->pager = give(&owner->object);
   boot->thread = give(&thread->object);
   memcpy(boot->arguments, board.bootargs, MIN(strlen(board.bootargs), sizeof boot->arguments - 1));
+  list_virtio(boot);
   list_free(boot);
   for (pa_t pa = board.initrd & ~(Q_PAGE_SIZE - 1ul); pa < board.initrd_end; pa += Q_PAGE_SIZE)
     frame_of(pa)->flags = 0; /* it is the pager's from here on, like any other frame */

@@ -49,6 +49,11 @@ void *page_alloc(struct pager *pager, enum frame_kind kind) {
   return page;
 }
 
+/* Slots of threads are zero while they hold none, so only the first slot of their pages can be anything else. */
+static uint64_t used_bytes(enum frame_kind kind) {
+  return kind == FRAME_TASK || kind == FRAME_THREADS ? sizeof(struct task) : Q_PAGE_SIZE;
+}
+
 void page_free(void *page) {
   struct frame *frame = frame_of(va_to_pa(page));
   struct block *block = block_of(frame);
@@ -57,7 +62,7 @@ void page_free(void *page) {
   if (frame->kind == FRAME_TABLE)
     ASSERT(frame->count == 0); /* no entry is valid, so it is zero already */
   else
-    memset(page, 0, Q_PAGE_SIZE);
+    memset(page, 0, used_bytes(frame->kind));
   bool moves = !block->free || block->used == 1; /* onto the list, or to its end */
   if (block->link.list && moves)
     list_remove(&block->link);

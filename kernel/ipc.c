@@ -27,6 +27,12 @@ static struct wait *token_search(q_token token) {
   return match ? wait : NULL;
 }
 
+/* What is likely to be answered next. A fast path answers it, so it must be of this hart (hart.c). */
+static inline void expect(struct wait *wait) {
+  if (wait_thread(wait)->hart == this_hart())
+    this_hart()->delivered = wait;
+}
+
 /* The same if it is of the message that came last, which it mostly is. */
 static inline struct wait *token_delivered(q_token token) {
   struct wait *wait = this_hart()->delivered;
@@ -55,7 +61,7 @@ static bool pending(const struct endpoint *endpoint) {
 
 /* After every change of one of these. */
 static void endpoint_note(struct endpoint *endpoint) {
-  endpoint->attention = pending(endpoint) || endpoint->others.head || endpoint->object.dying;
+  endpoint->attention = pending(endpoint) || endpoint->object.dying;
 }
 
 static void wait_unqueue(struct wait *wait) {
@@ -71,26 +77,38 @@ void wait_cancel(struct wait *wait) {
   wait->copying = 0;
 }
 
+/* In its hart's place, where what it has used last is in the caches; else behind the others. */
 static void receiver_queue(struct endpoint *endpoint, struct thread *thread) {
+  struct thread **place = hart_own(thread->hart, endpoint->receiver);
   thread->state = THREAD_RECEIVE;
   thread->receives = endpoint;
-  if (!endpoint->receiver)
-    endpoint->receiver = thread;
-  else
+  if (*place)
     list_add(&endpoint->others, &thread->link, false);
+  else
+    *place = thread;
   endpoint_note(endpoint);
 }
 
 void receiver_unqueue(struct thread *thread) {
   struct endpoint *endpoint = thread->receives;
-  struct thread *next = endpoint->receiver == thread ? list_first(&endpoint->others, struct thread, link) : thread;
-  ASSERT(thread->state == THREAD_RECEIVE && (next != thread || thread->link.list));
-  if (endpoint->receiver == thread)
-    endpoint->receiver = next;
-  if (next)
-    list_remove(&next->link);
+  struct thread **place = hart_own(thread->hart, endpoint->receiver);
+  ASSERT(thread->state == THREAD_RECEIVE && (*place == thread || thread->link.list == &endpoint->others));
+  if (*place == thread)
+    *place = NULL;
+  else
+    list_remove(&thread->link);
   thread->state = THREAD_READY;
   endpoint_note(endpoint);
+}
+
+/* Who gets what is sent from here: this hart's own, else who waits longest, else another hart's, who comes here for it. */
+static struct thread *receiver_next(struct endpoint *endpoint) {
+  struct thread *next = *hart_own(this_hart(), endpoint->receiver);
+  if (!next)
+    next = list_first(&endpoint->others, struct thread, link);
+  for (unsigned i = 0; !next && i < kernel.hart_count; i++)
+    next = endpoint->receiver[i];
+  return next;
 }
 
 /* ---- Delivery ---------------------------------------------------------------------------------------------------- */
@@ -155,7 +173,8 @@ static void fill(struct thread *receiver, struct endpoint *endpoint, struct wait
   struct thread *sender = wait_thread(wait);
   uint64_t *x = receiver->x;
   bool fault = wait->slot == SLOT_FAULT;
-  thread_result(receiver, wait->message, fault ? sender->fault_kind : sender->x[REG_A1]);
+  uint64_t threads = wait->message == Q_MSG_FAULT && sender->task->threads > 1 ? Q_FAULT_THREADS : 0;
+  thread_result(receiver, wait->message, fault ? sender->fault_kind | threads : sender->x[REG_A1]);
   if (fault) {
     x[REG_A2] = sender->fault_address;
     x[REG_A3] = sender->x[REG_PC];
@@ -170,7 +189,7 @@ static void fill(struct thread *receiver, struct endpoint *endpoint, struct wait
   wait->state = WAIT_HELD;
   wait->endpoint = endpoint;
   wait->server = receiver->task;
-  this_hart()->delivered = wait;
+  expect(wait);
   if (sender->object.dying)
     orphan_told(sender);
 }
@@ -191,7 +210,7 @@ static void fill_next(struct thread *receiver, struct endpoint *endpoint) {
 
 /* Something came: nothing is pending where a receiver waits. */
 static void arrived(struct endpoint *endpoint) {
-  struct thread *receiver = endpoint->receiver;
+  struct thread *receiver = receiver_next(endpoint);
   endpoint_note(endpoint);
   if (!receiver || !pending(endpoint))
     return;
@@ -214,8 +233,9 @@ void endpoint_signal(struct endpoint *endpoint, uint64_t bits) {
 
 /* Current has sent that and is blocked. Its slice goes to a receiver that waits, or is kept for it. */
 static _Noreturn void send_and_wait(struct endpoint *endpoint, struct wait *wait) {
-  struct thread *receiver = endpoint->receiver;
-  if (!receiver || this_hart()->ready_mask >> receiver->priority >> 1 || receiver->priority < current->priority) {
+  struct thread *receiver = receiver_next(endpoint);
+  if (!receiver || !thread_movable(receiver) || this_hart()->ready_mask >> receiver->priority >> 1 ||
+      receiver->priority < current->priority) {
     slice_keep(current);
     send(endpoint, wait);
     schedule();
@@ -296,7 +316,7 @@ void copy_orphaned(struct thread *owner) {
   struct endpoint *endpoint = wait->endpoint;
   struct task *host = host_of(endpoint);
   wait_cancel(wait); /* the token is void */
-  if (host && host->unheard >= UNHEARD_MAX && !endpoint->receiver)
+  if (host && host->unheard >= UNHEARD_MAX && !receiver_next(endpoint))
     return;
   if (host)
     host->unheard++;
@@ -430,7 +450,7 @@ static _Noreturn void receive(struct endpoint *endpoint, struct thread *wake) {
   receiver_queue(endpoint, current);
   if (!wake)
     wake = copier_next(this_hart());
-  if (!wake || this_hart()->rivals >> wake->priority) {
+  if (!wake || this_hart()->rivals >> wake->priority || !thread_movable(wake)) {
     if (wake)
       wake_later(wake);
     schedule();
@@ -553,8 +573,8 @@ static int side_of_caller(struct side *side, q_token token, bool writable, uint6
  * the page is there, or the fault is refused or still out: each is for the copy to find. Not twice for the same side, so that a
  * server is not kept from its other callers by one page that never stays. Returns if it is none of that. */
 static void ask_at_once(struct endpoint *endpoint, struct wait *fault, unsigned side) {
-  struct thread *receiver = endpoint->receiver, *copier = current;
-  if (copier->asked & side || !receiver || receiver->priority <= copier->priority)
+  struct thread *receiver = receiver_next(endpoint), *copier = current;
+  if (copier->asked & side || !receiver || !thread_movable(receiver) || receiver->priority <= copier->priority)
     return;
   copier->asked |= (uint8_t)side;
   slice_keep(copier);
@@ -562,6 +582,8 @@ static void ask_at_once(struct endpoint *endpoint, struct wait *fault, unsigned 
   fill(receiver, endpoint, fault);
   thread_switch(receiver); /* on the copier's slice, which is the caller's for whom it copies */
   this_hart()->copier = copier;
+  /* Which the copier names again, first to copy and then to answer. */
+  expect(&container_of(fault, struct thread, wait[SLOT_FAULT])->wait[SLOT_CALL]);
   thread_continue(copier);
   resume();
 }
@@ -646,9 +668,20 @@ static __attribute__((noinline)) struct ret copy_slow(q_token token, uint64_t di
     error = Q_E_ARG;
   if (error)
     return fail(error);
-  if (between && copy_at_once(&caller, &other, bytes))
-    return ok(done + bytes);
   return copy(to ? &other : &caller, to ? &caller : &other, bytes, done, between ? REG_A6 : REG_A3);
+}
+
+/* The caller who waited is the next to be answered by the receive, like one whose message came last. */
+static __attribute__((noinline)) struct ret copy_between(q_token token, uint64_t direction, uint64_t offset,
+                                                         uint64_t own, uint64_t bytes, uint64_t done,
+                                                         uint64_t other_offset) {
+  struct side from, to;
+  struct wait *source = token_delivered(token), *target = source ? token_search(own) : NULL;
+  if (!target || side_of_wait(&from, source, false, offset, bytes) ||
+      side_of_wait(&to, target, true, other_offset, bytes) || !copy_at_once(&from, &to, bytes))
+    return copy_slow(token, direction, offset, own, bytes, done, other_offset);
+  expect(target);
+  return ok(done + bytes);
 }
 
 /* Needs no more than the registers that a function may use freely, and knows the rest from the thread's. */
@@ -662,7 +695,70 @@ struct ret sys_copy(q_token token, uint64_t direction, uint64_t offset, uint64_t
     if (copy_at_once(&from, &target, bytes))
       return ok(current->x[REG_A5] + current->x[REG_A4]);
   }
+  if (direction == Q_COPY_BETWEEN)
+    return copy_between(token, direction, offset, own, bytes, done, other_offset);
   return copy_slow(token, direction, offset, own, bytes, done, other_offset);
+}
+
+/* ---- Copying beside other harts ------------------------------------------------------------------------------------ */
+/* The table of leaves for that address; NULL: there is none, or a large page. Changes nothing, so it may be asked with one's own
+ * hart's lock alone. */
+static const pte_t *leaf_of(const struct task *task, uva_t va) {
+  if (va >> 21 == task->leaf_tag)
+    return task->leaf;
+  const pte_t *table = va < Q_USER_TOP ? task->root : NULL;
+  for (unsigned shift = 30; table && shift > 12; shift -= 9) {
+    pte_t pte = table[va >> shift & 511];
+    table = (pte & (PTE_V | PTE_R | PTE_X)) == PTE_V ? pa_to_va(pte_pa(pte)) : NULL;
+  }
+  return table;
+}
+
+/* Where the byte is, as vm_resident() says it, wherever in the space that may be. */
+static const char *resident_at(const struct task *task, uva_t va, unsigned kind) {
+  const pte_t need = kind == Q_FAULT_WRITE ? PTE_V | PTE_U | PTE_W | PTE_A | PTE_D : PTE_V | PTE_U | PTE_R | PTE_A;
+  const pte_t *leaf = leaf_of(task, va);
+  pte_t pte = leaf ? __atomic_load_n(&leaf[va >> Q_PAGE_SHIFT & 511], __ATOMIC_ACQUIRE) : 0;
+  bool good = (pte & need) == need && frame_of(pte_pa(pte));
+  return good ? (const char *)pa_to_va(pte_pa(pte)) + va % Q_PAGE_SIZE : NULL;
+}
+
+/* What is copied in vain, since a page is not there, is just copied again. */
+static bool copy_resident(struct side *from, struct side *to, uint64_t bytes) {
+  if (bytes > Q_PAGE_SIZE || ((from->va ^ to->va) & 7 && bytes > COPY_BUDGET))
+    return false;
+  while (bytes) {
+    uint64_t n = MIN(bytes, Q_PAGE_SIZE - MAX(from->va % Q_PAGE_SIZE, to->va % Q_PAGE_SIZE));
+    const char *source = resident_at(from->thread->task, from->va, Q_FAULT_READ);
+    char *target = (char *)resident_at(to->thread->task, to->va, Q_FAULT_WRITE);
+    if (!source || !target)
+      return false;
+    memcpy(target, source, n);
+    from->va += n;
+    to->va += n;
+    bytes -= n;
+  }
+  return true;
+}
+
+/* With its own hart's lock alone (hart.c), between the caller of the message that came last and current: both are of this hart, so
+ * nobody answers, moves or ends them. Of either's pages none can go meanwhile: a fast path elsewhere adds pages, and replaces one only if
+ * the task is good on that hart alone. Current's is good here, since it runs; the caller's must be. What the caller gets is not
+ * negative: E_CALL if it is not that, and then nothing has changed, as system calls see it. */
+struct ret copy_beside(q_token token, uint64_t direction, uint64_t offset, uint64_t own, uint64_t bytes,
+                       uint64_t done) {
+  const struct hart *hart = this_hart();
+  struct wait *wait = token_delivered(token);
+  struct side caller, server = {current, own, 0};
+  bool to = direction == Q_COPY_TO;
+  if (!wait || direction > Q_COPY_TO || side_of_wait(&caller, wait, to, offset, bytes))
+    return (struct ret){Q_E_CALL, 0};
+  ASSERT_DEBUG(caller.thread->hart == hart);
+  if (*hart_own(hart, caller.thread->task->good_on) != hart->generation ||
+      !copy_resident(to ? &server : &caller, to ? &caller : &server, bytes))
+    return (struct ret){Q_E_CALL, 0};
+  current->asked = 0;
+  return ok(done + bytes);
 }
 
 /* ---- The end of endpoints and servers ------------------------------------------------------------------------------ */
@@ -689,7 +785,7 @@ bool wait_sweep(const struct task *server, const struct endpoint *endpoint, uint
 }
 
 static void endpoint_free(struct endpoint *endpoint) {
-  ASSERT(!endpoint->queue.head && !endpoint->receiver);
+  ASSERT(!endpoint->queue.head && !receiver_next(endpoint));
   kernel.info.endpoints--;
   memset(endpoint, 0, sizeof *endpoint);
 }
@@ -697,14 +793,13 @@ static void endpoint_free(struct endpoint *endpoint) {
 bool endpoint_empty(struct endpoint *endpoint) {
   endpoint->object.dying = 1;
   endpoint_note(endpoint);
-  while (endpoint->queue.head || endpoint->receiver) {
+  for (struct thread *receiver; (receiver = receiver_next(endpoint)) || endpoint->queue.head;) {
     if (!work(PAGE_WORK)) /* the last zombie of a page frees it */
       return false;
     if (endpoint->queue.head) {
       wait_orphan(list_first(&endpoint->queue, struct wait, link));
       continue;
     }
-    struct thread *receiver = endpoint->receiver;
     receiver_unqueue(receiver);
     thread_result(receiver, -Q_E_DEAD, 0);
     thread_ready(receiver);
@@ -722,6 +817,6 @@ bool endpoint_destroy(struct endpoint *endpoint) {
 }
 
 void endpoint_abandon(struct endpoint *endpoint) {
-  if (!endpoint->object.held && !endpoint->queue.head && !endpoint->receiver)
+  if (!endpoint->object.held && !endpoint->queue.head && !receiver_next(endpoint))
     endpoint_free(endpoint);
 }

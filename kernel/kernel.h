@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the kernel's files offer each other, file by file. Unless said otherwise a function is called with the lock held,
+/* What the kernel's files offer each other, file by file. Unless said otherwise a function is called with all locks held (hart.c),
  * returns 0 or an error of abi.h (positive), and on an error has changed nothing. */
 #ifndef KERNEL_H
 #define KERNEL_H
@@ -23,18 +23,22 @@ struct kernel {
   struct block *blocks;
   struct hart *harts;
   uint64_t hart_count, timebase;
-  pte_t *root; /* boot page table: its upper half is everybody's */
+  uint64_t hart_base; /* the lowest number that the firmware gives one of them */
+  pte_t *root;        /* boot page table: its upper half is everybody's */
   pa_t root_pa;
   uint64_t asid_generation, asid_next, asid_count;
   uint64_t sequence_epoch; /* no token had a higher sequence number when its thread ended */
   unsigned token_shift;    /* bits of a token that name thread and slot */
   bool sstc;
-  struct q_info info; /* live objects and counters */
+  uint64_t zero_block; /* bytes that cbo.zero clears; 0: the harts have none */
+  struct q_info info;  /* live objects and counters */
   pa_t plic, plic_end;
+  int64_t plic_context; /* of the first hart, which gets all interrupts of devices; < 0: there is none */
   uint32_t irq_count;
   uint64_t deadline; /* timebase ticks; 0 none */
 };
 extern struct kernel kernel;
+#define EACH_HART(hart) for (struct hart *hart = kernel.harts; hart < kernel.harts + kernel.hart_count; hart++)
 extern struct wait nothing_delivered; /* what struct hart's `delivered` points to at first */
 #define PAGERS 64
 extern struct pager *pagers[PAGERS]; /* by number; 0 is none */
@@ -106,6 +110,7 @@ void handle_void(struct handle *handle); /* off its object's list; the slot is n
 void handle_close(struct handle *handle);
 struct page_header **handle_page(struct task *task, unsigned page); /* of the table: where its address is */
 void handles_free(struct task *task, struct handle *first, unsigned count, unsigned number);
+extern const struct last_handle no_handle;
 bool object_void_handles(struct object *object); /* false: call again */
 extern struct handle *object_last;               /* voided after all others: whoever destroys the object needs it */
 /* What is left of the work that one entry may do to end things, in instructions or so. A system call that ends something
@@ -138,39 +143,73 @@ void thread_result(struct thread *thread, int64_t a0, uint64_t a1); /* the call 
 void sleep_until(struct thread *thread, uint64_t deadline);
 void sleep_cancel(struct thread *thread);
 void timer_interrupt(void);
+void software_interrupt(void); /* another hart's kick */
 void timer_arm(struct hart *hart);
 void fp_save(struct thread *thread);
 void fp_load(const struct thread *thread);
 bool fp_switch(void); /* false: the thread had its floating-point state already */
 void fp_forget(struct thread *thread);
+void fp_release(struct hart *hart); /* this one: what is in its registers goes to their thread */
 static inline struct hart *this_hart(void) {
   return current->hart;
 }
+void thread_move(struct thread *thread, struct hart *to); /* one that does not run */
+/* Whether it could: its floating-point registers are not in a hart that would have to store them. */
+static inline bool thread_movable(const struct thread *thread) {
+  return thread->hart == this_hart() || thread->hart->fpu != thread;
+}
+/* One that runs on another hart is not to be touched. That hart is told to leave it; try again. */
+bool thread_evict(struct thread *thread); /* false: it runs on no other hart */
+/* This hart's of a task's or an endpoint's array with one for each hart. */
+#define hart_own(hart, array) ((__typeof__(&(array)[0]))((char *)(array) + (hart)->place))
+static inline void set_current(struct hart *hart, struct thread *thread) {
+  hart->current = thread;
+  current = thread;
+}
+
+/* ---- hart.c: all functions that have no other comment are called with all locks held ---- */
+void exclude(void);      /* from holding only one's own lock to all locks */
+void let_others(void);   /* and back */
+void kernel_enter(void); /* from no lock to all */
+void kernel_leave(void);
+void hart_kick(struct hart *hart);                                         /* it enters the kernel soon */
+void harts_fence(uint64_t harts, uva_t va, uint64_t bytes, uint64_t asid); /* sfence.vma there */
+void harts_fence_all(void);                                                /* here, too */
+void harts_fence_code(uint64_t harts);                                     /* fence.i there */
+void hart_begin(void);
+uint64_t harts_start(pa_t entry); /* how many run now */
 void vm_switch_slow(struct task *task);
+
+/* Tells a plug-in of QEMU, which sees addresses but no registers, the process that runs from now on: each byte of its badge by
+ * where a store goes. In quire-trace.elf only (tests/bench/plugin/pages.c). */
+#ifdef TRACE_SWITCHES
+extern uint8_t trace_marks[4][256];
+#endif
+static inline __attribute__((always_inline)) void trace_switch(const struct task *task) {
+#ifdef TRACE_SWITCHES
+  for (unsigned i = 0; i < 4; i++)
+    *(volatile uint8_t *)&trace_marks[i][task->badge >> 8 * i & 0xff] = 0;
+#else
+  (void)task;
+#endif
+}
 
 /* Makes the thread current: its address space, without a flush if it has an ASID, and its floating-point state. */
 static inline __attribute__((always_inline)) void thread_switch(struct thread *thread) {
   struct hart *hart = this_hart();
   struct task *task = thread->task;
-  if (__builtin_expect(task->asid_tag == hart->asid_tag, 1))
+  if (__builtin_expect(*hart_own(hart, task->good_on) == hart->generation, 1))
     csr_write(satp, task->satp);
   else
     vm_switch_slow(task);
-  thread->hart = hart;
-  current = thread;
+  trace_switch(task);
+  if (thread->hart != hart)
+    thread_move(thread, hart);
+  set_current(hart, thread);
   if (hart->fpu == thread)
     csr_set(sstatus, SSTATUS_FS);
   else
     csr_clear(sstatus, SSTATUS_FS);
-}
-
-extern uint32_t kernel_lock;
-static inline void kernel_lock_take(void) {
-  while (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE))
-    ;
-}
-static inline void kernel_unlock(void) {
-  __atomic_store_n(&kernel_lock, 0, __ATOMIC_RELEASE);
 }
 
 /* ---- ipc.c ---- */
@@ -187,6 +226,7 @@ void receiver_unqueue(struct thread *thread);
 
 /* ---- task.c ---- */
 struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota);
+bool task_grant(struct task *task, unsigned pages); /* so much more quota */
 struct thread *thread_create(struct task *task, unsigned priority);
 bool thread_end(struct thread *thread);    /* false, as from task_stop and object_destroy: call again */
 void thread_forget(struct thread *thread); /* one that has ended: whoever copied from it knows */
@@ -208,8 +248,10 @@ void irq_ack(struct irq *irq);
 bool log_taken(void); /* by the holder of source 0 */
 void log_interrupt(void);
 
-/* ---- check.c ---- */
-void check_state(void); /* walks everything; panics on a broken invariant; builds with check_invariants */
+/* ---- hart.c and check.c, in builds with check_invariants ---- */
+void order_leaving(struct hart *own); /* it has its own lock alone, which it gives up */
+void order_assert_alone(void);        /* it has all locks */
+void check_state(void);               /* walks everything; panics on a broken invariant */
 
 /* ---- syscall.c ---- */
 static inline struct ret ok(uint64_t a1) {

@@ -12,8 +12,11 @@
 #define THREAD_REGS 0 /* pc, then x1..x31: x[n] at 8 n */
 #define THREAD_FP 256 /* f0..f31, fcsr */
 #define THREAD_HART 520
-#define HART_STACK 0
-#define HART_RESCHED 8
-#define HART_ENTERED 16
+#define HART_LOCK 0 /* at its start, since amoswap has no offset */
+#define HART_OTHERS 4
+#define HART_RESCHED 5
+#define HART_STACK 8
+#define HART_CONTENDED 16
+#define HART_ENTERED 24
 
 #endif

@@ -3,7 +3,7 @@
  * initrd and starts it. What cannot be booted is refused with a message, and the machine turned off. */
 #include "boot.h"
 
-extern char image_start[], image_end[];
+extern char image_start[], image_end[], hart_entry[]; /* hart_entry: boot.S */
 _Noreturn void main(uint64_t hart, pa_t tree, pa_t image, uint64_t instret);
 
 struct kernel kernel = {.info = {.pagers = 1, .endpoints = 1, .version = QUIRE_VERSION}};
@@ -11,8 +11,10 @@ static struct pager first = {
     .object.type = OBJECT_PAGER, .endpoint.object.type = OBJECT_ENDPOINT, .number = 1, .devices = true};
 struct wait nothing_delivered;
 struct pager *pagers[PAGERS] = {NULL, &first};
-uint32_t kernel_lock __attribute__((section(".data.lock")));
 struct machine board;
+#ifdef TRACE_SWITCHES
+uint8_t trace_marks[4][256];
+#endif
 
 void require(bool holds, const char *otherwise) {
   if (holds)
@@ -69,6 +71,10 @@ static pa_t find_arena(pa_t from, uint64_t bytes) {
   return from;
 }
 
+static uint64_t harts_wanted(void) {
+  return MAX(MIN(MIN(option("harts=", HARTS_MAX), HARTS_MAX), board.harts), 1);
+}
+
 /* The kernel's tables, one behind the other; to where. */
 static pa_t lay_out(pa_t at) {
   kernel.frames = pa_to_va(at);
@@ -78,7 +84,7 @@ static pa_t lay_out(pa_t at) {
   kernel.root_pa = at + check_memory(pa_to_va(at));
   at = kernel.root_pa + VM_BOOT_TABLES * Q_PAGE_SIZE;
   kernel.harts = pa_to_va(at);
-  return at + ALIGN_UP(board.harts * sizeof(struct hart), Q_PAGE_SIZE) + board.harts * STACK_BYTES;
+  return at + ALIGN_UP(harts_wanted() * sizeof(struct hart), Q_PAGE_SIZE) + harts_wanted() * STACK_BYTES;
 }
 
 static void set_frames(pa_t base, pa_t end, enum frame_kind kind, uint8_t flags) {
@@ -136,20 +142,33 @@ static void donate_rest(pa_t from, pa_t to) {
 }
 
 /* ---- Harts and numbers ----------------------------------------------------------------------------------------------- */
+static void init_hart(uint64_t id, char *stacks_end) {
+  uint64_t number = kernel.hart_count++;
+  struct hart *hart = &kernel.harts[number];
+  hart->id = id;
+  hart->bit = (uint8_t)(1u << number);
+  hart->place = number * sizeof(uint64_t);
+  hart->stack = (uint64_t)stacks_end - number * STACK_BYTES;
+  hart->idle.hart = hart;
+  hart->current = &hart->idle;
+  hart->delivered = &nothing_delivered;
+}
+
+/* The one that boots is the first of them, whatever its number. */
 static void init_harts(uint64_t boot_hart, char *stacks_end) {
-  kernel.hart_count = board.harts;
+  kernel.hart_base = boot_hart;
+  kernel.plic_context = -1;
   current = &kernel.harts->idle;
+  init_hart(boot_hart, stacks_end);
   for (unsigned i = 0; i < board.harts; i++) {
-    struct hart *hart = &kernel.harts[i];
-    hart->id = board.hart[i].id;
-    hart->bit = 1u << i;
-    hart->stack = (uint64_t)stacks_end - i * STACK_BYTES;
-    hart->plic_context = board.hart[i].plic_context;
-    hart->idle.hart = hart;
-    hart->delivered = &nothing_delivered;
-    if (hart->id == boot_hart)
-      current = &hart->idle;
+    uint64_t id = board.hart[i].id;
+    if (id == boot_hart)
+      kernel.plic_context = board.hart[i].plic_context;
+    else if (kernel.hart_count < harts_wanted() && id - boot_hart + 32 < 64) /* one mask of SBI's names all of them */
+      init_hart(id, stacks_end);
   }
+  EACH_HART (hart)
+    kernel.hart_base = MIN(kernel.hart_base, hart->id);
 }
 
 /* ASID bits are what satp keeps of all ones (volume II, 4.1.11). */
@@ -166,30 +185,34 @@ static void init_asids(void) {
 static void init_numbers(void) {
   kernel.timebase = board.timebase;
   kernel.sstc = board.sstc;
+  kernel.zero_block = board.zero_block;
   kernel.irq_count = board.plic_sources;
   for (kernel.token_shift = 3; kernel.frame_count >> (kernel.token_shift - 3);) /* a thread or slot lies at 1 KiB */
     kernel.token_shift++;
-  for (unsigned i = 0; i < kernel.hart_count; i++)
-    kernel.harts[i].token_step = 1ul << kernel.token_shift, kernel.harts[i].ram_base = kernel.ram_base,
-    kernel.harts[i].frame_count = kernel.frame_count, kernel.harts[i].frames = kernel.frames;
+  EACH_HART (hart) {
+    hart->token_step = 1ul << kernel.token_shift;
+    hart->ram_base = kernel.ram_base;
+    hart->frame_count = kernel.frame_count;
+    hart->frames = kernel.frames;
+  }
   uint64_t seconds = option("deadline=", 0);
   kernel.deadline = seconds ? csr_read(time) + seconds * kernel.timebase : 0;
 }
 
 /* ---- The order of boot ----------------------------------------------------------------------------------------------- */
-static _Noreturn void start_first(void) {
+static _Noreturn void start_first(pa_t image) {
   struct cpio_file file;
   const char *error = cpio_find(pa_to_va(board.initrd), board.initrd_end - board.initrd, "pager", &file);
   require(!error, error);
   require(file.name, "initrd: it holds no program named \"pager\"");
   struct thread *thread = load_first(&first, &file);
   kernel.info.boot_instructions = csr_read(instret) - kernel.info.entry_instret;
+  hart_begin();
+  uint64_t harts = harts_start(image + (pa_t)(hart_entry - image_start));
+  print("quire: Quire %s, %ld MiB, %ld of %ld harts, %ld ASIDs\n", QUIRE_VERSION, kernel.info.ram_frames >> 8, harts,
+        (uint64_t)board.harts, kernel.asid_count);
+  kernel_enter();
   thread_ready(thread);
-  csr_write(scounteren, 7);                     /* cycle, time and instret for programs */
-  csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS); /* sret goes to user mode; nothing else ever changes it */
-  csr_set(sstatus, SSTATUS_SPIE);
-  csr_set(sie, SIE_TIMER);
-  kernel_lock_take();
   schedule();
 }
 
@@ -215,12 +238,10 @@ _Noreturn void main(uint64_t boot_hart, pa_t tree, pa_t image, uint64_t instret)
   give_up(vm_boot(image), kernel.root_pa + VM_BOOT_TABLES * Q_PAGE_SIZE);
   init_asids();
   plic_init();
-  print("quire: Quire %s, %ld MiB, %ld harts (1 in use), %ld ASIDs\n", QUIRE_VERSION, kernel.info.ram_frames >> 8,
-        kernel.hart_count, kernel.asid_count);
   donate_rest(arena, arena_end + KERNEL_POOL);
   if ((image ^ arena) & ~(Q_BLOCK_SIZE - 1ul))
     donate_rest(image, image_last);
   first.donated_free = first.donated;
   first.fresh = frame_fresh(first.number);
-  start_first();
+  start_first(image);
 }

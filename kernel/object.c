@@ -25,11 +25,15 @@ void handle_bind(struct handle *handle, struct object *object, unsigned rights, 
   kernel.info.handles++;
 }
 
+/* Whoever names the value that stands for none meets an endpoint where nobody may wait or receive. */
+static struct endpoint nowhere = {.object = {.type = OBJECT_ENDPOINT, .dying = 1}, .attention = 1};
+const struct last_handle no_handle = {~0ul, &nowhere, 0};
+
 static void last_handles_forget(struct task *task, const struct object *object) {
   if (task && (struct object *)task->received.endpoint == object)
-    task->received.value = ~0ul;
+    task->received = no_handle;
   if (task && (struct object *)task->called.endpoint == object)
-    task->called.value = ~0ul;
+    task->called = no_handle;
 }
 
 void handle_void(struct handle *handle) {
@@ -103,6 +107,11 @@ static bool table_quota(struct task *task, unsigned pages) {
   return task->quota >= pages;
 }
 
+static void inline_slot_add(struct task *task) {
+  task->handles[task->inline_used].slot = task->inline_used;
+  task->free_handle = task->inline_used++;
+}
+
 static int handle_page_add(struct task *task) {
   unsigned number = task->handle_page_count;
   bool indexed = number < HANDLE_PAGES || task->index;
@@ -120,7 +129,11 @@ static int handle_page_add(struct task *task) {
 }
 
 int handle_add(struct task *task, struct object *object, unsigned rights, uint64_t badge, q_handle *value) {
-  int error = task->free_handle ? 0 : handle_page_add(task);
+  int error = 0;
+  if (!task->free_handle && task->inline_used < INLINE_HANDLES)
+    inline_slot_add(task);
+  else if (!task->free_handle)
+    error = handle_page_add(task);
   if (error)
     return error;
   unsigned slot = task->free_handle;

@@ -6,8 +6,7 @@
  *   HANDLES page  slot 0 (32 bytes) a header; slots 1-127 a handle each
  *   INDEX page    a header; addresses of HANDLES pages of its task
  *   PAGER page    one pager object
- * An object has no reference count: destroying it voids the handles on its list. All fields are guarded by the one
- * kernel lock. */
+ * An object has no reference count: destroying it voids the handles on its list. Who may touch what when: hart.c. */
 #ifndef OBJECT_H
 #define OBJECT_H
 
@@ -21,6 +20,7 @@
 typedef uint64_t pa_t;  /* physical address */
 typedef uint64_t uva_t; /* user virtual address: never dereferenced */
 typedef uint64_t pte_t;
+#define HARTS_MAX 8 /* each has its place in an endpoint */
 
 enum object_type {
   OBJECT_NONE,
@@ -92,13 +92,14 @@ struct block {
 
 struct endpoint {
   struct object object;
-  bool attention;          /* a sender or receiver has more to look at than `receiver`: endpoint_note() */
-  struct thread *receiver; /* who waits here for a message, and is the next to get one */
-  struct list others;      /* who waits behind it */
-  struct list queue;       /* what was sent and nobody received yet */
-  uint64_t bits;           /* pending notifications */
-  uint32_t cursor;         /* of the sweep that voids tokens when it is destroyed */
+  bool attention;                     /* something is pending, or it is dying: endpoint_note() */
+  uint32_t cursor;                    /* of the sweep that voids tokens when it is destroyed */
+  struct list others;                 /* who waits for a message, and is no hart's `receiver` */
+  struct list queue;                  /* what was sent and nobody received yet */
+  uint64_t bits;                      /* pending notifications */
+  struct thread *receiver[HARTS_MAX]; /* a hart's thread that waits for a message, and gets the next one sent there */
 };
+_Static_assert(sizeof(struct endpoint) <= 128, "32 slots a page");
 
 struct irq {
   struct object object;
@@ -124,7 +125,7 @@ struct wait {
   uint64_t badge;
   union {
     struct {
-      uint8_t state, slot;
+      uint8_t state;
       uint8_t message; /* Q_MSG_* it is delivered as */
       uint8_t error;   /* of COPY_FAILED */
       uint8_t
@@ -132,6 +133,7 @@ struct wait {
     };
     uint64_t what; /* all of these: what a fast path compares */
   };
+  uint8_t slot; /* which of its thread's it is */
 };
 
 /* FREE: the slot holds none. READY: it runs, or stands in a ready queue. ZOMBIE: it has ended, but a server has yet to
@@ -149,7 +151,7 @@ struct thread {
   uint64_t x[32];
   uint64_t f[32];
   uint64_t fcsr;
-  struct hart *hart;
+  struct hart *hart; /* that runs it, or ran it last, or in whose queue it stands: thread_move() */
   struct task *task; /* NULL: it is gone, and this a zombie */
   struct wait wait[2];
   struct endpoint *receives; /* RECEIVE: where */
@@ -163,6 +165,7 @@ struct thread {
   struct object object;
   uint8_t state, priority, rank; /* rank: of the leftist heap */
   uint8_t asked;                 /* its copy runs again: of these sides (1 << Q_FAULT_*) a pager was asked at once */
+  bool evicted;                  /* it is to leave its hart, and not to be ready again: it will be ended */
 };
 _Static_assert(sizeof(struct thread) <= 1024, "four slots a page");
 _Static_assert(offsetof(struct thread, x) == THREAD_REGS && offsetof(struct thread, f) == THREAD_FP &&
@@ -175,26 +178,28 @@ struct page_header { /* of TASK, THREADS, OBJECTS, HANDLES and INDEX pages */
   enum frame_kind kind;     /* of what the slots hold: a TASK page is one of THREADS too */
 };
 
-#define HARTS_MAX 64
-#define INLINE_HANDLES 20
+#define INLINE_HANDLES 18
 #define HANDLE_PAGES 8       /* that the task knows itself; the INDEX page knows the others */
 #define HANDLE_PAGES_MAX 511 /* what a handle's 16 bits of slot number reach */
 /* The last handle that a task received on, or called by: comparing its value is all that the fast paths need to check.
  * handle_void() clears it. */
 struct last_handle {
-  q_handle value; /* ~0: none */
+  q_handle value; /* ~0: none (no_handle) */
   struct endpoint *endpoint;
   uint64_t badge;
 };
 struct task {
   struct page_header header;
-  uint64_t satp; /* with an ASID that is good while asid_tag is */
+  uint64_t satp; /* with an ASID that is good while `generation` is the kernel's */
   uint64_t asid;
-  uint64_t asid_tag; /* of the generation and the hart that ran it last; 0: none */
+  uint64_t generation;         /* 0: no ASID */
+  uint64_t good_on[HARTS_MAX]; /* the same if this hart has no translations cached but good ones, else 0 */
   uint64_t leaf_tag; /* va >> 21 of the last leaf table used, which spares two of three steps of a walk; ~0: none */
   pte_t *leaf;       /* that table, and its entry in the frame table */
   struct frame *leaf_frame;
   struct endpoint *faults; /* where they go; NULL: it serves that itself, so nobody could answer */
+  struct endpoint
+      *plain; /* the same while it has one thread; else one where nobody waits, for fast_fault() to pass by */
   struct last_handle received, called;
   struct pager *pager;
   uint64_t badge;
@@ -207,11 +212,13 @@ struct task {
   uva_t teardown; /* how far destroying it has come */
   uint32_t cursor;
   struct object object;
-  uint32_t harts;       /* that have run it since its ASID was given: one bit each */
   uint16_t quota;       /* pages it may still take */
+  uint16_t granted;     /* that it ever might */
   uint16_t free_handle; /* slot number */
+  uint16_t inline_used; /* of its own slots, those from there on have never been used, and stand on no list */
   uint16_t threads;     /* live ones and zombies */
   uint16_t unheard;     /* dead senders in the queues of its endpoints */
+  uint8_t harts;        /* on which good_on holds: one bit each */
   bool stopped;
   bool serves; /* it has received: tokens may name it */
   uint16_t handle_page_count;
@@ -239,30 +246,43 @@ struct pager {
 #define RESCHED_SLICE 2  /* the slice is over, and another of this priority waits */
 #define SLICE_OVER Q_PRIORITIES
 struct hart {
-  uint64_t stack;  /* its top */
-  uint8_t resched; /* RESCHED_*: somebody else is to run before user mode goes on */
+  uint32_t lock;      /* hart.c */
+  bool others;        /* there are some */
+  uint8_t resched;    /* RESCHED_*: somebody else is to run before user mode goes on */
+  uint64_t stack;     /* its top */
+  uint64_t contended; /* how often it had to wait for a lock */
+  uint64_t entered;   /* instret at the entry, in builds that measure */
   uint8_t ready_mask;
   uint8_t slice_class; /* priority of the thread that the slice was given to; SLICE_OVER: it is used up */
   uint16_t rivals;     /* bit p or above: a thread of priority p can't just go on with this slice (sched.c) */
-  uint64_t entered;    /* instret at the entry, in builds that measure */
-  uint64_t asid_tag;   /* what a task's must be for its satp to be good here as it is */
-  pa_t ram_base;       /* what fast paths look up: the same as in struct kernel */
+  bool online;         /* it takes part */
+  bool kicked;         /* another has called it, which it has yet to heed */
+  bool code_stale;     /* instructions have been written since its last fence.i */
+  uint64_t generation; /* of ASIDs: the kernel's */
+  uint64_t place;      /* of what is this hart's in a task's good_on and an endpoint's receiver: the offset there */
+  struct thread *current; /* what the others see of it */
+  struct task *loaded;    /* where ASIDs are too few: whose translations it has cached */
+  pa_t ram_base;          /* what fast paths look up: the same as in struct kernel */
   uint64_t frame_count;
   struct frame *frames;
   uint64_t token_step;     /* from one token of a wait to its next */
-  struct wait *delivered;  /* the message that was delivered last, by a fast path; its token is the likeliest */
+  struct wait *delivered;  /* a message of one of its threads that was delivered last: its token is the likeliest */
   struct thread *copier;   /* whose copy has last handed the processor to a pager, and stands ready */
   uint64_t slice_end;      /* of the running thread and of whoever works for it */
   uint64_t timer;          /* what it is set to */
   struct thread *fpu;      /* whose floating-point registers these are */
   struct thread *sleepers; /* leftist heap by deadline */
-  uint32_t bit;            /* its own in a mask of harts */
+  uint8_t bit;             /* its own in a mask of harts */
   uint64_t id;             /* SBI's */
-  int64_t plic_context;
+  uint32_t held;           /* these two in builds with checks: its locks (order.h), */
+  uint64_t exits;          /* and how often it left the kernel */
+  uint64_t exclusive, kicks, shootdowns, moves; /* counters: see struct q_info */
   struct list ready[Q_PRIORITIES];
   struct thread idle;
 };
 _Static_assert(offsetof(struct hart, stack) == HART_STACK && offsetof(struct hart, resched) == HART_RESCHED &&
+                   offsetof(struct hart, others) == HART_OTHERS && offsetof(struct hart, lock) == HART_LOCK &&
+                   offsetof(struct hart, contended) == HART_CONTENDED &&
                    offsetof(struct hart, entered) == HART_ENTERED,
                "trap.S");
 

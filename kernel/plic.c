@@ -25,20 +25,20 @@ void log_interrupt(void) {
 }
 
 void plic_init(void) {
-  if (this_hart()->plic_context < 0)
+  if (kernel.plic_context < 0)
     return; /* of a machine without a PLIC too */
-  *reg(THRESHOLD(this_hart()->plic_context)) = 0;
+  *reg(THRESHOLD(kernel.plic_context)) = 0;
   csr_set(sie, SIE_EXTERNAL);
 }
 
 static void enable(uint32_t source, bool on) {
-  volatile uint32_t *word = reg(ENABLE(this_hart()->plic_context, source));
+  volatile uint32_t *word = reg(ENABLE(kernel.plic_context, source));
   uint32_t bit = 1u << source % 32;
   *word = on ? *word | bit : *word & ~bit;
 }
 
 void plic_interrupt(void) {
-  uint32_t source = *reg(CLAIM(this_hart()->plic_context));
+  uint32_t source = *reg(CLAIM(kernel.plic_context));
   struct irq *irq = source < SOURCES ? irqs[source] : NULL;
   if (!source)
     return; /* another hart was quicker, or it went away */
@@ -47,12 +47,12 @@ void plic_interrupt(void) {
     endpoint_signal((struct endpoint *)irq->endpoint.object, irq->bits);
     return;
   }
-  *reg(CLAIM(this_hart()->plic_context)) = source; /* only an enabled source can be completed */
-  enable(source, false);                           /* nobody listens: it would come again at once */
+  *reg(CLAIM(kernel.plic_context)) = source; /* only an enabled source can be completed */
+  enable(source, false);                     /* nobody listens: it would come again at once */
 }
 
 int irq_bind(struct irq *irq, uint64_t source) {
-  int64_t last = this_hart()->plic_context < 0 ? LOG : (int64_t)MIN(kernel.irq_count, SOURCES - 1);
+  int64_t last = kernel.plic_context < 0 ? LOG : (int64_t)MIN(kernel.irq_count, SOURCES - 1);
   if (source > (uint64_t)last)
     return Q_E_ARG;
   if (irqs[source])
@@ -67,7 +67,7 @@ int irq_bind(struct irq *irq, uint64_t source) {
 /* While its source is still enabled, else the PLIC ignores it. */
 static void complete(struct irq *irq) {
   if (irq->claimed)
-    *reg(CLAIM(this_hart()->plic_context)) = irq->source;
+    *reg(CLAIM(kernel.plic_context)) = irq->source;
   irq->claimed = false;
 }
 

@@ -15,37 +15,85 @@
  * ready_mask for that one test (receive(), ipc.c). Each bit below slice_class stands in it once more, one higher, where
  * it also stops a thread of that same priority: a slice that was given to a server is none for its clients to go on
  * with while others of their priority wait, and one that is used up is for nobody. */
+static bool is_idle(const struct hart *hart) {
+  return hart->current == &hart->idle;
+}
+
 static void count_rivals(struct hart *hart) {
   unsigned mask = hart->ready_mask, below = mask & ((1u << hart->slice_class) - 1);
   hart->rivals = (uint16_t)((mask | below << 1) >> 1);
 }
 
 static void ready_at(struct thread *thread, bool front) {
-  struct hart *hart = this_hart();
+  struct hart *hart = thread->hart;
   unsigned p = thread->priority;
+  bool alone = !hart->ready_mask;
   ASSERT(!thread->link.list);
+  if (__builtin_expect(thread->evicted, 0)) {
+    thread->state = THREAD_NEW;
+    return;
+  }
   thread->state = THREAD_READY;
   list_add(&hart->ready[p], &thread->link, front);
   hart->ready_mask |= 1u << p;
   if (thread == current)
     return; /* schedule() is next, and reckons anew */
   count_rivals(hart);
-  if (p > current->priority || current == &hart->idle)
+  bool higher = p > hart->current->priority || is_idle(hart);
+  if (higher)
     hart->resched |= RESCHED_HIGHER;
-  timer_arm(hart);
+  if (hart == this_hart())
+    timer_arm(hart);
+  else if (higher || alone ||
+           hart->slice_class == SLICE_OVER) /* then its timer need not be armed for those that wait there */
+    hart_kick(hart);                        /* which arms its own timer */
+}
+
+/* It has nothing to do. One that has been kicked has: it was told of somebody, or looks for one that waits elsewhere. */
+static bool is_free(const struct hart *hart) {
+  return hart->online && is_idle(hart) && !hart->ready_mask && !hart->kicked;
+}
+
+/* Another hart that is free; NULL: there is none. */
+static struct hart *free_hart(void) {
+  EACH_HART (hart)
+    if (is_free(hart))
+      return hart;
+  return NULL;
+}
+
+/* A server goes on where whoever wakes it is: its caller waits now, and what they share is in that hart's caches. A program
+ * goes on where it was, unless that hart has somebody and another has not; a server or pager that has worked for it there is
+ * nobody, since it will wait soon: if not by the end of the slice, an idle hart is told then (timer_interrupt()). */
+static void place(struct thread *thread) {
+  struct hart *here = this_hart(), *to = here;
+  if (thread == current || !thread_movable(thread))
+    return;
+  if (thread->priority < Q_PRIORITY_SERVER) {
+    to = thread->hart;
+    bool stays = to == here && current->priority > thread->priority && here->slice_class != SLICE_OVER;
+    if (!is_free(to) && !(stays && !to->ready_mask))
+      to = free_hart();
+  }
+  if (to)
+    thread_move(thread, to);
 }
 
 void thread_ready(struct thread *thread) {
   thread->slice = 0;
+  if (this_hart()->others)
+    place(thread);
   ready_at(thread, false);
 }
 
 void thread_continue(struct thread *thread) {
+  if (this_hart()->others)
+    place(thread);
   ready_at(thread, thread->slice);
 }
 
 void thread_unready(struct thread *thread) {
-  struct hart *hart = this_hart();
+  struct hart *hart = thread->hart;
   unsigned p = thread->priority;
   if (!thread->link.list)
     return;
@@ -104,14 +152,15 @@ void sleep_until(struct thread *thread, uint64_t deadline) {
 /* Ranks above the removed place may now be too high, which costs balance and never order: the spine that merging walks
  * is still short, since every rank up to the root is repaired until one stands unchanged. */
 void sleep_cancel(struct thread *thread) {
-  ASSERT(thread->state == THREAD_SLEEP && this_hart()->sleepers);
+  ASSERT(thread->state == THREAD_SLEEP && thread->hart->sleepers);
   struct thread *rest = merge(thread->left, thread->right), *parent = thread->parent;
-  struct thread **place = !parent ? &this_hart()->sleepers : parent->left == thread ? &parent->left : &parent->right;
+  struct thread **place = !parent ? &thread->hart->sleepers : parent->left == thread ? &parent->left : &parent->right;
   *place = rest;
   if (rest)
     rest->parent = parent;
   while (parent && repair(parent))
     parent = parent->parent;
+  thread->state = THREAD_READY;
 }
 
 /* ---- Timer ------------------------------------------------------------------------------------------------------- */
@@ -151,31 +200,108 @@ void timer_interrupt(void) {
     count_rivals(hart);
     if (hart->ready_mask >> current->priority && current != &hart->idle)
       hart->resched |= RESCHED_SLICE;
+    struct hart *other = hart->ready_mask && hart->others ? free_hart() : NULL;
+    if (other)
+      hart_kick(other); /* to take one from here */
   }
   timer_arm(hart);
 }
 
+/* ---- Between harts ------------------------------------------------------------------------------------------------- */
+void thread_move(struct thread *thread, struct hart *to) {
+  struct hart *from = thread->hart;
+  if (from == to)
+    return;
+  ASSERT(thread != current && !thread->link.list && thread->state != THREAD_SLEEP && thread->state != THREAD_RECEIVE);
+  if (from->fpu == thread)
+    fp_release(from);
+  if ((uint64_t)(from->delivered - thread->wait) < 2)
+    from->delivered = &nothing_delivered;
+  thread->hart = to;
+  this_hart()->moves++;
+}
+
+bool thread_evict(struct thread *thread) {
+  if (thread == current || thread->state == THREAD_NEW)
+    return false;
+  if (current->evicted) /* of two that end each other one has to be left to do it */
+    return true;
+  if (thread->state != THREAD_READY || thread->link.list)
+    return false;
+  ASSERT(thread->hart->current == thread);
+  thread->evicted = true;
+  hart_kick(thread->hart);
+  return true;
+}
+
+void software_interrupt(void) {
+  struct hart *hart = this_hart();
+  csr_clear(sip, SIE_SOFTWARE);
+  hart->kicked = false;
+  if (current->evicted)
+    hart->resched |= RESCHED_HIGHER;
+  timer_arm(hart);
+}
+
+/* The first of these that could go on here. Only one of a hart's threads has its floating-point registers there, so it is the
+ * first or the second. */
+static struct thread *first_movable(const struct list *queue) {
+  struct thread *first = list_first(queue, struct thread, link);
+  if (!first || thread_movable(first))
+    return first;
+  return first->link.next ? container_of(first->link.next, struct thread, link) : NULL;
+}
+
+/* One that waits on another hart for its turn: of those that come first there, the one of highest priority. */
+static struct thread *thread_steal(void) {
+  struct thread *best = NULL;
+  EACH_HART (hart)
+    for (unsigned p = best ? best->priority + 1u : 0; hart != this_hart() && p < Q_PRIORITIES; p++) {
+      struct thread *first = first_movable(&hart->ready[p]);
+      best = first ? first : best;
+    }
+  if (!best)
+    return NULL;
+  const struct hart *from = best->hart;
+  thread_unready(best);
+  thread_move(best, this_hart());
+  ready_at(best, true);
+  struct hart *other = from->ready_mask ? free_hart() : NULL;
+  if (other)
+    hart_kick(other); /* to take the next */
+  return best;
+}
+
 /* ---- Choosing ---------------------------------------------------------------------------------------------------- */
-/* Nobody can run: waits for an interrupt without the lock, on the kernel's own page table. */
+/* Nobody can run: waits for an interrupt without a lock, on the kernel's own page table. */
 static void idle(struct hart *hart) {
-  hart->idle.hart = hart;
-  current = &hart->idle;
+  if (hart->fpu && hart->others)
+    fp_release(hart);
+  set_current(hart, &hart->idle);
+  hart->resched = 0;
   vm_kernel();
-  kernel_unlock();
+  kernel_leave();
   __asm__ volatile("wfi");
-  kernel_lock_take();
+  kernel_enter();
   hart->entered = csr_read(instret); /* interrupts were welcome until now */
   uint64_t pending = csr_read(sip);
+  if (pending & SIE_SOFTWARE)
+    software_interrupt();
   if (pending & SIE_TIMER)
     timer_interrupt();
   if (pending & SIE_EXTERNAL)
     plic_interrupt();
 }
 
+static __attribute__((noinline)) void find_work(struct hart *hart) {
+  while (!hart->ready_mask && !(hart->others && thread_steal()))
+    idle(hart);
+}
+
 _Noreturn void schedule(void) {
   struct hart *hart = this_hart();
-  while (!hart->ready_mask)
-    idle(hart);
+  if (!hart->ready_mask)
+    find_work(hart);
   unsigned p = Q_PRIORITIES - 1;
   while (!(hart->ready_mask >> p & 1))
     p--;
@@ -188,22 +314,32 @@ _Noreturn void schedule(void) {
   thread->slice = 0; /* it is running now: what will be left of it nobody knows yet */
   timer_arm(hart);
   if (thread != current) {
+    if (hart->fpu && hart->others)
+      fp_release(hart); /* so that its thread can go on elsewhere */
     kernel.info.switches++;
     thread_switch(thread);
   }
   resume();
 }
 
+/* Where it is: whoever comes first here may be done soon, and then it goes on with what it has in the caches. */
 _Noreturn void preempt(void) {
+  bool over = this_hart()->resched & RESCHED_SLICE;
   slice_keep(current);
-  if (this_hart()->resched & RESCHED_SLICE)
-    thread_ready(current);
-  else
-    thread_continue(current);
+  current->slice = over ? 0 : current->slice;
+  ready_at(current, current->slice);
   schedule();
 }
 
 /* ---- Floating point ---------------------------------------------------------------------------------------------- */
+void fp_release(struct hart *hart) {
+  ASSERT(hart == this_hart());
+  csr_set(sstatus, SSTATUS_FS);
+  fp_save(hart->fpu);
+  hart->fpu = NULL;
+  csr_clear(sstatus, SSTATUS_FS);
+}
+
 bool fp_switch(void) {
   struct hart *hart = this_hart();
   if (hart->fpu == current)
@@ -217,6 +353,6 @@ bool fp_switch(void) {
 }
 
 void fp_forget(struct thread *thread) {
-  if (this_hart()->fpu == thread)
-    this_hart()->fpu = NULL;
+  if (thread->hart->fpu == thread)
+    thread->hart->fpu = NULL;
 }

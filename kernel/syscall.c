@@ -40,6 +40,8 @@ struct ret syscall_unknown(void) {
 _Noreturn void trap_other(word cause, word value) {
   if (cause == SCAUSE_TIMER) {
     timer_interrupt();
+  } else if (cause == SCAUSE_SOFTWARE) {
+    software_interrupt();
   } else if (cause == SCAUSE_EXTERNAL) {
     plic_interrupt();
   } else if (cause == SCAUSE_LOAD || cause == SCAUSE_STORE || cause == SCAUSE_FETCH) {
@@ -68,15 +70,21 @@ static struct ret memory_map(struct task *task, uva_t va, word frame_prot, word 
 }
 
 static struct ret memory_unmap(struct task *task, uva_t va, word pages, uva_t array, word entries) {
-  struct range range = {va, va + pages * Q_PAGE_SIZE, 0};
-  int error = vm_unmap(task, &range, array, entries);
+  if (!entries)
+    return pages == 1 ? ok(vm_unmap_page(task, va)) : fail(Q_E_ARG);
+  struct range range = {va, va + pages * Q_PAGE_SIZE, 0, 0};
+  int error = vm_unmap(task, &range, array, entries & ~Q_UNMAP_LAST, entries & Q_UNMAP_LAST);
   if (error)
     return fail(error);
-  finish(0, range.written, range.va, (range.end - range.va) >> Q_PAGE_SHIFT);
+  thread_result(current, 0, range.written);
+  current->x[REG_A2] = range.va;
+  current->x[REG_A3] = (range.end - range.va) >> Q_PAGE_SHIFT;
+  current->x[REG_A4] = range.removed;
+  restart();
 }
 
 static struct ret memory_protect(struct task *task, uva_t va, word pages, word prot, q_handle with) {
-  struct range range = {va, va + pages * Q_PAGE_SIZE, 0};
+  struct range range = {va, va + pages * Q_PAGE_SIZE, 0, 0};
   int error = prot > Q_PROT_MASK ? Q_E_ARG : 0;
   struct task *to = with && !error ? paged_task(with, &task->pager->object, &error) : NULL;
   if (!error)
@@ -121,6 +129,15 @@ static struct ret task_op_create(struct pager *pager, word badge, word quota) {
   return task ? hand_over(&task->object) : fail(Q_E_NOMEM);
 }
 
+static struct ret task_op_quota(struct pager *pager, const struct handle *to, word pages) {
+  struct task *task = container_of(to->object, struct task, object);
+  if (task->pager != pager)
+    return fail(Q_E_OWNER);
+  if (pages > QUOTA_MAX - (word)task->granted)
+    return fail(Q_E_ARG);
+  return task_grant(task, (unsigned)pages) ? ok(0) : fail(Q_E_NOMEM);
+}
+
 static struct ret task_op_stop(struct task *task) {
   if (!task_stop(task))
     restart();
@@ -140,19 +157,10 @@ static struct ret task_op_supervise(struct task *task, const struct handle *to, 
 }
 
 /* ---- Threads ----------------------------------------------------------------------------------------------------- */
-static struct ret thread_op_create(struct task *task, word priority) {
-  if (priority > current->priority)
-    return fail(Q_E_ARG);
-  if (task->stopped)
-    return fail(Q_E_DEAD);
-  struct thread *thread = thread_create(task, (unsigned)priority);
-  return thread ? hand_over(&thread->object) : fail(Q_E_NOMEM);
-}
-
 static struct ret thread_op_start(struct thread *thread, word pc, word sp, word argument) {
   if (pc & 1)
     return fail(Q_E_ARG);
-  if (thread->state != THREAD_NEW)
+  if (thread->state != THREAD_NEW || thread->evicted)
     return fail(Q_E_BUSY);
   thread->x[REG_PC] = pc;
   thread->x[REG_SP] = sp;
@@ -161,17 +169,31 @@ static struct ret thread_op_start(struct thread *thread, word pc, word sp, word 
   return ok(0);
 }
 
+static struct ret thread_op_create(struct task *task, word priority, word pc, word sp, word argument) {
+  if (priority > current->priority || pc & 1)
+    return fail(Q_E_ARG);
+  if (task->stopped)
+    return fail(Q_E_DEAD);
+  struct thread *thread = thread_create(task, (unsigned)priority);
+  if (!thread)
+    return fail(Q_E_NOMEM);
+  return pc ? thread_op_start(thread, pc, sp, argument) : hand_over(&thread->object);
+}
+
 static struct ret thread_op_priority(struct thread *thread, word priority) {
   if (priority > current->priority)
     return fail(Q_E_ARG);
-  bool queued = thread->link.list;
-  thread_unready(thread);
+  struct hart *hart = thread->hart;
+  bool queued = thread->state == THREAD_READY && thread->link.list;
+  if (queued)
+    thread_unready(thread);
   thread->priority = (uint8_t)priority;
   if (queued)
     thread_ready(thread);
-  else if (thread == current && this_hart()->ready_mask >> priority >> 1)
-    this_hart()->resched |= RESCHED_HIGHER;
+  else if (thread == hart->current && hart->ready_mask >> priority >> 1)
+    hart->resched |= RESCHED_HIGHER;
   timer_arm(this_hart()); /* it may have equals now, and its slice be over */
+  hart_kick(hart);        /* the same there */
   return ok(0);
 }
 
@@ -356,6 +378,14 @@ static struct ret machine_op_info(UNUSED struct object *machine, uva_t out) {
     return fault_self(out, Q_FAULT_WRITE);
   check_state();
   *info = kernel.info;
+  EACH_HART (hart) {
+    info->harts += hart->online;
+    info->contended += hart->contended;
+    info->exclusive += hart->exclusive;
+    info->kicks += hart->kicks;
+    info->shootdowns += hart->shootdowns;
+    info->moves += hart->moves;
+  }
   for (unsigned i = 1; i < PAGERS; i++)
     if (pagers[i]) {
       info->owned_frames += pagers[i]->owned;
@@ -381,6 +411,7 @@ static const struct operation {
     ROW(task, stop, OBJECT_TASK, Q_RIGHT_MANAGE),
     ROW(task, give, OBJECT_TASK, Q_RIGHT_MANAGE, 2, OBJECT_ANY),
     ROW(task, supervise, OBJECT_TASK, Q_RIGHT_MANAGE, 2, OBJECT_ENDPOINT, Q_RIGHT_SEND),
+    ROW(task, quota, OBJECT_PAGER, Q_RIGHT_CREATE, 2, OBJECT_TASK, Q_RIGHT_MANAGE),
     ROW(thread, create, OBJECT_TASK, Q_RIGHT_THREAD),
     ROW(thread, start, OBJECT_THREAD, Q_RIGHT_MANAGE),
     ROW(thread, priority, OBJECT_THREAD, Q_RIGHT_MANAGE),
@@ -440,17 +471,22 @@ static struct ret sys_operation(word a0, word a1, word a2, word a3, word a4, wor
   return o->act(o->type == OBJECT_ANY ? handle : object_of(handle), a2, a3, a4, a5);
 }
 
+static __attribute__((noinline)) struct ret memory_task(q_handle of, q_handle task) {
+  int error;
+  const struct handle *pager = handle_check(of, OBJECT_PAGER, Q_RIGHT_MAP, &error);
+  word found = pager ? (word)paged_task(task, pager->object, &error) : 0;
+  return found ? ok(found) : fail(error);
+}
+
 static struct ret sys_memory(word a0, word a1, word a2, word a3, word a4, word a5, UNUSED word a6, word call) {
   static const action table[] = {ACTION(memory_map), ACTION(memory_unmap), ACTION(memory_protect),
                                  ACTION(memory_harvest)};
-  int error;
-  const struct handle *pager = handle_check(a0, OBJECT_PAGER, Q_RIGHT_MAP, &error);
-  struct task *task = pager ? paged_task(a1, pager->object, &error) : NULL;
-  if (!task)
-    return fail(error);
+  struct ret task = memory_task(a0, a1);
+  if (task.a0)
+    return task;
   if (call != Q_SYS_map && (a2 % Q_PAGE_SIZE || a2 > Q_USER_TOP || a3 > (Q_USER_TOP - a2) >> Q_PAGE_SHIFT))
     return fail(Q_E_ARG);
-  return table[call - Q_SYS_map](task, a2, a3, a4, a5);
+  return table[call - Q_SYS_map]((void *)task.a1, a2, a3, a4, a5);
 }
 
 static struct ret sys_null(void) {

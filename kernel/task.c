@@ -13,11 +13,11 @@ struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota) {
   task->object.type = OBJECT_TASK;
   task->pager = pager;
   task->faults = &pager->endpoint;
-  task->received.value = task->called.value = ~0ul;
+  task->received = task->called = no_handle;
   task->badge = badge;
-  task->quota = (uint16_t)quota;
+  task->quota = task->granted = (uint16_t)quota;
   pager->promised += quota;
-  handles_free(task, task->handles, INLINE_HANDLES, 0);
+  task->inline_used = 1; /* the first is no handle */
   int error = vm_create(task);
   ASSERT(!error);
   task->next = pager->tasks;
@@ -26,6 +26,21 @@ struct task *task_create(struct pager *pager, uint64_t badge, uint64_t quota) {
   pager->tasks = task;
   kernel.info.tasks++;
   return task;
+}
+
+bool task_grant(struct task *task, unsigned pages) {
+  struct pager *pager = task->pager;
+  if (pager->donated_free < pager->promised + pages)
+    return false;
+  task->quota = (uint16_t)(task->quota + pages);
+  task->granted = (uint16_t)(task->granted + pages);
+  pager->promised += pages;
+  return true;
+}
+
+static void threads_count(struct task *task, int more) {
+  task->threads = (uint16_t)(task->threads + more);
+  task->plain = task->threads == 1 && task->faults ? task->faults : no_handle.endpoint;
 }
 
 struct thread *thread_create(struct task *task, unsigned priority) {
@@ -39,7 +54,7 @@ struct thread *thread_create(struct task *task, unsigned priority) {
   thread->state = THREAD_NEW;
   wait_init(thread, SLOT_CALL);
   wait_init(thread, SLOT_FAULT);
-  task->threads++;
+  threads_count(task, 1);
   kernel.info.threads++;
   return thread;
 }
@@ -56,7 +71,7 @@ static void page_release(struct page_header *page) {
       continue;
     ASSERT(thread->state == THREAD_ZOMBIE);
     if (thread->task)
-      thread->task->threads--;
+      threads_count(thread->task, -1);
     thread->task = NULL;
     zombies = true;
   }
@@ -66,23 +81,22 @@ static void page_release(struct page_header *page) {
 
 /* A fast path trusts what is remembered there. */
 static void delivered_forget(const struct thread *thread) {
-  for (unsigned i = 0; i < kernel.hart_count; i++)
-    if ((uint64_t)(kernel.harts[i].delivered - thread->wait) < 2)
-      kernel.harts[i].delivered = &nothing_delivered;
+  if ((uint64_t)(thread->hart->delivered - thread->wait) < 2)
+    thread->hart->delivered = &nothing_delivered;
 }
 
 static void slot_clear(struct thread *thread) {
   struct task *task = thread->task;
   if (thread == current) { /* it ends itself: the kernel goes on as nobody */
     struct hart *hart = this_hart();
-    current = &hart->idle;
+    set_current(hart, &hart->idle);
     hart->resched |= RESCHED_HIGHER; /* no way out leads back to it */
   }
   ASSERT(!thread->link.list);
   delivered_forget(thread);
   memset(thread, 0, sizeof *thread);
   if (task)
-    task->threads--;
+    threads_count(task, -1);
   else
     page_release((void *)((uint64_t)thread & ~(Q_PAGE_SIZE - 1ul)));
 }
@@ -120,6 +134,8 @@ static void thread_halt(struct thread *thread) {
 
 /* One that ends itself runs on until its handles are void: it has to come back for the next round. */
 bool thread_end(struct thread *thread) {
+  if (thread_evict(thread))
+    return false;
   if (thread != current && !thread->object.dying)
     thread_halt(thread);
   if (!object_void_handles(&thread->object))
@@ -176,7 +192,7 @@ static bool page_end(struct page_header *page) {
 
 static bool pages_end(struct task *task) {
   task->free_handle = task->handle_page_count = 0; /* its table is no more: nobody adds to it */
-  handles_void(task->handles, INLINE_HANDLES);
+  handles_void(task->handles, task->inline_used);
   for (struct page_header *page; (page = task->header.next);) {
     if (!page_end(page) || !work(PAGE_WORK))
       return false;
@@ -208,11 +224,8 @@ static bool task_destroy(struct task *task) {
   handle_void(&task->supervisor);
   if (task->serves && !wait_sweep(task, NULL, &task->cursor))
     return false;
-  if (task->root) {
-    if (work(WORK / 2))
-      vm_destroy(task);
+  if (task->root && !(work(WORK / 2) && vm_destroy(task)))
     return false;
-  }
   if (!object_void_handles(&task->object))
     return false;
   task_unlink(task);

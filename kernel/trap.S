@@ -4,18 +4,20 @@
  * the user's registers must outlive a switch goes to the thread, so no blocked thread holds kernel stack.
  *
  *   what comes in      is saved before C code runs                          C code                     instructions
- *   null               nothing                                              none                       8 in, 26 out
- *   call               ra, sp, gp, tp, s0-s11, t0-t4                        fast_call, fast.c          34
+ *   null               nothing                                              none                       13 in, 21 out
+ *   call               ra, sp, gp, tp, s0-s11, t0-t4                        fast_call, fast.c          36
  *   reply_recv         ra, sp, gp, tp, s0, t0; s1-s11 are lost to the user  fast_reply, fast.c         23
- *   fault, interrupt   all                                                  fast_fault, fast.c         42
+ *   fault, interrupt   all                                                  fast_fault, fast.c         47
  *   any other call     all                                                  its function, syscall.c
+ *                                                                           (of several harts a copy: first copy_beside, ipc.c)
  *
  * C code ends in one of:
  *   syscall_slow(a0-a7)    fast.c: not a case for a fast path. The same call as any other, with nothing changed so far
- *   trap_slow(a0, a1)      the same of a trap
+ *   trap_slow(a0, a2)      the same of a trap: scause, stval
  *   a return (a0, a1)      the result of a system call of the same thread; callee-saved registers were never changed
- *   deliver(a0-a7, t1, t2) the result of a system call of the thread in tp: ra, sp, gp, s0-s11 come from memory (28 instructions)
- *   resume()               all registers of the thread in tp come from memory (37 instructions) */
+ *   deliver(a0-a7, t1, t2) the result of a system call of the thread in tp: ra, sp, gp, s0-s11 come from memory (27 instructions)
+ *   resume()               all registers of the thread in tp come from memory (40 instructions); resume_fast() from a
+ *                          fast path, which holds its own lock alone (36) */
 #include "layout.h"
 #include "riscv.h"
 
@@ -45,27 +47,58 @@
   .endr
 .endm
 
-.macro stack /* not for a fast path, which needs none */
-  ld t6, THREAD_HART(tp)
-  ld sp, HART_STACK(t6)
-.endm
-
-.macro lock /* t5 and t6 are nobody's; the lock lies at the start of a page (kernel.ld) */
-  lui t5, %hi(kernel_lock)
+/* The hart's own lock, which is all that a fast path needs (hart.c). t5 and t6 are nobody's. */
+.macro lock
+  ld t5, THREAD_HART(tp)
 1:
   li t6, 1
   amoswap.w.aq t6, t6, (t5)
-  bnez t6, 1b
+  bnez t6, 2f
+  .subsection 2
+2:
+  ld t6, HART_CONTENDED(t5)
+  addi t6, t6, 1
+  sd t6, HART_CONTENDED(t5)
+3:
+  lw t6, (t5)
+  bnez t6, 3b
+  j 1b
+  .previous
 #ifdef CHECK_INVARIANTS
-  ld t5, THREAD_HART(tp)
   csrr t6, instret
   sd t6, HART_ENTERED(t5)
 #endif
 .endm
 
-.macro leave skip /* for user mode, at the thread's pc or so many bytes behind */
+/* Not for a fast path: the hart's stack, and the locks of all harts. Calls a C function then, if there are others; with
+ * again, what it may have used of the caller's comes back. */
+.macro exclusive first, again:vararg
+  ld t5, THREAD_HART(tp)
+  lbu t6, HART_OTHERS(t5)
+  ld sp, HART_STACK(t5)
+  bnez t6, 2f
+  .subsection 1
+2:
+  \first
+  call exclude
+  \again
+  j 3f
+  .previous
+3:
+.endm
+
+.macro try_beside
+#ifdef FAST_PATHS
+  li t6, 3 /* Q_SYS_copy */
+  beq a7, t6, beside
+not_beside:
+#endif
+.endm
+
+.macro leave skip /* for user mode, at the thread's pc or so many bytes behind; t5: the hart */
 #ifdef CHECK_INVARIANTS /* measures, and asserts the ledger */
-  stack
+  ld t5, THREAD_HART(tp)
+  ld sp, HART_STACK(t5)
   addi sp, sp, -96
   .irp n, 6,7,10,11,12,13,14,15,16,17
   sd x\n, 8*(\n-6)(sp)
@@ -74,19 +107,23 @@
   .irp n, 6,7,10,11,12,13,14,15,16,17
   ld x\n, 8*(\n-6)(sp)
   .endr
+  ld t5, THREAD_HART(tp)
 #endif
   ld t0, THREAD_REGS(tp)
   .if \skip
   addi t0, t0, \skip
   .endif
   csrw sepc, t0
-  lui t0, %hi(kernel_lock)
-  amoswap.w.rl zero, zero, (t0)
+  amoswap.w.rl zero, zero, (t5)
   csrw sscratch, tp
 .endm
 
 .option arch, +d /* only fp_save and fp_load name the registers; the user owns them */
 .section .text.trap, "ax"
+.subsection 2
+.globl entry_wait /* to the end of this file: waiting for the hart's own lock */
+entry_wait:
+.previous
 .balign 4
 .globl trap_entry
 trap_entry:
@@ -118,7 +155,7 @@ syscall_slow:
   arguments sd
   registers ld, 9,18,19,20,21,22,23,24,25,26,27 /* a fast path may have used them */
 dispatch:
-  stack
+  exclusive try_beside, arguments ld
   li t1, 16 /* Q_SYS_COUNT */
   bgeu a7, t1, 3f
   la t0, syscall_table
@@ -127,9 +164,12 @@ dispatch:
   ld t0, (t0)
   jalr t0
 syscall_return:
-  ld t0, THREAD_HART(tp)
-  lbu t0, HART_RESCHED(t0)
+  ld t5, THREAD_HART(tp)
+  lbu t1, HART_OTHERS(t5)
+  lbu t0, HART_RESCHED(t5)
   bnez t0, 4f
+  bnez t1, 5f
+6:
   leave 4
   registers ld, 1,2,3
   scrub 12,13,14,15,16,17,5,6,7,28,29,30,31
@@ -140,6 +180,22 @@ syscall_return:
   j syscall_return
 4:
   tail syscall_preempted
+#ifdef FAST_PATHS
+beside: /* a copy, of several harts: if it needs no more than its own lock it is done then */
+  call copy_beside
+  ld t5, THREAD_HART(tp)
+  beqz a0, 6b
+  j not_beside
+#endif
+5:
+  addi sp, sp, -16
+  sd a0, (sp)
+  sd a1, 8(sp)
+  call let_others
+  ld a0, (sp)
+  ld a1, 8(sp)
+  ld t5, THREAD_HART(tp)
+  j 6b
 
 null_entry: /* changes nothing, so it needs no lock */
   csrr t0, sepc
@@ -183,8 +239,11 @@ other_trap:
 
 .globl trap_slow
 trap_slow:
-  stack
-  mv a1, a2
+  mv s1, a0
+  mv s2, a2
+  exclusive
+  mv a0, s1
+  mv a1, s2
   tail trap_other
 
 .globl deliver
@@ -197,6 +256,14 @@ deliver:
 
 .globl resume
 resume:
+  ld t5, THREAD_HART(tp)
+  lbu t6, HART_OTHERS(t5)
+  beqz t6, resume_fast
+  ld sp, HART_STACK(t5)
+  call let_others
+  ld t5, THREAD_HART(tp)
+.globl resume_fast
+resume_fast:
   leave 0
   saved ld
   arguments ld

@@ -23,7 +23,7 @@ static bool is_table(pte_t pte) {
 
 /* No hart can have cached anything of a space whose ASID is of an older generation: that ended with a full fence. */
 static bool has_asid(const struct task *task) {
-  return task->asid_tag / HARTS_MAX == kernel.asid_generation;
+  return task->generation == kernel.asid_generation;
 }
 
 /* ---- Fences ------------------------------------------------------------------------------------------------------ */
@@ -31,18 +31,23 @@ static bool has_asid(const struct task *task) {
 static struct {
   struct task *task; /* NULL: nothing is to be fenced */
   uva_t va;          /* ~0: anything of it */
+  uint64_t harts;    /* where it is to be */
 } unfenced;
 
 static void ledger_add(struct task *task, uva_t va) {
-  if (!has_asid(task))
+  if (!has_asid(task) || !task->harts)
     return;
   ASSERT(!unfenced.task || unfenced.task == task);
   unfenced.va = unfenced.task && unfenced.va != va ? ~0ul : va;
   unfenced.task = task;
+  unfenced.harts |= task->harts;
 }
 
-static void ledger_fenced(struct task *task, uva_t va) {
-  if (unfenced.task == task && (va == ~0ul || va == unfenced.va))
+static void ledger_fenced(struct task *task, uva_t va, uint64_t harts) {
+  if (unfenced.task != task || (va != ~0ul && va != unfenced.va))
+    return;
+  unfenced.harts &= ~harts;
+  if (!unfenced.harts)
     unfenced.task = NULL;
 }
 
@@ -51,54 +56,147 @@ void ledger_assert_clean(void) {
 }
 #else
 #define ledger_add(task, va) ((void)(va))
-#define ledger_fenced(task, va) ((void)0)
+#define ledger_fenced(task, va, harts) ((void)(harts))
 #endif
+
+static void space_know(struct task *task, struct hart *hart) {
+  *hart_own(hart, task->good_on) = kernel.asid_generation;
+  task->harts |= (uint8_t)hart->bit;
+}
+
+static void space_forget(struct task *task, struct hart *hart) {
+  *hart_own(hart, task->good_on) = 0;
+  task->harts &= (uint8_t)~hart->bit;
+}
+
+/* Of the other harts that may have cached something of the task's, those that run it now. The rest is forgotten: what they
+ * have cached is fenced when they run it again (vm_switch_slow). */
+static uint64_t running_elsewhere(struct task *task) {
+  uint64_t running = 0;
+  EACH_HART (hart) {
+    if (hart == this_hart())
+      continue;
+    if (hart->current->task == task)
+      running |= hart->bit;
+    else
+      space_forget(task, hart);
+  }
+  return running & task->harts;
+}
+
+static __attribute__((noinline)) void fence_others(struct task *task, uva_t va) {
+  uint64_t before = task->harts & ~(uint64_t)this_hart()->bit, running = running_elsewhere(task);
+  if (running)
+    harts_fence(running, va == ~0ul ? 0 : va, va == ~0ul ? ~0ul : Q_PAGE_SIZE, task->asid);
+  ledger_fenced(task, va, before);
+}
+
+/* A leaf has become valid, or allows more, or with va = ~0 a table is there: what another hart has cached of how it was costs it
+ * faults, the last of which finds it so (vm_fault). */
+static inline void fence_here(const struct task *task, uva_t va) {
+  if (has_asid(task) && va == ~0ul)
+    fence_asid(task->asid);
+  else if (has_asid(task))
+    fence_page(va, task->asid);
+}
 
 /* Makes the change of one leaf, or with va = ~0 of anything in the space, visible on all harts that ran it. */
 static inline void fence(struct task *task, uva_t va) {
+  uint64_t own = this_hart()->bit;
   if (!has_asid(task))
     return;
   if (va == ~0ul)
     fence_asid(task->asid);
   else
     fence_page(va, task->asid);
-  uint32_t others = task->harts & ~this_hart()->bit;
-  if (others)
-    sbi_call(SBI_RFENCE, SBI_RFENCE_SFENCE_ASID, others, 0, va == ~0ul ? 0 : va, va == ~0ul ? ~0ul : Q_PAGE_SIZE,
-             task->asid);
-  ledger_fenced(task, va);
+  ledger_fenced(task, va, own);
+  if (task->harts & ~own)
+    fence_others(task, va);
+}
+
+/* What the pager wrote through its window is to be run by the task. */
+static void fence_instructions(struct task *task) {
+  fence_code();
+  if (!this_hart()->others)
+    return;
+  EACH_HART (hart)
+    hart->code_stale = hart != this_hart();
+  uint64_t running = running_elsewhere(task);
+  if (running)
+    harts_fence_code(running);
+}
+
+/* Two ASIDs a hart, and the kernel's, are the fewest to get on with: each hart keeps the one it runs with. */
+static bool too_few_asids(void) {
+  return kernel.asid_count <= 2 * kernel.hart_count;
+}
+
+static bool asid_in_use(uint64_t asid) {
+  for (unsigned i = 0; i < kernel.hart_count; i++)
+    if (kernel.harts[i].current->task && kernel.harts[i].current->task->asid == asid)
+      return true;
+  return false;
 }
 
 void asid_generation_begin(void) {
   kernel.asid_generation++;
-  kernel.asid_next = kernel.asid_count > 1; /* 0 is for the boot table, if there are others */
-  for (unsigned i = 0; i < kernel.hart_count; i++)
-    kernel.harts[i].asid_tag = kernel.asid_generation * HARTS_MAX + i;
+  kernel.asid_next = !too_few_asids(); /* 0 is for the boot table, if there are others */
+  EACH_HART (hart) {
+    struct task *task = hart->current->task;
+    hart->generation = kernel.asid_generation;
+    if (!task)
+      continue;
+    if (!has_asid(task))
+      task->harts = 0;
+    task->generation = kernel.asid_generation;
+    space_know(task, hart);
+  }
+  harts_fence_all();
 }
 
+/* Too few: each has 0, and only the harts that run it now have cached anything. */
 static void asid_assign(struct task *task) {
-  if (kernel.asid_next == kernel.asid_count)
+  while (!too_few_asids() && asid_in_use(kernel.asid_next))
+    kernel.asid_next++;
+  if (kernel.asid_next >= kernel.asid_count) {
     asid_generation_begin();
+    while (asid_in_use(kernel.asid_next))
+      kernel.asid_next++;
+  }
   ASSERT(kernel.asid_next < kernel.asid_count);
-  task->harts = 0;
-  task->asid = kernel.asid_next++;
+  task->asid = too_few_asids() ? 0 : kernel.asid_next++;
   task->satp = (task->satp & ~(SATP_ASID_MASK << SATP_ASID_SHIFT)) | task->asid << SATP_ASID_SHIFT;
+  task->harts = 0;
+  task->generation = kernel.asid_generation;
+}
+
+static void space_leave(struct hart *hart) {
+  if (too_few_asids() && hart->loaded)
+    space_forget(hart->loaded, hart);
+  hart->loaded = NULL;
 }
 
 void vm_switch_slow(struct task *task) {
-  uint64_t generation = kernel.asid_generation;
+  struct hart *hart = this_hart();
+  space_leave(hart);
   if (!has_asid(task))
     asid_assign(task);
   csr_write(satp, task->satp);
-  if (generation != kernel.asid_generation) /* after satp: nothing of the old space can be cached again */
+  if (too_few_asids())
     fence_all();
-  task->harts |= this_hart()->bit;
-  task->asid_tag = this_hart()->asid_tag;
+  else
+    fence_asid(task->asid); /* what was cached while its bit was not set, or by who had this ASID before */
+  if (hart->code_stale)
+    fence_code();
+  hart->code_stale = false;
+  hart->loaded = task;
+  space_know(task, hart);
 }
 
 void vm_kernel(void) {
   csr_write(satp, SATP_SV39 | (kernel.root_pa >> Q_PAGE_SHIFT));
-  if (kernel.asid_count == 1)
+  space_leave(this_hart());
+  if (too_few_asids())
     fence_all();
 }
 
@@ -107,22 +205,39 @@ static uint8_t flags_of(pte_t pte) {
   return (pte & PTE_W ? FRAME_WRITABLE : 0) | (pte & PTE_X ? FRAME_EXECUTABLE : 0);
 }
 
+/* A hart that runs the space may set an entry's accessed and dirty bits at any moment (volume II, 4.3.1), so what was there
+ * last is only known by taking it. */
+static inline pte_t swap(pte_t *slot, pte_t value) {
+  return __atomic_exchange_n(slot, value, __ATOMIC_RELAXED);
+}
+
 /* A change of an entry, with all that hangs on it: the counts of the table and of the frames, and the fence. With
- * va = ~0 anything in the space may have been reached through the entry. */
-static inline __attribute__((always_inline)) void set_pte(struct task *task, pte_t *slot, pte_t value, uva_t va) {
+ * va = ~0 anything in the space may have been reached through the entry. What was there. */
+static inline __attribute__((always_inline)) pte_t set_in(struct task *task, struct frame *table, pte_t *slot,
+                                                          pte_t value, uva_t va) {
   pte_t old = *slot;
   struct frame *before = is_page(old) ? frame_of(pte_pa(old)) : NULL; /* NULL: a device, too */
   struct frame *after = is_page(value) ? frame_of(pte_pa(value)) : NULL;
-  table_frame(slot)->count += (uint32_t)(value & PTE_V) - (uint32_t)(old & PTE_V);
+  table->count += (uint32_t)(value & PTE_V) - (uint32_t)(old & PTE_V);
   if (before)
     frame_unmapped(before);
   if (after) {
     after->count++;
     after->flags |= flags_of(value);
   }
+  if (!old) {
+    *slot = value;
+    fence_here(task, va);
+    return 0;
+  }
   ledger_add(task, va);
-  *slot = value;
+  old = swap(slot, value);
   fence(task, va);
+  return old;
+}
+
+static inline __attribute__((always_inline)) void set_pte(struct task *task, pte_t *slot, pte_t value, uva_t va) {
+  set_in(task, table_frame(slot), slot, value, va);
 }
 
 /* The table below an entry; made if it is not there and there is memory. */
@@ -150,14 +265,17 @@ static bool in_window(const struct task *task, uva_t va, uva_t end) {
   return task->window && end > Q_WINDOW + kernel.ram_base && va < Q_WINDOW + kernel.ram_end;
 }
 
+/* The leaf table that the task used last. Never the window's, so that a fast path need not know of windows. */
+static pte_t *remember(struct task *task, pte_t *slot, uva_t va) {
+  task->leaf_tag = va >> 21;
+  task->leaf = slot - INDEX(va, 0);
+  task->leaf_frame = table_frame(slot);
+  return slot;
+}
+
 static __attribute__((noinline)) pte_t *find_leaf(struct task *task, uva_t va, bool make) {
   pte_t *slot = entry_at(task, va, 0, make);
-  if (slot && !in_window(task, va, va + 1)) { /* so that a fast path need not know of windows */
-    task->leaf_tag = va >> 21;
-    task->leaf = slot - INDEX(va, 0);
-    task->leaf_frame = table_frame(slot);
-  }
-  return slot;
+  return slot && !in_window(task, va, va + 1) ? remember(task, slot, va) : slot;
 }
 
 /* The same for a page, by way of the table that the last one was in. */
@@ -203,7 +321,9 @@ static __attribute__((noinline)) pte_t *find_next(struct task *task, uva_t *va, 
     while (level && is_table(*slot))
       level--, slot = &table_at(*slot)[INDEX(*va, level)];
     *steps -= LOOK;
-    if (*slot & PTE_V && (window || !(*slot & PTE_WINDOW)))
+    if (*slot & PTE_V && !(*slot & PTE_WINDOW))
+      return level ? slot : remember(task, slot, *va);
+    if (*slot & PTE_V && window)
       return slot;
     uint64_t here = *va >> SHIFT(level), most = MIN(((end - 1) >> SHIFT(level)) - here + 1, 512 - here % 512),
              holes = 1 + holes_at(slot + 1, most - 1);
@@ -261,14 +381,26 @@ static inline int check_frame(const struct pager *pager, pa_t pa, unsigned prot)
 
 static int check_slot(struct task *task, uva_t va, uint64_t expected) {
   pte_t *slot = leaf_at(task, va, false), pte = slot ? *slot : 0;
-  bool good = expected ? pte & PTE_V && pte_pa(pte) == (expected & ~1ul) : !(pte & PTE_V);
+  bool good = expected ? pte & PTE_V && pte_pa(pte) == (expected & ~3ul) : !(pte & PTE_V);
+  const struct frame *frame = expected & Q_EXPECT_SHARED ? frame_of(expected) : NULL;
+  if (frame && frame->count == 1)
+    return Q_E_EXISTS;
   return good ? 0 : Q_E_EXISTS;
+}
+
+static bool is_same_frame(const struct mapping *m) {
+  return m->expected && frame_of(m->expected) && (m->frame_prot ^ m->expected) < Q_PAGE_SIZE;
 }
 
 /* The frame's only mapping, which is replaced by one of the same frame, may change sides, as with protect. */
 static bool replaces_itself(const struct mapping *m) {
-  const struct frame *frame = frame_of(m->expected & ~1ul);
-  return frame && frame->count == 1 && (m->frame_prot & ~(Q_PAGE_SIZE - 1ul)) == (m->expected & ~1ul);
+  return is_same_frame(m) && frame_of(m->expected)->count == 1;
+}
+
+/* Who was told that it alone has the page is to write it, and by now another has it, too. */
+static bool is_alone_no_more(const struct mapping *m) {
+  bool writable = m->frame_prot & Q_PROT_WRITE, shared = m->expected & Q_EXPECT_SHARED;
+  return is_same_frame(m) && writable && !shared && frame_of(m->expected)->count > 1;
 }
 
 static int check_map(struct task *task, const struct mapping *m) {
@@ -278,18 +410,21 @@ static int check_map(struct task *task, const struct mapping *m) {
   int error = check_prot(m->frame_prot & Q_PROT_MASK);
   for (uint64_t at = 0; at < m->pages * Q_PAGE_SIZE && !error; at += Q_PAGE_SIZE) {
     error = check_frame(task->pager, (m->frame_prot & ~(Q_PAGE_SIZE - 1ul)) + at, m->frame_prot & Q_PROT_MASK);
-    if (error == Q_E_WX && m->expected && replaces_itself(m))
+    if (error == Q_E_WX && replaces_itself(m))
       error = 0;
     if (!error)
       error = check_slot(task, m->va + at, m->expected);
   }
+  if (!error && is_alone_no_more(m))
+    error = Q_E_EXISTS;
   return error;
 }
 
 /* Q_PROT_READ, WRITE and EXECUTE are the entry's own R, W and X, one bit lower. */
 static inline pte_t page_pte(uint64_t frame_prot, bool written) {
   pte_t dirty = written && frame_prot & Q_PROT_WRITE ? PTE_D : 0;
-  return pte_make(frame_prot & ~(Q_PAGE_SIZE - 1ul), (frame_prot & 7) << 1 | PTE_V | PTE_U | PTE_A | dirty);
+  pte_t device = frame_prot & Q_PROT_DEVICE ? PTE_DEVICE : 0;
+  return pte_make(frame_prot & ~(Q_PAGE_SIZE - 1ul), (frame_prot & 7) << 1 | PTE_V | PTE_U | PTE_A | dirty | device);
 }
 
 /* What a policy asks for most: new pages in one table, of frames in a row that are mapped nowhere. false: it is not that.
@@ -304,7 +439,8 @@ static bool map_run(struct task *task, const struct mapping *m) {
   for (uint64_t i = 0; i < n; i++)
     if (slot[i] | (frame[i].word ^ fresh))
       return false;
-  /* Decoded. */
+  /* Decoded. What the frames hold is there before a hart can see the entries. */
+  __atomic_thread_fence(__ATOMIC_RELEASE);
   uint64_t word = fresh + 1 + ((uint64_t)flags_of(pte) << 56);
   for (uint64_t i = 0; i < n; i++, pte += Q_PAGE_SIZE >> 2) {
     slot[i] = pte;
@@ -329,10 +465,11 @@ int vm_map(struct task *task, const struct mapping *m) {
     return Q_E_NOMEM;
   }
   /* Decoded: nothing fails from here. */
+  __atomic_thread_fence(__ATOMIC_RELEASE);
   for (uva_t va = m->va, frame_prot = m->frame_prot; va <= last; va += Q_PAGE_SIZE, frame_prot += Q_PAGE_SIZE)
     set_pte(task, leaf_at(task, va, false), page_pte(frame_prot, va == m->written), va);
   if (m->frame_prot & Q_PROT_EXECUTE)
-    fence_code(); /* what the pager wrote through its window */
+    fence_instructions(task);
   return 0;
 }
 
@@ -344,7 +481,8 @@ static inline bool touch(pte_t *slot, unsigned kind) {
   pte_t least = PTE_V | PTE_U | (needed[kind] & LEAF);
   if ((*slot & least) != least)
     return false;
-  *slot |= needed[kind]; /* only adds rights: a cached entry without them is at worst a spurious fault */
+  /* It only adds rights: a cached entry without them is at worst a spurious fault. */
+  __atomic_fetch_or(slot, needed[kind], __ATOMIC_RELAXED);
   return true;
 }
 
@@ -352,8 +490,11 @@ uint64_t vm_fault(struct task *task, uva_t va, unsigned kind) {
   pte_t *slot = leaf_at(task, va, false);
   if (!slot || !*slot)
     return 0;
-  if (touch(slot, kind)) {
-    fence(task, va & ~(Q_PAGE_SIZE - 1ul));
+  if (touch(
+          slot,
+          kind)) { /* of several harts this one may have cached that there is no table, which the page's fence leaves */
+    bool others = task->harts & ~(uint64_t)this_hart()->bit;
+    fence_here(task, others ? ~0ul : va & ~(Q_PAGE_SIZE - 1ul));
     return VM_SPURIOUS;
   }
   const struct frame *frame = is_page(*slot) ? frame_of(pte_pa(*slot)) : NULL;
@@ -372,78 +513,157 @@ void *vm_resolve(struct task *task, uva_t va, unsigned kind) {
 
 /* ---- Ranges: bounded work; the range says what remains --------------------------------------------------------------- */
 #define STEPS (160 * LOOK) /* a LOOK is some 25 instructions, three times that in builds with checks */
-#define PAGE LOOK          /* what removing or sharing a page costs */
+#define PAGE LOOK          /* what removing or sharing a page costs at most */
 #define TRIM (8 * LOOK)    /* what it costs if tables go or come, too */
 
-/* How many pages of a range to take together: entries of one leaf table, and as many as there are steps for. */
+/* How many entries of a range to take together: those of one leaf table, and as many as there are steps for. */
 static uint64_t stretch(uva_t va, uva_t end, int steps) {
   uint64_t most = MIN(512 - INDEX(va, 0), (uint64_t)MAX(steps, 0) / PAGE + 1);
   return MIN((end - va) >> Q_PAGE_SHIFT, most);
 }
 
-/* The frame table as a loop needs it that goes over many entries: in registers. */
-struct ram {
-  struct frame *frames;
-  uint64_t base, count;
+#define RAM_KIND (PTE_KIND | PTE_DEVICE)
+static inline bool is_ram(pte_t pte) { /* a page whose frame stands in the frame table */
+  return (pte & RAM_KIND) == (PTE_V | PTE_U);
+}
+
+/* For loops over many entries of that kind: where the frame of physical address 0 would stand in the frame table. A page's
+ * number is in bits 10 and up of its entry, and a frame has 8 bytes there. */
+static inline char *frames_at_zero(void) {
+  char *frames = (char *)kernel.frames - (kernel.ram_base >> Q_PAGE_SHIFT) * sizeof(struct frame);
+  __asm__("" : "+r"(frames)); /* one register: the loop adds once */
+  return frames;
+}
+static inline struct frame *frame_in(char *frames, pte_t pte) {
+  return (struct frame *)(frames + (pte >> 7 & ~7ul));
+}
+
+/* Entries of one leaf table that are removed, the first of which is valid. */
+struct removal {
+  struct task *task;
+  pte_t *slot;
+  uva_t va;
+  uint64_t most;                                /* entries to go through; then: that were */
+  enum { TELL_NONE, TELL_LAST, TELL_ALL } tell; /* of which frames: those that are mapped nowhere any more, or all */
+  uint64_t *out, *end;                          /* where to, and where the room ends; with TELL_ALL it is enough */
+  uint64_t removed;
 };
 
-static inline struct ram ram(void) {
-  return (struct ram){kernel.frames, kernel.ram_base, kernel.frame_count};
+static inline uint64_t told(pte_t old, bool last) {
+  return pte_pa(old) | last | (old & PTE_D ? 2 : 0);
 }
 
-/* Where a page's frame stands in the table; not below its count: the page is a device's. */
-static inline uint64_t number_in(const struct ram *ram, pte_t pte) {
-  return (pte_pa(pte) - ram->base) >> Q_PAGE_SHIFT;
-}
-
-/* Removes the pages from this entry on to the first hole, but not more than that; how many. Says what they were, if there
- * is somewhere to. Most are not dirty, and have been others' too: that is told apart by the fewest instructions. */
-static inline __attribute__((always_inline)) uint64_t remove_run(UNUSED struct task *task, pte_t *slot,
-                                                                 UNUSED uva_t va, uint64_t most, uint64_t *out) {
-  const struct ram in = ram();
-  pte_t *at = slot;
-  for (const pte_t *end = slot + most; at < end && is_page(*at); at++) {
-    pte_t old = *at;
-    uint64_t number = number_in(&in, old), what = pte_pa(old);
-    *at = 0;
-    ledger_add(task, va + (uint64_t)(at - slot) * Q_PAGE_SIZE);
-    if (__builtin_expect(number < in.count, 1)) {
-      frame_unmapped(&in.frames[number]);
-      if (__builtin_expect(!in.frames[number].count, 0))
-        what |= 1;
+/* Removes pages of RAM up to the first entry that is none, or whose frame there is no room to tell of. Most have been others',
+ * too: that is told apart by the fewest instructions. How far it came. */
+static inline __attribute__((always_inline)) uint64_t remove_run(struct removal *r, uint64_t i, unsigned tell) {
+  char *const frames = frames_at_zero();
+  uint64_t *out = r->out;
+  pte_t *const slot = r->slot;
+  const uint64_t most = r->most;
+#pragma GCC unroll 2
+  for (; i < most; i++) {
+    pte_t old = slot[i];
+    if (!is_ram(old))
+      break;
+    struct frame *frame = frame_in(frames, old);
+    if (__builtin_expect(frame->count == 1, 0)) {
+      if (tell == TELL_LAST && out == r->end)
+        break;
+      frame->flags &= FRAME_BUSY;
+      if (tell == TELL_LAST)
+        *out++ = told(swap(&slot[i], 0), true);
     }
-    if (__builtin_expect(old & PTE_D, 0))
-      what |= 2;
-    if (out)
-      *out++ = what;
+    frame->count--;
+    if (tell == TELL_ALL)
+      *out++ = told(swap(&slot[i], 0), !frame->count);
+    else
+      slot[i] = 0;
+    ledger_add(r->task, r->va + i * Q_PAGE_SIZE);
   }
-  return (uint64_t)(at - slot);
+  r->out = out;
+  return i;
 }
 
-static uint64_t remove_pages(struct task *task, pte_t *slot, uva_t va, uint64_t most, uint64_t *out, int *steps) {
-  struct frame *table = table_frame(slot);
-  uint64_t n = out ? remove_run(task, slot, va, most, out) : remove_run(task, slot, va, most, NULL);
-  fence(task, n == 1 ? va : ~0ul);
-  *steps -= TRIM + (int)n * PAGE;
-  table->count -= (uint32_t)n;
+static uint64_t remove_next(struct removal *r, uint64_t i) {
+  uint64_t n = r->tell == TELL_ALL    ? remove_run(r, i, TELL_ALL)
+               : r->tell == TELL_LAST ? remove_run(r, i, TELL_LAST)
+                                      : remove_run(r, i, TELL_NONE);
+  if (n > i || !is_page(r->slot[n]) || is_ram(r->slot[n]))
+    return n;
+  if (r->tell == TELL_ALL) /* a device's: nobody counts those */
+    *r->out++ = told(r->slot[n], false);
+  r->slot[n] = 0;
+  ledger_add(r->task, r->va + n * Q_PAGE_SIZE);
+  return n + 1;
+}
+
+/* It ends early where the table is empty, or there is no room to tell of the next. */
+static __attribute__((noinline)) void remove_many(struct removal *r) {
+  struct frame *table = table_frame(r->slot);
+  uint64_t i = 0;
+  for (uint64_t from, valid = table->count; i < r->most && r->removed < valid; r->removed += i - from) {
+    from = i + holes_at(r->slot + i, r->most - i);
+    i = from < r->most ? remove_next(r, from) : from;
+    if (i == from)
+      break;
+  }
+  fence(r->task, r->removed == 1 ? r->va : ~0ul);
+  table->count -= (uint32_t)r->removed;
+  r->most = table->count ? i : r->most;
+}
+
+/* One page, which is there: what the array is told. */
+static inline __attribute__((always_inline)) uint64_t remove_page(struct task *task, struct frame *table, pte_t *slot,
+                                                                  uva_t va) {
+  pte_t old = set_in(task, table, slot, 0, va);
+  const struct frame *frame = frame_of(pte_pa(old));
+  return told(old, frame && !frame->count);
+}
+
+static inline void remove_one(struct removal *r) {
+  uint64_t what = remove_page(r->task, table_frame(r->slot), r->slot, r->va);
+  if (r->tell == TELL_ALL || (r->tell == TELL_LAST && what & 1))
+    *r->out++ = what;
+  r->removed = 1;
+}
+
+static void remove_pages(struct removal *r, int *steps) {
+  if (r->most == 1)
+    remove_one(r);
+  else
+    remove_many(r);
+  *steps -= TRIM + (int)(r->removed * PAGE + (r->most - r->removed));
+  if (!table_frame(r->slot)->count)
+    tables_trim(r->task, r->va);
+}
+
+uint64_t vm_unmap_page(struct task *task, uva_t va) {
+  pte_t *slot = leaf_at(task, va, false);
+  if (!slot || !is_page(*slot))
+    return 0;
+  struct frame *table = task->leaf_frame; /* leaf_at() */
+  uint64_t what = remove_page(task, table, slot, va);
   if (!table->count)
     tables_trim(task, va);
-  return n;
+  return what;
 }
 
-int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entries) {
+int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entries, bool last) {
   int steps = STEPS;
-  range->written = 0;
   for (pte_t *slot; range->written < entries && (slot = next_leaf(task, &range->va, range->end, &steps, false));) {
     uva_t at = array + 8 * range->written;
     uint64_t *out = array % 8 ? NULL : vm_resolve(current->task, at, Q_FAULT_WRITE);
     if (!out)
-      return range->written ? 0 : Q_E_FAULT;
+      return range->removed ? 0 : Q_E_FAULT;
     uint64_t room = MIN(entries - range->written, (Q_PAGE_SIZE - at % Q_PAGE_SIZE) / 8);
-    uint64_t most = MIN(room, stretch(range->va, range->end, steps));
-    uint64_t n = remove_pages(task, slot, range->va, most, out, &steps);
-    range->written += n;
-    range->va += n * Q_PAGE_SIZE;
+    uint64_t most = stretch(range->va, range->end, steps);
+    struct removal r = {.task = task, .slot = slot, .va = range->va, .out = out, .end = out + room};
+    r.tell = last ? TELL_LAST : TELL_ALL;
+    r.most = last ? most : MIN(room, most);
+    remove_pages(&r, &steps);
+    range->written += (uint64_t)(r.out - out);
+    range->removed += r.removed;
+    range->va += r.most * Q_PAGE_SIZE;
   }
   return 0;
 }
@@ -464,7 +684,9 @@ struct change {
   struct task *task;
   pte_t *slot, *copy; /* copy: another task's, or the same */
   uva_t va;
-  uint64_t most, bits, added;
+  uint64_t most;        /* entries to go through; then: that were */
+  pte_t mask, bits;     /* what an entry keeps, and what it gets */
+  uint64_t seen, added; /* pages; and of these, that the other lacked */
   bool changed;
 };
 
@@ -473,51 +695,72 @@ static inline pte_t copied(pte_t value) {
 }
 
 static inline void set_changed(struct change *c, uint64_t i, pte_t value) {
-  c->slot[i] = value;
+  pte_t kept = swap(&c->slot[i], value) & PTE_D & ~value;
+  if (__builtin_expect(kept != 0, 0)) /* it was set just now */
+    __atomic_fetch_or(&c->slot[i], kept, __ATOMIC_RELAXED);
   ledger_add(c->task, c->va + i * Q_PAGE_SIZE);
   c->changed = true;
 }
 
-/* Shares pages up to the first whose frame is not as most are: it stands in the frame table as the protection leaves it, or
- * mapped once and writable. Nothing of what check_protect() looks for can be wrong with these. How far it came. */
+/* What stands in the frame table for frames that are as most are: as the protection leaves them, or mapped once and writable.
+ * Nothing of what check_protect() looks for can be wrong with these. */
+struct usual {
+  uint64_t after, sole; /* after: without a mapping */
+};
+
+static inline struct usual usual(const struct change *c, pte_t leaf) {
+  uint64_t fresh = frame_fresh(c->task->pager->number);
+  return (struct usual){fresh | (uint64_t)flags_of(leaf) << 56, (fresh | (uint64_t)FRAME_WRITABLE << 56) + 1};
+}
+
+/* A mapping more of the frame, if it is one of these. */
+static inline __attribute__((always_inline)) bool share_frame(struct frame *frame, struct usual usual) {
+  uint64_t word = frame->word;
+  if (__builtin_expect(word >> 32 != usual.after >> 32, 0)) {
+    if (word != usual.sole)
+      return false;
+    word = usual.after + 1;
+  }
+  frame->word = word + 1;
+  return true;
+}
+
+/* Shares pages up to the first that gets another protection than this one, or whose frame is not as most are. How far it came.
+ * Those that have that protection already, as after another fork, are told apart by the fewest instructions. */
 static __attribute__((noinline)) uint64_t share_run(struct change *c, uint64_t i) {
-  const struct ram in = ram();
-  const uint64_t fresh = frame_fresh(c->task->pager->number), bits = c->bits, first = i, most = c->most;
-  const uint64_t after = fresh | (uint64_t)flags_of(bits) << 56, sole = (fresh | (uint64_t)FRAME_WRITABLE << 56) + 1;
+  char *const frames = frames_at_zero();
   pte_t *const slot = c->slot, *const copy = c->copy;
+  const pte_t mask = c->mask, bits = c->bits, leaf = ((slot[i] & mask) | bits) & LEAF;
+  const struct usual frame = usual(c, leaf);
+  const uint64_t first = i, most = c->most;
+#pragma GCC unroll 2
   for (; i < most; i++) {
-    pte_t old = slot[i], value = old;
-    uint64_t number = number_in(&in, old);
-    if (__builtin_expect((old & (PTE_KIND | LEAF)) != (PTE_V | PTE_U | bits), 0)) {
-      if (!is_page(old))
-        break;
-      value = (old & ~(pte_t)LEAF) | bits;
-    }
-    if (copy[i] || number >= in.count)
+    pte_t old = slot[i], value = (old & mask) | bits;
+    if (copy[i])
       break;
-    uint64_t word = in.frames[number].word;
-    if (__builtin_expect(word >> 32 != after >> 32, 0)) {
-      if (word != sole)
+    if (__builtin_expect((old & (RAM_KIND | LEAF)) == (PTE_V | PTE_U | leaf), 1)) {
+      if (!share_frame(frame_in(frames, old), frame))
         break;
-      word = after + 1;
-    }
-    in.frames[number].word = word + 1;
-    copy[i] = copied(value);
-    if (value != old)
+      copy[i] = copied(old);
+    } else {
+      if (!is_ram(old) || (value & LEAF) != leaf || !share_frame(frame_in(frames, old), frame))
+        break;
+      copy[i] = copied(value);
       set_changed(c, i, value);
+    }
   }
   c->added += i - first;
   return i;
 }
 
-static int protect_page(struct change *c, uint64_t i, unsigned prot) {
-  pte_t old = c->slot[i], there = c->copy[i], value = (old & ~(pte_t)LEAF) | c->bits;
+static int protect_page(struct change *c, uint64_t i) {
+  pte_t old = c->slot[i], there = c->copy[i], value = (old & c->mask) | c->bits;
   struct frame *frame = frame_of(pte_pa(old));
-  int error = check_protect(old, frame, there, prot, c->copy != c->slot);
+  int error = check_protect(old, frame, there, (value & LEAF) >> 1, c->copy != c->slot);
   if (error)
     return error;
   if (frame)
-    frame->flags = (frame->count == 1 ? frame->flags & FRAME_BUSY : frame->flags) | flags_of(c->bits);
+    frame->flags = (frame->count == 1 ? frame->flags & FRAME_BUSY : frame->flags) | flags_of(value);
   if (value != old)
     set_changed(c, i, value);
   if (!there) {
@@ -528,40 +771,55 @@ static int protect_page(struct change *c, uint64_t i, unsigned prot) {
   return 0;
 }
 
-/* The pages up to the first hole. Each is checked before it is touched; an error ends it, with most at that page. */
-static int protect_pages(struct change *c, unsigned prot) {
-  uint64_t i = 0;
+static int protect_run(struct change *c, uint64_t *i) {
   int error = 0;
-  for (;;) {
+  if (c->copy != c->slot)
+    *i = share_run(c, *i);
+  while (!error && *i < c->most && is_page(c->slot[*i]) && !(error = protect_page(c, *i))) {
+    ++*i;
     if (c->copy != c->slot)
-      i = share_run(c, i);
-    if (i == c->most || !is_page(c->slot[i]) || (error = protect_page(c, i, prot)))
-      break;
-    i++;
+      break; /* the next may be as most are */
   }
-  table_frame(c->copy)->count += (uint32_t)c->added;
-  if (c->changed) /* what was not valid before needs no fence: at worst there is a spurious fault */
-    fence(c->task, i == 1 ? c->va : ~0ul);
-  c->most = i;
   return error;
 }
 
+/* Each page is checked before it is touched; an error ends it, with most at that page. */
+static int protect_pages(struct change *c) {
+  uint64_t i = 0, valid = table_frame(c->slot)->count;
+  int error = 0;
+  for (uint64_t from; !error && i < c->most && c->seen < valid; c->seen += i - from) {
+    from = i += holes_at(c->slot + i, c->most - i);
+    if (i < c->most)
+      error = protect_run(c, &i);
+  }
+  table_frame(c->copy)->count += (uint32_t)c->added;
+  if (c->changed) /* what was not valid before needs no fence: at worst there is a spurious fault */
+    fence(c->task, c->seen == 1 ? c->va : ~0ul);
+  c->most = !error && c->seen == valid ? c->most : i;
+  return error;
+}
+
+/* Without a protection each page keeps its own, but the right to write. */
 int vm_protect(struct task *task, struct task *to, struct range *range, unsigned prot) {
-  int error = check_prot(prot), steps = STEPS;
+  bool keeps = to && !prot;
+  int error = keeps ? 0 : check_prot(prot), steps = STEPS;
   if (to && (to == task || in_window(to, range->va, range->end)))
     return Q_E_ARG;
   for (pte_t *slot; !error && (slot = next_leaf(task, &range->va, range->end, &steps, false));) {
-    uint64_t n = stretch(range->va, range->end, steps);
-    pte_t *copy = to ? leaf_at(to, range->va, true) : slot;
-    struct change change = {task, slot, copy, range->va, n, (prot & 7) << 1, 0, false};
-    error = copy ? protect_pages(&change, prot) : Q_E_NOMEM;
+    struct change change = {.task = task, .slot = slot, .va = range->va, .bits = (prot & 7) << 1};
+    change.mask = ~(keeps ? (pte_t)PTE_W : (pte_t)LEAF);
+    change.most = stretch(range->va, range->end, steps);
+    change.copy = to ? leaf_at(to, range->va, true) : slot;
+    error = change.copy ? protect_pages(&change) : Q_E_NOMEM;
     if (error && to)
       tables_trim(to, range->va); /* which may have been made for nothing */
-    steps -= (to ? 4 : 1) * TRIM + (int)n * PAGE;
-    range->va += (copy ? change.most : 0) * Q_PAGE_SIZE;
+    steps -= (to ? 4 : 1) * TRIM + (int)(change.seen * PAGE + (change.most - change.seen));
+    range->va += (change.copy ? change.most : 0) * Q_PAGE_SIZE;
   }
   if (prot & Q_PROT_EXECUTE)
-    fence_code();
+    fence_instructions(task);
+  if (to && this_hart()->others)
+    fence_instructions(to); /* without a protection pages of code go there as they are */
   return error;
 }
 
@@ -571,11 +829,12 @@ void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, uin
   int steps = STEPS;
   for (pte_t *slot; (slot = next_leaf(task, &at, end, &steps, false)); at += Q_PAGE_SIZE) {
     uint64_t bit = 1ul << ((at - va) >> Q_PAGE_SHIFT);
-    out[0] |= *slot & PTE_A ? bit : 0;
-    out[1] |= *slot & PTE_D ? bit : 0;
+    pte_t old = *slot & bits ? __atomic_fetch_and(slot, ~bits, __ATOMIC_RELAXED) : *slot;
+    out[0] |= old & PTE_A ? bit : 0;
+    out[1] |= old & PTE_D ? bit : 0;
     out[2] |= bit;
-    if (*slot & bits)
-      set_pte(task, slot, *slot & ~bits, at);
+    if (old & bits)
+      fence(task, at);
   }
 }
 
@@ -591,7 +850,7 @@ void vm_revoke(struct pager *pager, pa_t block) {
   for (struct task *task; (task = pager->revoke_task); pager->revoke_task = task->next, *va = 0) {
     for (pte_t *slot; (slot = next_leaf(task, va, Q_USER_TOP, &steps, false)); *va += Q_PAGE_SIZE)
       if (pte_pa(*slot) - block < Q_BLOCK_SIZE)
-        remove_pages(task, slot, *va, 1, NULL, &steps);
+        remove_pages(&(struct removal){.task = task, .slot = slot, .va = *va, .most = 1}, &steps);
     if (*va < Q_USER_TOP)
       return;
   }
@@ -633,7 +892,7 @@ int vm_window(struct pager *pager, struct task *task, bool *done) {
   pager->server = task;
   task->window = pager;
   if (task->pager == pager)
-    task->faults = NULL;
+    task->faults = NULL, task->plain = no_handle.endpoint;
   if (pager->window_next < kernel.block_count) {
     pa_t block = kernel.ram_base + pager->window_next * Q_BLOCK_SIZE;
     int error = window_set(pager, block, block_owned(pager, block), WINDOW_BITS);
@@ -670,7 +929,9 @@ bool vm_destroy(struct task *task) {
   uva_t *va = &task->teardown;
   for (pte_t *slot; (slot = next_leaf(task, va, Q_USER_TOP, &steps, true));) {
     if (is_page(*slot)) {
-      *va += Q_PAGE_SIZE * remove_pages(task, slot, *va, stretch(*va, Q_USER_TOP, steps), NULL, &steps);
+      struct removal r = {.task = task, .slot = slot, .va = *va, .most = stretch(*va, Q_USER_TOP, steps)};
+      remove_pages(&r, &steps);
+      *va += r.most * Q_PAGE_SIZE;
     } else {
       steps -= TRIM;
       set_pte(task, slot, 0, *va);

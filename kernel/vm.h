@@ -14,6 +14,7 @@
 #define PTE_A 64
 #define PTE_D 128
 #define PTE_WINDOW 256 /* of the bits left to software: not counted in the frame table */
+#define PTE_DEVICE 512 /* another: not RAM, so not in the frame table */
 
 static inline pa_t pte_pa(pte_t pte) { /* pte_make() leaves the bits above the address zero */
   return pte << 2 & ~(Q_PAGE_SIZE - 1ul);
@@ -36,12 +37,12 @@ struct mapping {
   uva_t va;
   uint64_t frame_prot; /* frame address | Q_PROT_* */
   uint64_t pages;
-  uint64_t expected; /* frame address | 1 to replace, or 0 */
+  uint64_t expected; /* frame address | Q_EXPECT* to replace, or 0 */
   uva_t written;     /* the page that is being written: it starts dirty; ~0 none */
 };
 struct range {
   uva_t va, end; /* what remains */
-  uint64_t written;
+  uint64_t written, removed;
 };
 
 int vm_create(struct task *task);
@@ -64,9 +65,12 @@ static inline void *vm_resident(const struct task *task, uva_t va, unsigned kind
 /* A fault. Either the page table does not justify it (any more); or it is to be reported, with what this returns in a5. */
 uint64_t vm_fault(struct task *task, uva_t va, unsigned kind);
 #define VM_SPURIOUS ~0ul
-/* Removes what is there, and stores what it was into the caller's array. E_FAULT: the array is not resident. */
-int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entries);
-/* Page by page: an error leaves those before it changed. `to`, if not NULL, gets them too. */
+/* Removes what is there, and stores what it was into the caller's array; with `last` only what is mapped nowhere any more.
+ * E_FAULT: the array is not resident. */
+int vm_unmap(struct task *task, struct range *range, uva_t array, uint64_t entries, bool last);
+uint64_t vm_unmap_page(struct task *task, uva_t va); /* one page, as the array would say it; 0: nothing was there */
+/* Page by page: an error leaves those before it changed. `to`, if not NULL, gets them too; then without a protection each keeps
+ * its own but the right to write. */
 int vm_protect(struct task *task, struct task *to, struct range *range, unsigned prot);
 /* out: one bit a page that was accessed; dirty; present. */
 void vm_harvest(struct task *task, uva_t va, uint64_t pages, uint64_t clear, uint64_t out[3]);

@@ -9,7 +9,8 @@
 #define READ (PTE_V | PTE_G | PTE_A | PTE_D | PTE_R)
 
 extern char image_start[], image_rodata[], image_data[], image_end[];
-static pte_t boot_root[512] __attribute__((aligned(4096)));
+extern pte_t boot_root[512]; /* boot.S brings the other harts in by it */
+pte_t boot_root[512] __attribute__((aligned(4096)));
 static pte_t boot_middle[512] __attribute__((aligned(4096)));
 static pa_t next_table;
 

@@ -23,14 +23,14 @@ static void sleep_and_kill(void *unused) {
 /* Ends the sleeper; the seconds that it had left, begun ones counted whole. */
 static unsigned cancel(void) {
   uint64_t now = q_time(), rate = p_timebase(), until = deadline;
-  deadline = 0;
-  if (!until)
-    return 0;
-  if (owner != getpid()) { /* only the parent's memory came along */
+  bool own = owner == getpid();
+  if (until && own)
+    p_thread_free(&sleeper);
+  else if (until) /* only the parent's memory came along */
     free(sleeper.memory);
+  deadline = 0; /* not before it has ended: it may not have read it yet */
+  if (!until || !own)
     return 0;
-  }
-  p_thread_free(&sleeper);
   return until > now ? (unsigned)((until - now + rate - 1) / rate) : 1;
 }
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/lock.h>
 #include <unistd.h>
 
 #include "request.h"
@@ -40,12 +39,12 @@ static void give_back(struct __file_bufio *b) {
 int stream_flush(FILE *file) {
   struct __file_bufio *b = buffered(file);
   bool good = true;
-  __LIBC_LOCK();
+  stream_lock(file);
   if (b->dir == __SWR)
     good = write_out(b);
   else
     give_back(b);
-  __LIBC_UNLOCK();
+  stream_unlock(file);
   return good ? 0 : EOF;
 }
 
@@ -72,13 +71,13 @@ static void begin_writing(struct __file_bufio *b) {
 int stream_put(char c, FILE *file) {
   struct __file_bufio *b = buffered(file);
   bool good = true;
-  __LIBC_LOCK();
+  stream_lock(file);
   if (b->dir != __SWR)
     begin_writing(b);
   b->buf[b->len++] = c;
   if (b->len == b->size || b->bflags & STREAM_NOW || (c == '\n' && b->bflags & __BLBF))
     good = write_out(b);
-  __LIBC_UNLOCK();
+  stream_unlock(file);
   return good ? (unsigned char)c : _FDEV_ERR;
 }
 
@@ -98,7 +97,7 @@ static ssize_t put_some(struct __file_bufio *b, const char *from, size_t bytes) 
 size_t stream_write(FILE *file, const char *from, size_t bytes) {
   struct __file_bufio *b = buffered(file);
   size_t done = 0;
-  __LIBC_LOCK();
+  stream_lock(file);
   if (b->dir != __SWR)
     begin_writing(b);
   for (ssize_t n = 0; done < bytes && n >= 0; done += n > 0 ? (size_t)n : 0)
@@ -106,7 +105,7 @@ size_t stream_write(FILE *file, const char *from, size_t bytes) {
   bool due = b->bflags & STREAM_NOW || (b->bflags & __BLBF && memchr(from, '\n', done));
   if (due && !write_out(b))
     done = 0;
-  __LIBC_UNLOCK();
+  stream_unlock(file);
   return done;
 }
 
@@ -126,7 +125,7 @@ void stream_release(FILE *file, bool held) {
 }
 
 /* ---- Reading ---------------------------------------------------------------------------------------------------------------- */
-/* Others may use streams while one waits for input. What a prompt says is seen before that. */
+/* What a prompt says is seen before it waits. */
 static ssize_t read_in(struct __file_bufio *b, char *to, size_t bytes) {
   FILE *file = (FILE *)b;
   if (b->dir == __SWR && !write_out(b))
@@ -135,10 +134,7 @@ static ssize_t read_in(struct __file_bufio *b, char *to, size_t bytes) {
   b->dir = __SRD;
   if (file == stdin && buffered(stdout)->bflags & __BLBF)
     fflush(stdout);
-  __LIBC_UNLOCK();
-  ssize_t n = read(b->fd, to, bytes);
-  __LIBC_LOCK();
-  return n;
+  return read(b->fd, to, bytes);
 }
 
 static int fill(struct __file_bufio *b) {
@@ -152,11 +148,11 @@ static int fill(struct __file_bufio *b) {
 
 int stream_get(FILE *file) {
   struct __file_bufio *b = buffered(file);
-  __LIBC_LOCK();
+  stream_lock(file);
   int result = b->dir == __SRD && b->off < b->len ? 0 : fill(b);
   if (!result)
     result = (unsigned char)b->buf[b->off++];
-  __LIBC_UNLOCK();
+  stream_unlock(file);
   return result;
 }
 
@@ -179,13 +175,13 @@ static size_t get_some(struct __file_bufio *b, char *to, size_t bytes) {
 /* ---- Both ------------------------------------------------------------------------------------------------------------------- */
 off_t stream_seek(FILE *file, off_t offset, int whence) {
   struct __file_bufio *b = buffered(file);
-  __LIBC_LOCK();
+  stream_lock(file);
   off_t result = lseek(b->fd, 0, SEEK_CUR);
   if (result >= 0 && whence == SEEK_CUR && !offset)
     result += b->dir == __SWR ? b->len : b->off - b->len;
   else if (result >= 0)
     result = stream_flush(file) ? -1 : lseek(b->fd, offset, whence);
-  __LIBC_UNLOCK();
+  stream_unlock(file);
   return result;
 }
 
@@ -194,21 +190,27 @@ int stream_close(FILE *file) {
   return close(buffered(file)->fd) || error ? EOF : 0;
 }
 
-/* Without a buffer of the caller's the stream keeps its own, of whatever size; an unbuffered one has it for what one function
- * writes. */
-int stream_setvbuf(FILE *file, char *buffer, int mode, size_t size) {
-  struct __file_bufio *b = buffered(file);
-  if ((mode != _IOFBF && mode != _IOLBF && mode != _IONBF) || size > INT32_MAX)
-    return (int)or_errno(-EINVAL);
-  if (file->flush(file) || b->off < b->len)
-    return EOF;
+static void set_buffer(struct __file_bufio *b, char *buffer, int mode, size_t size) {
   if (buffer && size && mode != _IONBF) {
     b->buf = buffer;
     b->size = (int)size;
   }
   b->bflags &= STREAM_END;
   b->bflags |= mode == _IOLBF ? __BLBF : mode == _IONBF ? STREAM_NOW : 0;
-  return 0;
+}
+
+/* Without a buffer of the caller's the stream keeps its own, of whatever size; an unbuffered one has it for what one function
+ * writes. */
+int stream_setvbuf(FILE *file, char *buffer, int mode, size_t size) {
+  struct __file_bufio *b = buffered(file);
+  if ((mode != _IOFBF && mode != _IOLBF && mode != _IONBF) || size > INT32_MAX)
+    return (int)or_errno(-EINVAL);
+  stream_lock(file);
+  bool used = file->flush(file) || b->off < b->len;
+  if (!used)
+    set_buffer(b, buffer, mode, size);
+  stream_unlock(file);
+  return used ? EOF : 0;
 }
 
 /* ---- <stdio.h>: picolibc moves each byte by a call of its own ---------------------------------------------------------------- */
@@ -234,9 +236,11 @@ int fputs(const char *text, FILE *file) {
 }
 
 int puts(const char *text) {
+  stream_lock(stdout);
   bool held = stream_hold(stdout);
   int result = fputs(text, stdout) | putchar('\n');
   stream_release(stdout, held);
+  stream_unlock(stdout);
   return result < 0 ? EOF : 0;
 }
 
@@ -244,6 +248,7 @@ int puts(const char *text) {
 size_t fread(void *to, size_t size, size_t count, FILE *file) {
   bool direct = buffered(file) && file->flags & __SRD;
   size_t bytes = size * count, done = 0;
+  stream_lock(file);
   while (done < bytes) {
     size_t n = direct && !file->unget ? get_some(buffered(file), (char *)to + done, bytes - done) : 0;
     int c = n ? 0 : getc(file);
@@ -253,5 +258,6 @@ size_t fread(void *to, size_t size, size_t count, FILE *file) {
       ((char *)to)[done] = (char)c;
     done += n ? n : 1;
   }
+  stream_unlock(file);
   return size ? done / size : 0;
 }

@@ -9,14 +9,18 @@
 #include <strings.h>
 #include <time.h>
 
+#include "stream.h"
+
 char *fgets(char *restrict line, int size, FILE *restrict file) {
   int used = 0, c = 0;
+  stream_lock(file);
   while (used < size - 1 && c != '\n') {
     c = getc(file);
     if (c == EOF)
       break;
     line[used++] = (char)c;
   }
+  stream_unlock(file);
   if (size < 1 || (c == EOF && (!used || ferror(file))))
     return NULL;
   line[used] = 0;

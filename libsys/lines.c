@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stream.h"
+
 static int grow(char **line, size_t *size, size_t wanted) {
   if (*line && wanted <= *size)
     return 0;
@@ -19,13 +21,9 @@ static int grow(char **line, size_t *size, size_t wanted) {
   return 0;
 }
 
-ssize_t getdelim(char **line, size_t *size, int end, FILE *file) {
+static ssize_t take_line(char **line, size_t *size, int end, FILE *file) {
   size_t used = 0;
   int c = 0;
-  if (!line || !size) {
-    errno = EINVAL;
-    return -1;
-  }
   while (c != end || !used) {
     c = getc(file);
     if (c == EOF)
@@ -40,6 +38,17 @@ ssize_t getdelim(char **line, size_t *size, int end, FILE *file) {
     return -1;
   (*line)[used] = 0;
   return (ssize_t)used;
+}
+
+ssize_t getdelim(char **line, size_t *size, int end, FILE *file) {
+  if (!line || !size) {
+    errno = EINVAL;
+    return -1;
+  }
+  stream_lock(file);
+  ssize_t used = take_line(line, size, end, file);
+  stream_unlock(file);
+  return used;
 }
 
 ssize_t getline(char **line, size_t *size, FILE *file) {
@@ -62,4 +71,33 @@ int dprintf(int fd, const char *format, ...) {
   int bytes = vdprintf(fd, format, list);
   va_end(list);
   return bytes;
+}
+
+/* ---- Streams for more than one function (POSIX.1-2017, flockfile) -------------------------------------------------------------- */
+void flockfile(FILE *file) {
+  stream_lock(file);
+}
+
+int ftrylockfile(FILE *file) {
+  return !buffered(file) || __lock_try_acquire_recursive(buffered(file)->lock) ? 0 : EBUSY;
+}
+
+void funlockfile(FILE *file) {
+  stream_unlock(file);
+}
+
+int(getc_unlocked)(FILE *file) {
+  return getc(file);
+}
+
+int(getchar_unlocked)(void) {
+  return getchar();
+}
+
+int(putc_unlocked)(int c, FILE *file) {
+  return putc(c, file);
+}
+
+int(putchar_unlocked)(int c) {
+  return putchar(c);
 }

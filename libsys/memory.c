@@ -69,17 +69,23 @@ int mprotect(void *address, size_t bytes, int prot) {
   return error ? (int)or_errno(error) : bytes ? of_range(P_protect, address, bytes, protection(prot)) : 0;
 }
 
-/* No mapping is shared with a file, and all advice is ignored. */
+/* No mapping is shared with a file. */
 int msync(void *address, size_t bytes, int flags) {
   (void)address, (void)bytes, (void)flags;
   return 0;
 }
 
-int madvise(void *address, size_t bytes, int advice) {
-  (void)address, (void)bytes, (void)advice;
-  return 0;
+static int64_t advise(void *address, size_t bytes, int advice) {
+  return ask_of(P_HANDLE_PAGER,
+                &(struct q_call){.label = P_advise, .word = {(uint64_t)address, bytes, (unsigned)advice}});
 }
 
+int madvise(void *address, size_t bytes, int advice) {
+  return (int)or_errno(advise(address, bytes, advice));
+}
+
+/* It may change nothing that the program sees, so what is not needed stays. */
 int posix_madvise(void *address, size_t bytes, int advice) {
-  return madvise(address, bytes, advice);
+  bool known = advice >= POSIX_MADV_NORMAL && advice <= POSIX_MADV_DONTNEED;
+  return known ? (int)-advise(address, bytes, advice == POSIX_MADV_DONTNEED ? P_ADVICE_COLD : advice) : EINVAL;
 }

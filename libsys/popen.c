@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/lock.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,8 +44,10 @@ FILE *popen(const char *line, const char *mode) {
     free(p);
     return NULL;
   }
+  __LIBC_LOCK();
   p->next = popened;
   popened = p;
+  __LIBC_UNLOCK();
   return p->file;
 }
 

@@ -99,9 +99,11 @@ static int print_wide(FILE *file, const char *format, va_list given) {
 }
 
 int __wrap_vfprintf(FILE *file, const char *format, va_list list) {
+  stream_lock(file);
   bool held = stream_hold(file);
   int bytes = strchr(format, 'L') ? print_wide(file, format, list) : __real_vfprintf(file, format, list);
   stream_release(file, held);
+  stream_unlock(file);
   return bytes;
 }
 
@@ -156,5 +158,8 @@ static int scan_wide(FILE *file, const char *format, va_list list) {
 }
 
 int __wrap_vfscanf(FILE *file, const char *format, va_list list) {
-  return strchr(format, 'L') ? scan_wide(file, format, list) : __real_vfscanf(file, format, list);
+  stream_lock(file);
+  int found = strchr(format, 'L') ? scan_wide(file, format, list) : __real_vfscanf(file, format, list);
+  stream_unlock(file);
+  return found;
 }

@@ -56,6 +56,16 @@ int64_t p_stats_of(uint64_t id, struct p_stats *stats) {
   return request(&(struct q_call){.label = P_stats, .word = {id}, .write = stats, .write_bytes = sizeof *stats});
 }
 
+int64_t p_policy(uint64_t id, const char *words, uint64_t budget) {
+  uint64_t bytes = words ? strlen(words) : 0;
+  return request(&(struct q_call){.label = P_policy, .word = {id, budget}, .read = words, .read_bytes = bytes});
+}
+
+int64_t p_figures_of(uint64_t id, struct p_figures *figures) {
+  return request(
+      &(struct q_call){.label = P_figures, .word = {id}, .write = figures, .write_bytes = sizeof *figures});
+}
+
 int64_t p_system_stats(unsigned flags, struct p_system *stats) {
   return request(&(struct q_call){.label = P_system, .word = {flags}, .write = stats, .write_bytes = sizeof *stats});
 }
@@ -87,10 +97,12 @@ static int64_t watch_at(q_handle endpoint) {
   return error;
 }
 
+bool p_threaded;
 static q_handle endpoint; /* that hears of children */
 
 void p_forked(void) {
-  endpoint = 0; /* the parent's */
+  if (endpoint) /* the parent's; else the page need not be written, and so not be copied */
+    endpoint = 0;
 }
 
 /* Made once, and only kept if it will hear of them: else a wait would not end. */

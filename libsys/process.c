@@ -24,13 +24,24 @@ static int64_t ask_fork(void *pc, void *sp) {
   return ask_of(P_HANDLE_PAGER, &(struct q_call){.label = P_fork, .word = {0, (uint64_t)pc, (uint64_t)sp}});
 }
 
-/* No other thread is in the C library meanwhile: the child would find its lock taken, and nobody there to give it back. */
+void (*threads_forked)(void);
+
+/* No other thread is in the C library meanwhile: the child would find its lock taken, and nobody there to give it back. Where
+ * there has been no other, the lock is left alone: both would copy its page to give it back. What others have taken of streams
+ * is free in the child. */
 pid_t fork(void) {
-  __LIBC_LOCK();
+  bool locked = p_threaded;
+  if (locked)
+    __LIBC_LOCK();
   int64_t pid = fork_here(ask_fork);
-  __LIBC_UNLOCK();
+  if (locked)
+    __LIBC_UNLOCK();
   if (!pid)
     p_forked();
+  if (!pid && locked) /* other threads are not in the child; what need not be written is not copied */
+    streams_forked();
+  if (!pid && threads_forked)
+    threads_forked();
   return (pid_t)or_errno(pid);
 }
 

@@ -33,7 +33,12 @@ static inline int64_t or_errno(int64_t result) {
   return -1;
 }
 
-extern void (*flush_streams)(void); /* at exit; NULL: the program opened none */
+extern void (*flush_streams)(void);  /* at exit; NULL: the program opened none */
+extern void (*unlock_streams)(void); /* those that it opened, in a child of fork */
+void streams_forked(void);           /* all of them */
+extern void (*threads_forked)(void); /* NULL: the program has only ever had one */
+
+extern bool p_threaded; /* it has started threads of its own: thread.c, pthread.c */
 
 /* What a child made by fork has not from its parent. */
 void p_forked(void);

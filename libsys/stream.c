@@ -7,21 +7,32 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "futex.h"
 #include "request.h"
 #include "stream.h"
 
 struct stream {
   struct __file_bufio bufio; /* first: the FILE */
   struct stream *next;
+  struct __lock lock;
   char buffer[BUFSIZ];
 };
 
 static struct stream *streams;
+static struct __lock list_lock; /* may be taken before a stream's, never while one is held */
 
 static void flush_all(void) {
+  __lock_acquire_recursive(&list_lock);
   for (struct stream *stream = streams; stream; stream = stream->next)
     if (stream->bufio.dir == __SWR)
       stream_flush((FILE *)stream);
+  __lock_release_recursive(&list_lock);
+}
+
+static void unlock_all(void) {
+  lock_forked(&list_lock);
+  for (struct stream *stream = streams; stream; stream = stream->next)
+    lock_forked(&stream->lock);
 }
 
 int fflush(FILE *file) {
@@ -33,23 +44,24 @@ int fflush(FILE *file) {
 
 static int stream_end(FILE *file) {
   struct stream **place = &streams;
-  __LIBC_LOCK();
+  __lock_acquire_recursive(&list_lock);
   while (*place && (FILE *)*place != file)
     place = &(*place)->next;
   if (*place)
     *place = (*place)->next;
-  __LIBC_UNLOCK();
+  __lock_release_recursive(&list_lock);
   int error = stream_close(file);
   free(file);
   return error;
 }
 
 static void stream_open(struct stream *stream) {
-  __LIBC_LOCK();
+  __lock_acquire_recursive(&list_lock);
   stream->next = streams;
   streams = stream;
   flush_streams = flush_all;
-  __LIBC_UNLOCK();
+  unlock_streams = unlock_all;
+  __lock_release_recursive(&list_lock);
 }
 
 static int open_flags(const char *mode) {
@@ -72,7 +84,8 @@ FILE *fdopen(int fd, const char *mode) {
   if (!stream)
     return NULL;
   memset(stream, 0, offsetof(struct stream, buffer));
-  stream_make(&stream->bufio, fd, stream->buffer, sizeof stream->buffer, directions(open_flags(mode)), STREAM_NEW);
+  stream_make(&stream->bufio, fd, stream->buffer, sizeof stream->buffer, directions(open_flags(mode)), STREAM_NEW,
+              &stream->lock);
   stream->bufio.xfile.cfile.close = stream_end;
   if (*mode == 'a')
     stream->bufio.bflags |= STREAM_END;

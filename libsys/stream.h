@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/lock.h>
 
 #include <stdio-bufio.h>
 
@@ -16,6 +17,17 @@
 
 static inline struct __file_bufio *buffered(FILE *file) { /* NULL: its bytes go to memory */
   return file->flags & __SBUF ? (struct __file_bufio *)file : NULL;
+}
+
+/* A function has a stream for itself (POSIX.1-2017, flockfile), however long it waits for a file. */
+static inline void stream_lock(FILE *file) {
+  if (buffered(file))
+    __lock_acquire_recursive(buffered(file)->lock);
+}
+
+static inline void stream_unlock(FILE *file) {
+  if (buffered(file))
+    __lock_release_recursive(buffered(file)->lock);
 }
 
 /* ---- buffer.c ---- */
@@ -31,7 +43,7 @@ void stream_release(FILE *file, bool held);
 
 /* A new one, all zero: what is set by a program costs it less than what the pager copies for it. */
 static inline void stream_make(struct __file_bufio *b, int fd, char *buffer, int size, uint8_t directions,
-                               uint8_t how) {
+                               uint8_t how, _LOCK_T lock) {
   struct __file_ext *x = &b->xfile;
   x->cfile.file.flags = directions | __SCLOSE | __SEXT | __SBUF;
   x->cfile.file.put = stream_put;
@@ -44,5 +56,6 @@ static inline void stream_make(struct __file_bufio *b, int fd, char *buffer, int
   b->buf = buffer;
   b->size = size;
   b->bflags = how;
+  b->lock = lock;
 }
 #endif

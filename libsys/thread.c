@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Further threads of a program, and the locks that keep them apart inside picolibc. The locks must stay in this file: it
- * is linked only where p_thread_start() is used, and all other programs get picolibc's own locks, which do nothing. */
+/* Further threads of a program that have a priority of their own, and those of servers. pthread.c has the others. */
 #include <quire/proc.h>
 
 #include <errno.h>
@@ -8,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/lock.h>
 
+#include "request.h"
 #include "stream.h"
 
 #define STACK_BYTES 65536
@@ -60,6 +59,7 @@ int64_t p_thread_start(struct p_thread *thread, void (*entry)(void *), void *arg
   size_t tls_bytes = ((size_t)__tls_size + TLS_ALIGN - 1) & ~(size_t)(TLS_ALIGN - 1);
   char *memory = aligned_alloc(TLS_ALIGN, STACK_BYTES + tls_bytes);
   *thread = (struct p_thread){0, entry, argument, memory};
+  p_threaded = true;
   stdout->put = stderr->put = line_put;
   stdout->flush = stderr->flush = line_flush;
   if (!memory)
@@ -74,8 +74,10 @@ int64_t p_thread_start(struct p_thread *thread, void (*entry)(void *), void *arg
   return error == -Q_E_NOMEM || error == -Q_E_FULL ? -ENOMEM : -EINVAL;
 }
 
+/* Whoever started it may see that its work is done and destroy it just now, so it takes no lock if it has nothing to say. */
 _Noreturn void p_thread_exit(void) {
-  fflush(stdout);
+  if (lines[0].used)
+    fflush(stdout);
   for (;;) /* nobody wakes it: whoever started it destroys it */
     q_sleep_until(UINT64_MAX);
 }
@@ -83,71 +85,4 @@ _Noreturn void p_thread_exit(void) {
 void p_thread_free(struct p_thread *thread) {
   q_handle_destroy(thread->handle);
   free(thread->memory);
-}
-
-/* ---- picolibc's locks (its sys/lock.h). A thread is known by its thread-local block. ------------------------------ */
-struct __lock {
-  bool taken;
-  const void *owner;
-  unsigned depth;
-};
-struct __lock __lock___libc_recursive_mutex;
-
-#define WAIT_TICKS 1000 /* Asleep, not yielding: the owner may be of a lower priority and must get to run. */
-
-static const void *self(void) {
-  return __builtin_thread_pointer();
-}
-
-int __retarget_lock_try_acquire_recursive(_LOCK_T lock) {
-  if (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) !=
-      self()) { /* only this thread can have written itself there */
-    if (__atomic_test_and_set(&lock->taken, __ATOMIC_ACQUIRE))
-      return 0;
-    __atomic_store_n(&lock->owner, self(), __ATOMIC_RELAXED);
-  }
-  lock->depth++;
-  return 1;
-}
-
-void __retarget_lock_acquire_recursive(_LOCK_T lock) {
-  while (!__retarget_lock_try_acquire_recursive(lock))
-    q_sleep_until(q_time() + WAIT_TICKS);
-}
-
-void __retarget_lock_release_recursive(_LOCK_T lock) {
-  if (--lock->depth)
-    return;
-  __atomic_store_n(&lock->owner, NULL, __ATOMIC_RELAXED);
-  __atomic_clear(&lock->taken, __ATOMIC_RELEASE);
-}
-
-/* A plain lock may be a recursive one: picolibc takes none twice. */
-int __retarget_lock_try_acquire(_LOCK_T lock) {
-  return __retarget_lock_try_acquire_recursive(lock);
-}
-
-void __retarget_lock_acquire(_LOCK_T lock) {
-  __retarget_lock_acquire_recursive(lock);
-}
-
-void __retarget_lock_release(_LOCK_T lock) {
-  __retarget_lock_release_recursive(lock);
-}
-
-/* Locks made at run time are all this one: it may be taken again by its owner, so they never wait for each other. */
-void __retarget_lock_init(_LOCK_T *lock) {
-  *lock = &__lock___libc_recursive_mutex;
-}
-
-void __retarget_lock_init_recursive(_LOCK_T *lock) {
-  __retarget_lock_init(lock);
-}
-
-void __retarget_lock_close(_LOCK_T lock) {
-  (void)lock;
-}
-
-void __retarget_lock_close_recursive(_LOCK_T lock) {
-  (void)lock;
 }

@@ -78,6 +78,13 @@ int usleep(useconds_t microseconds) {
 }
 
 /* ---- What the system has ---------------------------------------------------------------------------------------------------- */
+/* Those that Quire runs on: none comes later, and of what it leaves to the firmware no program has anything. */
+static long processors(void) {
+  struct p_system system;
+  int64_t error = p_system_stats(0, &system);
+  return error ? or_errno(error) : (long)system.harts;
+}
+
 long sysconf(int name) {
   switch (name) {
   case _SC_PAGESIZE:
@@ -92,7 +99,7 @@ long sysconf(int name) {
     return CLOCKS_PER_SEC;
   case _SC_NPROCESSORS_CONF:
   case _SC_NPROCESSORS_ONLN:
-    return 1;
+    return processors();
   default:
     return or_errno(-EINVAL);
   }

@@ -4,6 +4,7 @@
  * is cut to the pages around the faulting one that are not there, and to the frames that lie in a row. */
 #include <assert.h>
 
+#include "pool.h"
 #include "space.h"
 
 bool count_untouched;
@@ -43,6 +44,9 @@ static bool area_of_region(struct region *region, struct area *area) {
 static bool find_area(struct space *space, uint64_t page, uint64_t sp, struct area *area) {
   struct region *region;
   area->about.id = space->badge;
+  area->about.refault = 0;
+  area->about.options = space->policy->fetch.options;
+  area->about.process = space->memory ? space->memory->fetch : NULL;
   if (page < space->heap) {
     const struct segment *segment = find_segment(space, page);
     return segment && area_of_segment(segment, page, area);
@@ -61,7 +65,7 @@ static bool find_area(struct space *space, uint64_t page, uint64_t sp, struct ar
 
 /* Half of all frames are kept for what is touched: a program that touches a page here and there must not end because the
  * pages between took all memory. */
-static bool spare(uint64_t pages) {
+static inline __attribute__((always_inline)) bool spare(uint64_t pages) {
   return !promised && frames_available() > frames.total / 2 + pages;
 }
 
@@ -75,16 +79,26 @@ static unsigned take(struct space *space, uint64_t pages, uint64_t *frame) {
 
 /* ---- At a fault ---------------------------------------------------------------------------------------------------------- */
 /* What the policy wants of the area, the page in it, and not too much. */
-static struct extent wanted(const struct space *space, const struct area *area, uint64_t page) {
+static struct extent wanted(struct space *space, const struct area *area, uint64_t page) {
   struct policy_range range = {page, 1};
-  space->policy->fault(&area->about, page, &range);
+  space->policy->fetch.policy->fault(&area->about, page, &range);
   uint64_t bytes = (range.pages < FAULT_PAGES ? range.pages : FAULT_PAGES) * Q_PAGE_SIZE;
   uint64_t before = page - PAGE_OF(range.page), after = bytes - before; /* this page is the first of those after */
-  if (before >= bytes || !spare(bytes >> Q_PAGE_SHIFT))
+  if (before >= bytes || !spare(bytes >> Q_PAGE_SHIFT)) {
+    space->stats.wrong += before >= bytes;
     return (struct extent){page, page + Q_PAGE_SIZE};
+  }
   uint64_t most_before = page - area->about.start, most_after = area->about.end - page;
   return (struct extent){page - (before < most_before ? before : most_before),
                          page + (after < most_after ? after : most_after)};
+}
+
+struct extent ahead_of_return(struct space *space, uint64_t page, uint64_t sp, uint64_t refault) {
+  struct area area;
+  if (!space->policy->fetch.policy->fault || !find_area(space, page, sp, &area))
+    return (struct extent){page, page + Q_PAGE_SIZE};
+  area.about.refault = refault;
+  return wanted(space, &area, page);
 }
 
 /* Cuts it to the pages around this one that are not there. false: this one is. */
@@ -140,9 +154,13 @@ bool ahead_of_fault(struct space *space, uint64_t sp, struct answer *answer) {
   uint64_t page = answer->page, frame;
   if (!find_area(space, page, sp, &area))
     return false;
+  if (space->pool)
+    area.about.refault = pool_refault(space, page);
   struct extent run = wanted(space, &area, page);
   if (run.end - run.start > Q_PAGE_SIZE && !cut_to_absent(space, &area, page, &run))
     return true; /* another thread's fault brought it in: try again */
+  if (space->pool)
+    pool_cut(space, page, &run);
   if (area.touched)
     extent_add(area.touched, run.start, run.end);
   uint64_t n = promised ? 0 : take(space, (run.end - run.start) >> Q_PAGE_SHIFT, &frame);
@@ -154,6 +172,8 @@ bool ahead_of_fault(struct space *space, uint64_t sp, struct answer *answer) {
   answer->first = true;
   answer->pages = (uint8_t)n;
   space->stats.ahead += n - 1;
+  if (space->pool)
+    pool_enter_run(space, page, answer);
   if (__builtin_expect(count_untouched && n > 1, 0))
     map_others(space, page, answer);
   return true;
@@ -209,17 +229,57 @@ static void bring_in_all(struct space *space, uint64_t page, uint64_t end) {
 
 void ahead_of_first_touch(struct space *space, uint64_t start, uint64_t end) {
   struct policy_range range = {start, (end - start) >> Q_PAGE_SHIFT};
-  struct policy_area area = {space->badge, POLICY_HEAP, start, end};
+  struct policy_area area = {space->badge, POLICY_HEAP, start, end, .options = space->policy->fetch.options};
+  area.process = space->memory ? space->memory->fetch : NULL;
   const struct region *region = start >= space->brk ? region_find(space, start) : NULL;
   if (region && !region->prot)
     return;
   area.kind = region ? POLICY_MAPPING : start < space->heap ? POLICY_IMAGE : POLICY_HEAP;
-  space->policy->made(&area, &range);
+  space->policy->fetch.policy->made(&area, &range);
   uint64_t from = PAGE_OF(range.page), pages = range.pages;
   if (from < start || from >= end || pages > frames_available() / 2)
     return;
   pages = pages < (end - from) >> Q_PAGE_SHIFT ? pages : (end - from) >> Q_PAGE_SHIFT;
   bring_in_all(space, from, from + pages * Q_PAGE_SIZE);
+}
+
+/* ---- As the program advises ---------------------------------------------------------------------------------------------- */
+/* Of a segment what lies behind its file's bytes is such memory. */
+bool ahead_advised(struct space *space, unsigned advice, struct extent *run) {
+  struct area area;
+  if (!space->policy->fetch.policy->advice || !find_area(space, run->end - Q_PAGE_SIZE, 0, &area))
+    return false;
+  uint64_t start = run->start > area.about.start ? run->start : area.about.start;
+  struct policy_range range = {start, (run->end - start) >> Q_PAGE_SHIFT};
+  space->policy->fetch.policy->advice(&area.about, (enum policy_advice)advice, &range);
+  uint64_t from = PAGE_OF(range.page), most = (area.about.end - from) >> Q_PAGE_SHIFT;
+  bool good = from >= area.about.start && from < area.about.end && area.about.kind != POLICY_STACK;
+  uint64_t pages = !good ? 0 : range.pages < most ? range.pages : most;
+  *run = (struct extent){from, from + pages * Q_PAGE_SIZE};
+  return true;
+}
+
+/* From this page on, so many are there, or are not: how many of up to 64. */
+static uint64_t alike(const struct space *space, uint64_t page, uint64_t pages, bool *there) {
+  uint64_t present = backend_look(space, page, (unsigned)pages, false).present, other;
+  *there = present & 1;
+  other = *there ? ~present : present;
+  uint64_t n = other ? (uint64_t)__builtin_ctzl(other) : 64;
+  return n < pages ? n : pages;
+}
+
+void ahead_bring(struct space *space, struct extent run) {
+  struct area area;
+  uint64_t n = 1;
+  bool there;
+  for (uint64_t page = run.start; page < run.end && n; page += n * Q_PAGE_SIZE) {
+    uint64_t left = (run.end - page) >> Q_PAGE_SHIFT, pages = left < FAULT_PAGES ? left : FAULT_PAGES;
+    if (!spare(pages) || !find_area(space, page, 0, &area))
+      return;
+    n = alike(space, page, pages, &there);
+    if (!there)
+      n = map_some(space, &area, page, n);
+  }
 }
 
 /* ---- What was brought in for nothing -------------------------------------------------------------------------------------- */

@@ -10,19 +10,47 @@
 #define BLOCK_FRAMES (Q_BLOCK_SIZE / Q_PAGE_SIZE)
 
 struct frames frames;
+struct stock stocks[STOCKS];
+
+static void zero_block(char *at, uint64_t bytes) {
+#ifdef __riscv
+  (void)bytes; /* the machine knows them, the assembler need not know Zicboz: cbo.zero (%0) */
+  __asm__ volatile(".insn i 0x0f, 2, x0, %0, 4" ::"r"(at) : "memory");
+#else
+  __builtin_memset(at, 0, bytes);
+#endif
+}
+
+__attribute__((noinline)) void zero_blocks(char *page, uint64_t count, uint64_t bytes) {
+  for (char *at = page, *end = page + count * Q_PAGE_SIZE; at < end; at += bytes)
+    zero_block(at, bytes);
+}
 
 /* 512 stores and a little: what it costs to zero a page. The base lies in the middle, so that offsets of 12 bits reach far. */
+void zero_pages(void *page, uint64_t count) {
+  if (__builtin_expect(frames.zero_block, 0))
+    zero_blocks(page, count, frames.zero_block);
+  else
+    zero_pages_here(page, count);
+}
+
 void zero_page(void *page) {
-  zero_page_here(page);
+  zero_pages(page, 1);
+}
+
+void copy_page(void *to, const void *from) {
+  copy_page_here(to, from);
 }
 
 uint64_t frame_take_zeroed(void) {
-  uint64_t pa = frame_take_plain();
+  uint64_t pa = frame_take_plain(frames.stock);
   return pa ? pa : frame_take_slow(true);
 }
 
 _Static_assert(BLOCK_FRAMES * sizeof(struct link) == Q_PAGE_SIZE, "a block's links are a page");
-#define LINKS_TOGETHER 8 /* frames set aside for links: seven blocks in eight have none of these, and can be whole */
+/* Frames set aside for links: seven blocks in eight have none of these, and can be whole. The first few are less, as low
+ * blocks never are. */
+#define LINKS_TOGETHER 8
 #define REACH 512 /* pages of links under one page table: the first is there from the start, and so is the table */
 
 static uint64_t blocks_of(uint64_t count) {
@@ -54,14 +82,26 @@ void frames_init(char *window, uint64_t ram_base, uint64_t ram_end, void *memory
                            .count = count,
                            .virgin = count,
                            .unlinked = blocks,
-                           .hot = frames.hot_stack,
-                           .cold = frames.cold_stack};
+                           .together = 1,
+                           .stock = stocks};
+  memset(stocks, 0, sizeof stocks);
+  frames_share(1);
   frames.link = links;
   frames.block_free = (uint16_t *)rest;
   frames.linked = (bool *)(frames.block_free + blocks);
   frames.state = (uint8_t *)(frames.linked + blocks);
   for (uint64_t i = 0; i < first_links(blocks); i++)
     link_block(i * REACH, (uint64_t)((char *)memory - window) + i * Q_PAGE_SIZE);
+}
+
+void frames_share(unsigned threads) {
+  for (struct stock *stock = stocks + frames.stock_count; stock < stocks + threads; stock++)
+    stock->hot = stock->hot_stack, stock->cold = stock->cold_stack;
+  frames.stock_count = threads;
+}
+
+void frames_zero_by(uint64_t block) {
+  frames.zero_block = (uint32_t)block;
 }
 
 void frames_add(uint64_t base, uint64_t bytes) {
@@ -117,7 +157,7 @@ static bool next_virgin(void) {
 static void set_aside(void) {
   frames.aside = frames.base + (frames.virgin << Q_PAGE_SHIFT);
   for (uint64_t n = frames.virgin; n < frames.count && frames.state[n] == STATE_VIRGIN; n++) {
-    if (frames.asides == LINKS_TOGETHER)
+    if (frames.asides == frames.together)
       break;
     frames.state[n] = STATE_OWN;
     frames.block_free[n / BLOCK_FRAMES]--;
@@ -126,6 +166,14 @@ static void set_aside(void) {
     frames.tables++;
     frames.asides++;
   }
+  frames.together = frames.together < LINKS_TOGETHER ? 2 * frames.together : LINKS_TOGETHER;
+}
+
+static void link_by_aside(uint64_t block) {
+  zero_page(frame_data(frames.aside));
+  link_block(block, frames.aside);
+  frames.aside += Q_PAGE_SIZE;
+  frames.asides--;
 }
 
 /* One that can be put on a list once it is given back. */
@@ -133,12 +181,21 @@ static bool linked_virgin(void) {
   while (next_virgin() && !frames.linked[frames.virgin / BLOCK_FRAMES]) {
     if (!frames.asides)
       set_aside();
-    zero_page(frame_data(frames.aside));
-    link_block(frames.virgin / BLOCK_FRAMES, frames.aside);
-    frames.aside += Q_PAGE_SIZE;
-    frames.asides--;
+    link_by_aside(frames.virgin / BLOCK_FRAMES);
   }
   return frames.virgin < frames.count;
+}
+
+/* A block that was never used gets links, since those that have some are too full for a row. false: there is none. */
+static bool link_fresh(void) {
+  if (!frames.asides && next_virgin())
+    set_aside();
+  for (uint64_t block = 0; frames.asides && (block + 1) * BLOCK_FRAMES <= frames.count; block++)
+    if (!frames.linked[block] && frames.block_free[block] == BLOCK_FRAMES) {
+      link_by_aside(block);
+      return true;
+    }
+  return false;
 }
 
 /* READY, or with a lower least what is free otherwise, too. */
@@ -174,6 +231,14 @@ static void linked_around(uint64_t block, uint64_t *low, uint64_t *high) {
   *high = *high < frames.count ? *high : frames.count;
 }
 
+/* Frames that are needed now, and are not zeroed. */
+static void missed(void *page, uint64_t count) {
+  zero_pages(page, count);
+  frames.stock->misses += count;
+  if (frames.wanted)
+    frames.wanted();
+}
+
 unsigned frames_take_run(unsigned most, uint64_t *pa) {
   frames_cool(); /* what is missing here and there would cut the run short */
   uint32_t head = frames.ready ? frames.ready : frames.free;
@@ -182,37 +247,62 @@ unsigned frames_take_run(unsigned most, uint64_t *pa) {
   uint64_t first = head ? head - 1 : frames.virgin, end = first + 1, low, high;
   linked_around(first / BLOCK_FRAMES, &low, &high);
   uint8_t *state = frames.state;
-  enum frame_state least = frames.ready ? STATE_READY : STATE_VIRGIN; /* nothing is zeroed while something is */
-  while (end - first < most && end < high && is_spare(state[end], least))
+  bool ready = frames.ready; /* nothing is zeroed while something is: the run is zeroed as a whole, or not at all */
+  enum frame_state least = ready ? STATE_READY : STATE_VIRGIN;
+  high = high - first < most ? high : first + most;
+  while (end < high && is_spare(state[end], least))
     end++;
-  while (end - first < most && first > low && is_spare(state[first - 1], least))
+  low = end - low < most ? low : end - most;
+  while (first > low && is_spare(state[first - 1], least))
     first--;
   assert(end - first <= BLOCK_FRAMES);
   unlink_run(first, end);
   count_used(first, end);
   *pa = frames.base + (first << Q_PAGE_SHIFT);
-  char *page = frame_data(*pa);
-  uint64_t ready = 0;
-  for (uint64_t n = first; n < end; n++, page += Q_PAGE_SIZE) {
-    if (state[n] == STATE_READY)
-      ready++;
-    else
-      zero_page(page);
-    state[n] = STATE_USED;
-  }
-  frames.zeroed -= ready;
-  frames.unzeroed -= end - first - ready;
-  frames.misses += end - first - ready;
-  if (!ready && frames.wanted)
-    frames.wanted();
-  return (unsigned)(end - first);
+  uint64_t n = end - first;
+  memset(state + first, STATE_USED, n);
+  if (ready)
+    frames.zeroed -= n;
+  else
+    frames.unzeroed -= n, missed(frame_data(*pa), n);
+  return (unsigned)n;
 }
 
-static void missed(void *page) {
-  zero_page(page);
-  frames.misses++;
-  if (frames.wanted)
-    frames.wanted();
+/* A frame that can be taken out of the middle: of a virgin one the links must be there. */
+static bool is_loose(uint64_t n) {
+  return is_spare(frames.state[n], STATE_VIRGIN) &&
+         (frames.state[n] != STATE_VIRGIN || frames.linked[n / BLOCK_FRAMES]);
+}
+
+/* The first of so many in a row; frames.count: there are none. */
+static uint64_t find_row(uint64_t count) {
+  uint64_t run = 0;
+  for (uint64_t n = 0; n < frames.count; n++) {
+    run = is_loose(n) ? run + 1 : 0;
+    if (run == count)
+      return n + 1 - count;
+  }
+  return frames.count;
+}
+
+uint64_t frames_take_row(uint64_t count) {
+  assert(count && count <= BLOCK_FRAMES);
+  frames_cool();
+  linked_virgin(); /* if need be, there is a block more that has links */
+  uint64_t first = find_row(count), ready = 0;
+  if (first == frames.count && link_fresh())
+    first = find_row(count);
+  if (first == frames.count)
+    return 0;
+  for (uint64_t n = first; n < first + count; n++)
+    ready += frames.state[n] == STATE_READY;
+  unlink_run(first, first + count);
+  count_used(first, first + count);
+  memset(frames.state + first, STATE_USED, count);
+  frames.zeroed -= ready;
+  frames.unzeroed -= count - ready;
+  zero_pages(frame_data(frames.base + (first << Q_PAGE_SHIFT)), count);
+  return frames.base + (first << Q_PAGE_SHIFT);
 }
 
 /* A frame that has just left its list. */
@@ -243,13 +333,33 @@ static uint64_t take_unzeroed(void) {
   return used(n);
 }
 
+/* Where no frame is free that was ever used: up to so many of one block that never were. */
+static unsigned take_virgins(uint64_t *some, unsigned most) {
+  if (frames.free || !linked_virgin())
+    return 0;
+  uint64_t first = frames.virgin, end = (first / BLOCK_FRAMES + 1) * BLOCK_FRAMES, n = first;
+  end = end < frames.count ? end : frames.count;
+  for (; n < end && n < first + most && frames.state[n] == STATE_VIRGIN; n++) {
+    frames.state[n] = STATE_USED;
+    some[n - first] = frames.base + (n << Q_PAGE_SHIFT);
+  }
+  frames.block_free[first / BLOCK_FRAMES] = (uint16_t)(frames.block_free[first / BLOCK_FRAMES] - (n - first));
+  frames.unzeroed -= n - first;
+  frames.virgin = n;
+  return (unsigned)(n - first);
+}
+
 /* One for now, and some for then, of which the one given back last comes first. 0: there is none. */
 static uint64_t take_some(uint64_t **last, uint64_t (*take)(void)) {
-  uint64_t some[FRAMES_HOT], now = take(), pa;
+  uint64_t some[FRAMES_HOT], now = take();
   unsigned count = 0;
   assert(!**last);
-  while (now && count < FRAMES_HOT && (pa = take()))
-    some[count++] = pa;
+  while (now && count < FRAMES_HOT) {
+    unsigned more = take == take_unzeroed ? take_virgins(some + count, FRAMES_HOT - count) : 0;
+    if (!more && !(some[count] = take()))
+      break;
+    count += more ? more : 1;
+  }
   while (count)
     *++*last = some[--count];
   return now;
@@ -265,35 +375,57 @@ static void put_back(uint64_t *stack, uint64_t **last, enum frame_state state) {
 }
 
 void frames_cool(void) {
-  frames.made_ready -= frames_hot(); /* they were that before */
-  put_back(frames.hot_stack, &frames.hot, STATE_READY);
-  put_back(frames.cold_stack, &frames.cold, STATE_FREE);
+  for (struct stock *stock = stocks; stock < stocks + frames.stock_count; stock++) {
+    frames.made_ready -= (uint64_t)(stock->hot - stock->hot_stack); /* they were that before */
+    if (*stock->hot)
+      put_back(stock->hot_stack, &stock->hot, STATE_READY);
+    if (*stock->cold)
+      put_back(stock->cold_stack, &stock->cold, STATE_FREE);
+  }
 }
 
-uint64_t frame_take_slow(bool zero) {
-  uint64_t pa = zero ? frame_pop(&frames.hot) : 0;
+static uint64_t take_slow(struct stock *stock, bool zero) {
+  uint64_t pa = zero ? frame_pop(&stock->hot) : 0;
   if (!pa && zero)
-    pa = take_some(&frames.hot, take_ready);
+    pa = take_some(&stock->hot, take_ready);
   if (pa)
     return pa;
-  if (!(pa = frame_pop(&frames.cold)))
-    pa = take_some(&frames.cold, take_unzeroed);
+  if (!(pa = frame_pop(&stock->cold)))
+    pa = take_some(&stock->cold, take_unzeroed);
   if (pa && zero)
-    missed(frame_data(pa));
+    missed(frame_data(pa), 1);
   if (pa)
     return pa;
-  if ((pa = frame_pop(&frames.hot)) || (pa = take_ready()))
+  if ((pa = frame_pop(&stock->hot)) || (pa = take_ready()))
     frames.idly++;
   return pa;
 }
 
-void frame_give(uint64_t pa) {
-  uint64_t n = frame_number(pa);
-  assert(n < frames.count && frames.state[n] >= STATE_USED && frames.state[n] <= STATE_OWN);
-  frames.own -= frames.state[n] == STATE_OWN;
+uint64_t frame_take_slow(bool zero) {
+  uint64_t pa = take_slow(frames.stock, zero);
+  if (pa || frames.stock_count == 1)
+    return pa;
+  frames_cool(); /* another may have some left */
+  return take_slow(frames.stock, zero);
+}
+
+static __attribute__((noinline)) void give_to_list(uint64_t n) {
   push(n, STATE_FREE);
   frames.block_free[n / BLOCK_FRAMES]++;
   assert(frames.block_free[n / BLOCK_FRAMES] <= BLOCK_FRAMES && frames_available() <= frames.total);
+}
+
+/* The last few wait where the next ones are taken from: they are in the caches yet. */
+void frame_give(uint64_t pa) {
+  uint64_t n = frame_number(pa);
+  assert(n < frames.count && frames.state[n] >= STATE_USED && frames.state[n] <= STATE_OWN);
+  if (frames.state[n] == STATE_OWN)
+    frames.own--;
+  struct stock *stock = frames.stock;
+  if (stock->cold == &stock->cold_stack[FRAMES_HOT])
+    return give_to_list(n);
+  frames.state[n] = STATE_USED;
+  *++stock->cold = pa;
 }
 
 /* From the top: what was never used lies there, and programs take from the bottom. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Frames are zeroed while the hart has nothing else to do. A thread of the lowest priority calls the pager again and again;
  * for each call the pager zeroes one frame. The answer is held back while enough are ready, or none is left to zero: then
- * the thread waits, and so does the hart. Only the pager's one thread ever sees a frame or a list, so there is nothing to
+ * the thread waits, and so does the hart. Nobody but who has all of the pager's locks sees a list, so there is nothing to
  * race for; what a fault may have to wait is one frame's zeroing. */
 #include "shell.h"
 

@@ -5,15 +5,16 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cpio.h"
+#include "absent.h"
+#include "pool.h"
 
 const struct q_boot *boot;
-const struct policy *policy = &policy_demand;
+struct policy_set policy = {.words = "demand", .fetch = {.policy = &policy_demand}};
+const struct policy_set policy_none = {.words = "demand", .fetch = {.policy = &policy_demand}};
 bool strict;
-const char *policy_words = "demand";
 _Noreturn void pager_main(const struct q_boot *info);
 _Noreturn void __assert_func(const char *file, int line, const char *function, const char *expression);
 
@@ -34,8 +35,7 @@ _Noreturn void __assert_func(const char *file, int line, const char *function, c
     q_machine_off(boot->machine, 1);
 }
 
-#define MISSING_SERVER "a server is missing"
-static _Noreturn void give_up(const char *why) {
+_Noreturn void give_up(const char *why) {
   say("cannot start: %s", why);
   for (;;)
     q_machine_off(boot->machine, 1);
@@ -44,6 +44,15 @@ static _Noreturn void give_up(const char *why) {
 /* ---- Taking over ------------------------------------------------------------------------------------------------------ */
 #define LINKS                                                                                                        \
   0x50000000 /* of the frame table: 256 MiB, between its image and the window, are enough for all of that */
+
+/* A page of zeros in all places of the table, until a space comes there. */
+static void spaces_place(void) {
+  uint64_t zeros = frame_get_own();
+  for (uint64_t at = PLACE_SPACES; at < PLACE_STRINGS; at += Q_PAGE_SIZE)
+    if (!zeros || q_map(boot->pager, boot->task, at, zeros | Q_PROT_READ, 1, 0))
+      give_up("not enough memory for its tables");
+  spaces_begin((struct space **)PLACE_SPACES);
+}
 
 /* Its own tables come out of the first free range that holds them. */
 static char *claim(struct q_range *ranges, uint64_t bytes) {
@@ -71,20 +80,41 @@ static unsigned count_files(void) {
   return count;
 }
 
+/* The whole pages of the pager's own file, which nobody reads any more. */
+static uint64_t own_file, own_file_end;
+
+bool is_own_file(uint64_t frame) {
+  return frame >= own_file && frame < own_file_end;
+}
+
+static void own_file_free(const struct cpio_file *file) {
+  uint64_t start = (uint64_t)((const char *)file->data - (const char *)Q_WINDOW);
+  own_file = (start + Q_PAGE_SIZE - 1) & ~(Q_PAGE_SIZE - 1ul);
+  own_file_end = (start + file->bytes) & ~(Q_PAGE_SIZE - 1ul);
+  if (own_file < own_file_end)
+    frames_add(own_file, own_file_end - own_file);
+}
+
 static void read_images(char *memory) {
   uint32_t *cache = (uint32_t *)memory;
   size_t offset = 0;
   struct cpio_file file;
   while (next_file(&offset, &file))
-    if (strcmp(file.name, "pager") &&
-        !strchr(file.name, '/')) /* else it is a file, which the pager knows nothing of */
+    if (!strcmp(file.name, "pager") && !own_file)
+      own_file_free(&file);
+    else if (!strchr(file.name, '/')) /* else it is a file, which the pager knows nothing of */
       image_read(&images[image_count++], file.name, file.data, file.bytes, file.bytes, &cache);
 }
 
 static void take_over(void) {
   struct q_range ranges[Q_BOOT_RANGES];
   uint64_t ram = boot->ram_end - boot->ram_base;
+  const char *wrong = pressure_options(ram);
   memcpy(ranges, boot->free, sizeof ranges);
+  if (wrong) {
+    say("boot options: %s", wrong);
+    give_up("they cannot be understood");
+  }
   char *tables = claim(ranges, frames_memory(ram));
   unsigned files = count_files();
   uint64_t cache_bytes = image_cache_bytes(boot->initrd_bytes) + files * SEGMENTS_MAX * 8ul;
@@ -93,118 +123,52 @@ static void take_over(void) {
   for (uint64_t at = 0; at < cache_bytes; at += Q_PAGE_SIZE)
     zero_page(cache + at);
   frames_init((char *)Q_WINDOW, boot->ram_base, boot->ram_end, tables, (struct link *)LINKS);
+  frames_zero_by(boot->zero_block);
+  char *threads = boot->harts > 1 ? claim(ranges, harts_memory()) : NULL;
+  char *pressure = pressure_memory(ram) ? claim(ranges, pressure_memory(ram)) : NULL;
   for (unsigned i = 0; i < boot->free_count; i++)
     frames_add(ranges[i].base, ranges[i].bytes);
   frames_reserve();
+  if (pressure)
+    pressure_begin(pressure, ram);
+  if (threads && !harts_start(threads))
+    give_up("no kernel memory for a thread on each hart");
+  spaces_place();
   read_images(cache);
 }
 
-/* ---- Boot options ------------------------------------------------------------------------------------------------------ */
-static void choose_policy(const char *words) {
-  static char chosen[sizeof((struct p_system *)0)->policy];
-  policy = policy_choose(words);
-  if (!policy || strlen(words) >= sizeof chosen) {
-    say("the boot option policy=%s is none of:", words);
-    for (unsigned i = 0; policies[i]; i++)
-      say("  policy=%s", policies[i]->usage);
-    give_up("there is no such policy");
-  }
-  policy_words = strcpy(chosen, words);
-}
-
-/* "prog:arg:arg" */
-static bool run(char *words) {
-  uint64_t bytes = strlen(words) + 1;
-  for (char *p = words; *p; p++)
-    if (*p == ':')
-      *p = 0;
-  int64_t id = process_spawn(&(struct spawn){.text = words, .bytes = bytes});
-  if (id < 0)
-    say("cannot run '%s': %s", words, spawn_error(id));
-  return id > 0;
-}
-
-/* first: what must be known before a program starts. */
-static unsigned read_option(char *word, bool first) {
-  static const char *const kernels[] = {"deadline=", "asid_bits="};
-  if (!strncmp(word, "run=", 4))
-    return first ? 0 : run(word + 4);
-  if (!strncmp(word, "serve=", 6)) {
-    if (first && !server_add(word + 6)) {
-      say("cannot start the server '%s': no name, too long a one, or too many servers", word + 6);
-      give_up(MISSING_SERVER);
-    }
-    return 0;
-  }
-  if (!strncmp(word, "policy=", 7)) {
-    if (first)
-      choose_policy(word + 7);
-    return 0;
-  }
-  if (!strncmp(word, "ready=", 6)) {
-    if (first && !idle_option(word + 6)) {
-      say("the boot option %s is not: ready=LOW,HIGH frames with LOW < HIGH, or ready=0", word);
-      give_up("it cannot be understood");
-    }
-    return 0;
-  }
-  if (!strcmp(word, "count=untouched")) {
-    count_untouched = true;
-    return 0;
-  }
-  if (!strcmp(word, "memory=strict") || !strcmp(word, "memory=lazy")) {
-    strict = word[7] == 's';
-    return 0;
-  }
-  if (!strncmp(word, "processes=", 10)) {
-    unsigned long most = strtoul(word + 10, NULL, 10);
-    space_limit = most && most < P_PROCESSES ? (unsigned)most : P_PROCESSES - 1;
-    return 0;
-  }
-  for (unsigned i = 0; i < sizeof kernels / sizeof *kernels; i++)
-    if (!strncmp(word, kernels[i], strlen(kernels[i])))
-      return 0;
-  if (first)
-    say("warning: unknown boot option '%s'", word);
-  return 0;
-}
-
-static unsigned read_options(bool first) {
-  char text[sizeof boot->arguments];
-  unsigned started = 0;
-  memcpy(text, boot->arguments, sizeof text);
-  for (char *word = text, *end; *word; word = end) {
-    end = word + strcspn(word, " ");
-    if (*end)
-      *end++ = 0;
-    if (*word)
-      started += read_option(word, first);
-  }
-  return started;
-}
-
 /* ---- Answering ------------------------------------------------------------------------------------------------------- */
-static uint64_t last_fault; /* whose fault was answered last; 0: what was answered was none */
-static bool last_first;     /* the frame that it was answered with was mapped nowhere before */
+/* What was answered last. */
+struct last {
+  uint64_t fault; /* of whom; 0: it was no fault */
+  bool first;     /* the frame that it was answered with was mapped nowhere before */
+};
 
-/* The reply could not be carried out, and is in *m once more. Nothing may be lost: not the frame, and not the thread that
- * waits. */
-static void mend(const struct q_received *m) {
-  struct space *space = space_find(last_fault);
-  int64_t error = m->kind;
-  struct answer answer = {.page = m->word[0],
-                          .frame_prot = m->word[1],
-                          .expected = m->word[3],
-                          .first = last_first,
-                          .pages = (uint8_t)m->word[2]};
-  struct q_reply again = {m->label, {m->word[0], m->word[1], m->word[2], m->word[3]}, m->token, 0}, *r = &again;
-  if (!last_fault)
+/* Of a plain answer that came to nothing when what it was counted as is gone (harts.c): only the frame is to be had yet. */
+static void frame_unsent(const struct answer *answer) {
+  uint64_t frame = PAGE_OF(answer->frame_prot);
+  if (frame != PAGE_OF(answer->expected))
+    frame_give(frame);
+}
+
+/* The reply could not be carried out. Nothing may be lost: not the frame, and not the thread that waits. late: others may have
+ * done something since it was decided on. */
+static __attribute__((noinline)) void mend(struct q_reply *r, int64_t error, const struct last *last, bool late) {
+  struct space *space = space_find(last->fault);
+  struct answer answer = {.page = r->word[0],
+                          .frame_prot = r->word[1],
+                          .expected = r->word[3],
+                          .first = last->first,
+                          .pages = (uint8_t)r->word[2]};
+  if (!last->fault)
     return; /* the answer to a request: whoever asked is gone */
   while (error == -Q_E_NOMEM && donate())
     error = q_reply(r);
   if (error >= 0)
     return;
-  if (space && r->label == Q_REPLY_MAP)
+  if (r->label == Q_REPLY_MAP && late && sent_gone(r->token, error))
+    frame_unsent(&answer);
+  else if (r->label == Q_REPLY_MAP && space)
     space_undo(space, &answer);
   if (error == -Q_E_TOKEN)
     return;                                                         /* the faulter is gone */
@@ -213,110 +177,249 @@ static void mend(const struct q_received *m) {
   q_reply(r);
 }
 
+/* No frame was to be had: a policy may know of one. */
+static void relieved(struct space *space, const struct q_received *m, struct answer *answer, struct q_reply *r,
+                     struct last *last) {
+  enum relief relief = RELIEF_SOME;
+  for (unsigned i = 0; i < RELIEF_ROUNDS && relief == RELIEF_SOME && answer->reason == P_REASON_NOFRAME; i++) {
+    relief = relieve(space);
+    if (relief == RELIEF_SELF)
+      answer->reason = P_REASON_CHOSEN;
+    if (relief != RELIEF_SOME)
+      return;
+    bool again = pool_again;
+    pool_again = true;
+    space->stats.refused--;
+    space_fault(space, m->word[0], m->label & Q_FAULT_KIND, m->word[2], m->word[3], answer);
+    pool_again = again;
+  }
+  *r =
+      (struct q_reply){Q_REPLY_MAP, {answer->page, answer->frame_prot, answer->pages, answer->expected}, m->token, 0};
+  last->first = answer->first;
+}
+
 static __attribute__((noinline)) void fault_unusual(struct space *space, const struct q_received *m,
-                                                    const struct answer *answer, struct q_reply *r) {
-  if (watched)
+                                                    struct answer *answer, struct q_reply *r, struct last *last) {
+  if (answer->reason == P_REASON_NOFRAME && absent_moving) { /* there will be one when something has been written */
+    answer->reason = 0;
+    answer->later = true;
+    space->stats.refused--;
+  }
+  if (answer->reason == P_REASON_NOFRAME && pressing)
+    relieved(space, m, answer, r, last);
+  if (answer->later && hold(m)) {
+    if (watched && !pool_again)
+      trace_waits(space, m);
+    *r = (struct q_reply){0};
+    return;
+  }
+  if (watched && !answer->later)
     trace_fault(space, m, answer);
   if (!answer->reason) {
     r->label = answer->frame_prot ? Q_REPLY_MAP : Q_REPLY_RETRY;
     return;
   }
   *r = (struct q_reply){0};
-  if (m->label & Q_FAULT_COPY)
+  if (m->label & Q_FAULT_COPY && answer->reason != P_REASON_CHOSEN)
     *r = (struct q_reply){.label = Q_REPLY_REFUSE,
                           .word = {answer->reason == P_REASON_NOFRAME ? Q_E_NOFRAME : Q_E_FAULT},
                           .token = m->token};
-  else
+  else if (!(space->several && fault_gone(m)))
     fault_refused(space, m, answer->reason);
 }
 
-static __attribute__((noinline)) void answer_fault(const struct q_received *m, struct q_reply *r) {
+static __attribute__((noinline)) void answer_fault(const struct q_received *m, struct q_reply *r, struct last *last) {
   struct space *space = space_find(m->badge);
   struct answer answer;
-  *r = (struct q_reply){0};
-  if (!space || space->state != SPACE_ALIVE)
-    return; /* its task is being destroyed */
+  if (!space || space->state != SPACE_ALIVE) {
+    *r = (struct q_reply){0}; /* its task is being destroyed */
+    return;
+  }
+  if (m->label & Q_FAULT_THREADS && !space->several) {
+    space->several = true;
+    space_note(space);
+  }
   space_fault(space, m->word[0], m->label & Q_FAULT_KIND, m->word[2], m->word[3], &answer);
   space->stats.copies += m->label >> 2 & 1;
   *r = (struct q_reply){Q_REPLY_MAP, {answer.page, answer.frame_prot, answer.pages, answer.expected}, m->token, 0};
-  last_first = answer.first;
+  *last = (struct last){m->badge, answer.first};
   if (answer.reason | watched | !answer.frame_prot)
-    fault_unusual(space, m, &answer, r);
+    fault_unusual(space, m, &answer, r, last);
 }
 
 /* Answers one plain fault after the other, from registers to registers. The first message that is something else is left in
- * *m; *badge is whose fault was answered last, if any was. */
-static inline __attribute__((always_inline)) void answer_plain(q_handle endpoint, struct q_received *m,
-                                                               uint64_t *badge) {
-  while (m->kind == Q_MSG_FAULT) {
+ * *m. Whose fault was answered last; 0: none was. With other threads beside this one the stock is locked, and is so in the
+ * end. */
+static inline __attribute__((always_inline)) uint64_t answer_plain(q_handle endpoint, struct stock *stock, bool alone,
+                                                                   struct q_received *m) {
+  uint64_t badge = 0;
+  while (m->kind == Q_MSG_FAULT && (alone || __builtin_expect(!stock->doubt, 1))) {
     struct space *space = space_find(m->badge);
-    uint64_t frame = space ? space_fault_plain(space, m->word[0], m->label, m->word[3]) : 0;
-    if (__builtin_expect(!frame, 0))
+    uint64_t there = m->word[3], frame = 0;
+    if (__builtin_expect(!space, 0))
       break;
+    if (__builtin_expect(!there, 1))
+      frame = space_fault_plain(space, m->word[0], m->label, stock);
+    else if (m->label == Q_FAULT_WRITE)
+      frame = space_copy_plain(space, m->word[0], m->word[2], there, stock),
+      there = PAGE_OF(there) | Q_EXPECT | (there & Q_FAULT_SOLE ? 0 : Q_EXPECT_SHARED);
+    if (__builtin_expect(!frame, 0)) {
+      if (there || !(frame = space_fault_several(space, m->word[0], m->label & ~(uint64_t)Q_FAULT_THREADS, stock)))
+        break;
+      stock->sent = (struct sent){m->badge, m->token, false};
+    }
     uint64_t page = m->word[0] & ~(Q_PAGE_SIZE - 1ul);
-    struct q_reply r = {Q_REPLY_MAP, {page, frame | Q_PROT_READ | Q_PROT_WRITE, 1, 0}, m->token, 0};
-    *badge = m->badge;
+    struct q_reply r = {Q_REPLY_MAP, {page, frame | Q_PROT_READ | Q_PROT_WRITE, 1, there}, m->token, 0};
+    badge = m->badge;
+    if (!alone)
+      release(&stock->lock);
     q_reply_recv(endpoint, &r, m);
+    if (!alone)
+      take(&stock->lock);
   }
+  return badge;
 }
 
+/* A request of a program that lives. */
+static inline void answer_request(struct space *caller, struct q_received *m, struct q_reply *r) {
+  *r = (struct q_reply){0};
+  int result = request(caller, m, r);
+  r->label = (uint64_t)result;
+  r->token = result < 0 ? 0 : m->token; /* DEFER, HEARD */
+  if (__builtin_expect(m->handle != 0, 0))
+    q_handle_close(m->handle); /* nobody kept it */
+}
+
+/* Not a fault, nor a call of a program. */
 static __attribute__((noinline)) void answer_other(struct q_received *m, struct q_reply *r) {
   struct space *space = space_find(m->badge);
-  *r = (struct q_reply){0};
-  if (m->kind == Q_MSG_CALL && !m->badge) {
+  bool alive = space && space->state == SPACE_ALIVE,
+       asks = m->kind == Q_MSG_COPY_READY || m->kind == Q_MSG_COPY_FAILED;
+  if (m->kind == Q_MSG_NOTIFY)
+    disk_notified();
+  else if (m->kind == Q_MSG_CALL && !m->badge && m->label)
+    clock_call(m);
+  else if (m->kind == Q_MSG_CALL && !m->badge)
     idle_call(m, r);
-    return;
-  }
-  if (m->kind == Q_MSG_EXCEPTION && space && space->state == SPACE_ALIVE)
+  else if (m->kind == Q_MSG_EXCEPTION && alive)
     exception(space, m);
-  bool asks = m->kind == Q_MSG_CALL || m->kind == Q_MSG_COPY_READY || m->kind == Q_MSG_COPY_FAILED;
-  bool dead = m->kind == Q_MSG_COPY_FAILED && m->error == Q_E_DEAD;
-  if (!asks)
-    return;
-  if (m->kind != Q_MSG_CALL && space)
+  if (asks && space)
     m->handle = gift_take(space, m->token);
-  int result = space && space->state == SPACE_ALIVE && !dead ? request(space, m, r) : HEARD;
-  if (m->handle)
-    q_handle_close(m->handle); /* nobody kept it */
-  if (result == DEFER || result == HEARD)
-    return;
-  r->label = (uint64_t)result;
-  r->token = m->token;
+  if (asks && space && m->kind == Q_MSG_COPY_FAILED && m->error == Q_E_DEAD)
+    strings_drop(space, m->token);
+  if (asks && alive && !(m->kind == Q_MSG_COPY_FAILED && m->error == Q_E_DEAD))
+    answer_request(space, m, r);
+  else if ((asks || m->kind == Q_MSG_CALL) && m->handle)
+    q_handle_close(m->handle);
 }
 
-static __attribute__((noinline)) void answer_one(struct q_received *m, struct q_reply *r) {
+static __attribute__((noinline)) void answer_one(struct q_received *m, struct q_reply *r, struct last *last) {
   if (m->kind == Q_MSG_FAULT) {
-    answer_fault(m, r);
-  } else if (m->kind < 0) {
-    mend(m);
-    *r = (struct q_reply){0};
-  } else {
-    answer_other(m, r);
-    idle_look();
+    answer_fault(m, r, last);
+    return;
   }
+  if (m->kind < 0) /* what the last reply said is in its registers once more */
+    mend(&(struct q_reply){m->label, {m->word[0], m->word[1], m->word[2], m->word[3]}, m->token, 0}, m->kind, last,
+         frames.stock_count > 1);
+  last->fault = 0;
+  *r = (struct q_reply){0};
+  if (m->kind >= 0)
+    answer_other(m, r);
+}
+
+/* Among several threads what an answer maps is mapped before another decides anything (harts.c). */
+static void carry_out(struct q_reply *r, struct last *last) {
+  if (r->label != Q_REPLY_MAP || !last->fault || !r->token)
+    return;
+  int64_t error = q_reply(r);
+  if (error < 0)
+    mend(r, error, last, false);
+  last->fault = 0;
+  *r = (struct q_reply){0};
+}
+
+/* Each may have to wait again. */
+void answer_held(void) {
+  pool_again = true;
+  for (unsigned n = held_count; n; n--) {
+    struct q_received m;
+    struct q_reply r = {0};
+    struct last last = {0};
+    unhold(&m);
+    struct space *caller = m.kind == Q_MSG_CALL ? space_find(m.badge) : NULL;
+    if (caller && caller->state == SPACE_ALIVE)
+      answer_request(caller, &m, &r);
+    else
+      answer_one(&m, &r, &last);
+    int64_t error = r.token ? q_reply(&r) : 0;
+    if (error < 0)
+      mend(&r, error, &last, false);
+  }
+  pool_again = false;
+}
+
+static inline __attribute__((always_inline)) _Noreturn void serve(struct stock *stock, bool alone) {
+  struct q_received m = {0};
+  struct q_reply r = {0};
+  struct last last = {0};
+  const q_handle endpoint = boot->endpoint;
+  for (;;) {
+    struct q_received now; /* in registers, unlike m */
+    q_reply_recv(endpoint, &r, &now);
+    if (!alone)
+      take(&stock->lock);
+    uint64_t badge = answer_plain(endpoint, stock, alone, &now);
+    if (badge)
+      last = (struct last){badge, true};
+    if (!alone) {
+      take_all(stock);
+      if (nobody_waits(stock, &now)) {
+        r = (struct q_reply){0};
+        release_all();
+        continue;
+      }
+    }
+    struct space *caller = now.kind == Q_MSG_CALL ? space_find(now.badge) : NULL;
+    m = now;
+    if (caller && caller->state == SPACE_ALIVE) {
+      last.fault = 0;
+      answer_request(caller, &m, &r);
+    } else {
+      answer_one(&m, &r, &last);
+    }
+    idle_look();
+    clock_look();
+    if (!alone) {
+      carry_out(&r, &last);
+      release_all();
+    }
+  }
+}
+
+_Noreturn void pager_serve(uint64_t number) {
+  serve(&stocks[number], false);
 }
 
 _Noreturn void pager_main(const struct q_boot *info) {
   boot = info;
   take_over();
-  read_options(true);
-  say("Quire pager, policy %s, %lu MiB free", policy_words, (unsigned long)(frames_available() >> 8));
+  options_read();
+  if (pool_pages && !policy.replace.policy) {
+    say("boot options: budget=%lu needs a policy that says which pages go: policy=clock, say",
+        (unsigned long)pool_pages);
+    give_up("they cannot be understood");
+  }
+  if (policy.press.policy)
+    relief_begin(&policy.press);
+  say("Quire pager, policy %s, %lu MiB free", policy.words, (unsigned long)(frames_available() >> 8));
   if (!servers_start())
     give_up(MISSING_SERVER);
-  if (!idle_start())
+  if (!idle_start() || !clock_start())
     give_up("no kernel memory for a thread");
-  if (!read_options(false) && !servers_count())
+  if (!options_run() && !servers_count())
     give_up("no program runs; name one with the boot option run=PROGRAM or serve=PROGRAM");
-  struct q_received m = {0};
-  struct q_reply r = {0};
-  for (;;) {
-    struct q_received now; /* in registers, unlike m */
-    uint64_t badge = m.kind == Q_MSG_FAULT ? m.badge : 0;
-    q_reply_recv(boot->endpoint, &r, &now);
-    last_first |= now.kind >= 0; /* it was carried out; those that are plain are so */
-    answer_plain(boot->endpoint, &now, &badge);
-    last_fault = badge;
-    m = now;
-    answer_one(&m, &r);
-  }
+  if (boot->harts == 1)
+    serve(stocks, true);
+  release_all();
+  pager_serve(0);
 }

@@ -4,13 +4,22 @@
 
 #include <errno.h>
 
-int do_sbrk(struct space *caller, struct q_received *m, struct q_reply *r) {
+static inline __attribute__((always_inline)) int move_break(struct space *caller, struct q_received *m,
+                                                            struct q_reply *r) {
   unsigned flags = (unsigned)m->word[1] | (caller->server ? P_SBRK_POPULATE : 0);
   int64_t old = m->word[1] >> 32 ? -EINVAL : space_sbrk(caller, (int64_t)m->word[0], flags);
   if (old < 0)
     return (int)-old;
   r->word[0] = (uint64_t)old;
   return 0;
+}
+
+static __attribute__((noinline)) int move_break_down(struct space *caller, struct q_received *m, struct q_reply *r) {
+  return settle(caller, m) ? move_break(caller, m, r) : HEARD; /* a page of what would go may be on its way */
+}
+
+int do_sbrk(struct space *caller, struct q_received *m, struct q_reply *r) {
+  return (int64_t)m->word[0] < 0 ? move_break_down(caller, m, r) : move_break(caller, m, r);
 }
 
 /* ---- Mappings ------------------------------------------------------------------------------------------------------------ */
@@ -40,6 +49,14 @@ int do_unmap(struct space *caller, struct q_received *m, struct q_reply *r) {
 int do_protect(struct space *caller, struct q_received *m, struct q_reply *r) {
   (void)r;
   return m->word[2] >> 32 ? EINVAL : space_protect(caller, m->word[0], m->word[1], (unsigned)m->word[2]);
+}
+
+/* Pages may go, or come, which must not be on their way. */
+int do_advise(struct space *caller, struct q_received *m, struct q_reply *r) {
+  (void)r;
+  if (m->word[2] >> 32 || caller->server)
+    return EINVAL;
+  return settle(caller, m) ? space_advise(caller, m->word[0], m->word[1], (unsigned)m->word[2]) : HEARD;
 }
 
 /* ---- Objects -------------------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How programs begin and end, and the backend that the core asks for page tables: all of it in system calls. */
+#include "pool.h"
 #include "shell.h"
 
 #include <assert.h>
@@ -8,6 +9,8 @@
 #include <string.h>
 
 #define UNMAP_ENTRIES 256
+#define TASK_QUOTA 16      /* kernel pages for a program's own handles, threads and endpoints, */
+#define TASK_LEAST 1       /* and when so many live that these would add up to a 32nd of all memory */
 #define SERVER_STACK 16384 /* resident */
 
 /* ---- Kernel memory ---------------------------------------------------------------------------------------------------- */
@@ -21,22 +24,28 @@ bool donate(void) {
   return true;
 }
 
-/* Whatever wants kernel memory is tried again after each donation. */
-#define WITH_MEMORY(call)                                                                                            \
-  ({                                                                                                                 \
-    int64_t result_;                                                                                                 \
-    do                                                                                                               \
-      result_ = (call);                                                                                              \
-    while (result_ == -Q_E_NOMEM && donate());                                                                       \
-    result_;                                                                                                         \
-  })
-
 /* Page tables for this are there from the start (frames_init). */
 void frames_back(void *page, uint64_t frame) {
   int64_t error =
       WITH_MEMORY(q_map(boot->pager, boot->task, (uint64_t)page, frame | Q_PROT_READ | Q_PROT_WRITE, 1, 0));
   assert(!error);
   (void)error;
+}
+
+void backend_back(void *page, uint64_t frame) {
+  uint64_t entry;
+  q_unmap_page(boot->pager, boot->task, (uint64_t)page, &entry);
+  frames_back(page, frame);
+}
+
+bool place_back(uint64_t place, uint64_t *there, uint64_t bytes) {
+  for (uint64_t frame; *there < bytes; *there += Q_PAGE_SIZE) {
+    if (!(frame = frame_get_own()))
+      return false;
+    frames_back((char *)place + *there, frame);
+    frames.tables++;
+  }
+  return true;
 }
 
 /* ---- Backend -------------------------------------------------------------------------------------------------------------- */
@@ -51,13 +60,18 @@ int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
 struct backend_pages backend_look(const struct space *space, uint64_t va, unsigned pages, bool clear) {
   struct q_harvested there = {0};
   q_harvest(boot->pager, space->task, va, pages, clear ? Q_HARVEST_ACCESSED : 0, &there);
-  return (struct backend_pages){there.present, there.accessed};
+  return (struct backend_pages){there.present, there.accessed, there.dirty};
+}
+
+void backend_clean(const struct space *space, uint64_t va) {
+  struct q_harvested there = {0};
+  q_harvest(boot->pager, space->task, va, 1, Q_HARVEST_DIRTY, &there);
 }
 
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
                    void (*removed)(struct space *, const uint64_t *entries, uint64_t count)) {
   static uint64_t entries[UNMAP_ENTRIES];
-  struct q_unmapped done = {0, va, pages};
+  struct q_unmapped done = {.next = va, .remain = pages};
   while (done.remain) {
     if (q_unmap(boot->pager, space->task, done.next, done.remain, entries, UNMAP_ENTRIES, &done) < 0)
       return;
@@ -65,14 +79,34 @@ void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
   }
 }
 
+uint64_t backend_drop(struct space *space, uint64_t va, uint64_t pages,
+                      void (*removed)(struct space *, const uint64_t *entries, uint64_t count)) {
+  static uint64_t entries[UNMAP_ENTRIES];
+  struct q_unmapped done = {.next = va, .remain = pages};
+  uint64_t gone = 0;
+  while (done.remain) {
+    if (q_unmap(boot->pager, space->task, done.next, done.remain, entries, UNMAP_ENTRIES | Q_UNMAP_LAST, &done) < 0)
+      break;
+    gone += done.removed;
+    if (done.written)
+      removed(space, entries, done.written);
+  }
+  return gone;
+}
+
 uint64_t backend_take(struct space *space, uint64_t *va, uint64_t end) {
   static uint64_t entry;
-  struct q_unmapped done = {0, *va, (end - *va) >> Q_PAGE_SHIFT};
+  struct q_unmapped done = {.next = *va, .remain = (end - *va) >> Q_PAGE_SHIFT};
   while (done.remain && !done.written)
     if (q_unmap(boot->pager, space->task, done.next, done.remain, &entry, 1, &done) < 0)
       return 0;
   *va = done.next - Q_PAGE_SIZE;
   return done.written ? PAGE_OF(entry) | (entry & 1) : 0;
+}
+
+uint64_t backend_unmap_page(struct space *space, uint64_t va) {
+  uint64_t entry;
+  return q_unmap_page(boot->pager, space->task, va, &entry) < 0 ? 0 : entry;
 }
 
 int backend_protect(struct space *space, uint64_t va, uint64_t pages, unsigned prot) {
@@ -107,30 +141,38 @@ static int64_t give_handles(struct space *space, const struct spawn *spawn) {
     error = give(space, boot->machine, Q_RIGHT_DEBUG | (spawn->server ? Q_RIGHT_IRQ : 0), 0);
   if (!error)
     error = give(space, space->task, Q_RIGHT_THREAD, 0);
-  if (!error && spawn->gift)
+  if (!error && spawn->badge)
+    error = give(space, server_endpoint(spawn->parent->server), Q_RIGHT_SEND, spawn->badge);
+  else if (!error && spawn->gift)
     error = give(space, spawn->gift, space->client ? Q_RIGHT_SEND : Q_RIGHT_ALL, 0);
   if (!error && spawn->server)
     error = server_handles(space, spawn->server);
-  if (!error)
-    error = q_task_supervise(space->task, boot->endpoint, space->badge);
   return error;
 }
 
-/* A task with a thread that has yet to start. */
-static bool make_task(struct space *space, const struct spawn *spawn, q_handle *thread) {
-  unsigned priority = space->server ? Q_PRIORITY_SERVER : Q_PRIORITY_PROGRAM;
-  return !WITH_MEMORY(q_task_create(boot->pager, space->badge, TASK_QUOTA, &space->task)) &&
-         !give_handles(space, spawn) && !WITH_MEMORY(q_thread_create(space->task, priority, thread));
+static uint64_t quota(const struct space *space) {
+  return space->server || space_count * TASK_QUOTA < frames.total / 32 ? TASK_QUOTA : TASK_LEAST;
 }
 
-static void start(const struct space *space, q_handle thread, uint64_t pc, uint64_t sp) {
-  q_thread_start(thread, pc, sp, space->client ? P_HANDLE_GIFT : 0);
-  q_handle_close(thread);
+/* Its exceptions go where its faults do. */
+static bool make_task(struct space *space, const struct spawn *spawn) {
+  return !WITH_MEMORY(q_task_create(boot->pager, space->badge, quota(space), &space->task)) &&
+         !give_handles(space, spawn);
+}
+
+/* The first thread has its place in the task itself. */
+static void start(const struct space *space, uint64_t pc, uint64_t sp) {
+  if (__builtin_expect(traced, 0))
+    trace_begun(space);
+  unsigned priority = space->server ? Q_PRIORITY_SERVER : Q_PRIORITY_PROGRAM;
+  int64_t error = q_thread_begin(space->task, priority, pc, sp, space->client ? P_HANDLE_GIFT : 0);
+  assert(!error);
+  (void)error;
 }
 
 /* The program's stack pointer, or a negated errno value. */
-static int64_t build(struct space *space, const struct spawn *spawn, q_handle *thread) {
-  if (!make_task(space, spawn, thread))
+static int64_t build(struct space *space, const struct spawn *spawn) {
+  if (!make_task(space, spawn))
     return -ENOMEM;
   if (!promise_first(space))
     return -ENOMEM;
@@ -138,8 +180,12 @@ static int64_t build(struct space *space, const struct spawn *spawn, q_handle *t
   int64_t sp = space_arguments(space, spawn->text + name, spawn->bytes - name, spawn->environment);
   if (sp > 0 && spawn->server && !space_populate(space, SERVER_STACK))
     return -ENOMEM;
-  space_begun(space);
   return sp;
+}
+
+static unsigned free_programs; /* that live, are no server and belong to none */
+static void count_program(const struct space *space, int more) {
+  free_programs += space->server || space->client ? 0u : (unsigned)more;
 }
 
 /* The threads first, so that none of them sees the memory go. */
@@ -149,15 +195,20 @@ static void task_end(q_handle task) {
 }
 
 static void tear_down(struct space *space) {
+  count_program(space, -1);
   if (space->task)
     q_task_stop(space->task);
+  sent_forget(space);
   space_end(space);
   task_end(space->task);
   space->task = 0;
+  threads_forget(space);
   if (space->watch)
     q_handle_close(space->watch);
   space->watch = 0;
   gift_drop(space);
+  if (space->strings)
+    strings_drop_all(space);
 }
 
 static int find_program(const struct spawn *spawn, const struct image **image) {
@@ -171,7 +222,7 @@ static int find_program(const struct spawn *spawn, const struct image **image) {
 
 /* A space with what all children inherit or are told. */
 static int64_t space_for(const struct spawn *spawn, const struct image *image, struct space **space) {
-  *space = space_new(image, spawn->server ? &policy_demand : policy);
+  *space = space_new(image, spawn->server ? &policy_none : &policy);
   if (!*space)
     return space_count == space_limit ? -EAGAIN : -ENOMEM;
   struct space *parent = spawn->parent;
@@ -181,6 +232,7 @@ static int64_t space_for(const struct spawn *spawn, const struct image *image, s
   (*space)->client = spawn->flags & P_SPAWN_CLIENT;
   (*space)->strict = !spawn->server && (strict || spawn->flags & P_SPAWN_STRICT || (parent && parent->strict));
   (*space)->server = spawn->server;
+  count_program(*space, 1);
   return 0;
 }
 
@@ -193,29 +245,31 @@ static int64_t failed(struct space *space, int64_t error) {
 int64_t process_spawn(const struct spawn *spawn) {
   const struct image *image;
   struct space *space;
-  q_handle thread;
   int64_t error = -find_program(spawn, &image);
+  if (!error && !spawn->server && !space_admits(&policy, POLICY_SPAWN, spawn->parent))
+    error = -EAGAIN;
   if (error || (error = space_for(spawn, image, &space)))
     return error;
-  int64_t sp = build(space, spawn, &thread);
+  int64_t sp = space_policy(space, space->policy) && pool_join(space, NULL) ? build(space, spawn) : -ENOMEM;
   if (sp < 0)
     return failed(space, sp);
-  start(space, thread, image->entry, (uint64_t)sp);
+  space_begun(space);
+  start(space, image->entry, (uint64_t)sp);
   return (int64_t)space->badge;
 }
 
 int64_t process_fork(struct space *original, const struct spawn *spawn, uint64_t pc, uint64_t sp) {
   struct space *space;
-  q_handle thread;
+  if (!space_admits(original->policy, POLICY_FORK, original))
+    return -EAGAIN;
   int64_t error = space_for(spawn, original->image, &space);
   if (error)
     return error;
-  space->policy = original->policy;
-  space_note(space);
   space->strict = original->strict;
-  if (!make_task(space, spawn, &thread) || space_fork(original, space))
+  if (!space_policy_copy(original, space) || !pool_join(space, original) || !make_task(space, spawn) ||
+      space_fork(original, space))
     return failed(space, -ENOMEM);
-  start(space, thread, pc, sp);
+  start(space, pc, sp);
   return (int64_t)space->badge;
 }
 
@@ -223,29 +277,43 @@ int64_t process_fork(struct space *original, const struct spawn *spawn, uint64_t
 int process_exec(struct space *space, const struct spawn *spawn) {
   static struct space next;
   const struct image *image;
-  q_handle thread, task = space->task;
+  q_handle task = space->task;
   int error = find_program(spawn, &image);
+  if (!error && !space_admits(space->policy, POLICY_EXEC, space))
+    error = EAGAIN;
   if (error)
     return error;
   space_begin(&next, space->badge, image, space->policy);
+  next.memory = space->memory;
   next.client = space->client;
   next.strict = space->strict;
-  int64_t sp = build(&next, spawn, &thread);
+  int64_t sp = build(&next, spawn);
   if (sp < 0) {
     space_clear(&next);
     task_end(next.task);
     return (int)-sp;
   }
   q_task_stop(task);
+  sent_forget(space);
   space_become(space, &next);
+  doubt_received();
   task_end(task);
-  gift_drop(space); /* of a request of one of its threads that are no more */
-  start(space, thread, image->entry, (uint64_t)sp);
+  threads_forget(space);
+  gift_drop(space); /* of requests of its threads that are no more */
+  if (space->strings)
+    strings_drop_all(space);
+  if (space->memory)
+    memset(space->memory, 0, sizeof *space->memory);
+  space_begun(space);
+  start(space, image->entry, (uint64_t)sp);
   return 0;
 }
 
 const char *spawn_error(int64_t error) {
-  return error == -ENOENT ? "not in the boot image" : error == -ENOEXEC ? "not an executable" : "no memory";
+  return error == -ENOENT    ? "not in the boot image"
+         : error == -ENOEXEC ? "not an executable"
+         : error == -EAGAIN  ? "too many programs, or the policy admits no more"
+                             : "no memory";
 }
 
 /* ---- Ending ----------------------------------------------------------------------------------------------------------------- */
@@ -274,6 +342,9 @@ static void diagnose(const struct space *space, const struct p_death *d) {
       say("%s (%lu) exited with status %ld", name, id, (long)d->status);
   } else if (d->reason == P_REASON_KILLED) {
     say("%s (%lu) was killed", name, id);
+  } else if (d->reason == P_REASON_CHOSEN) {
+    say("%s (%lu) ended: %s, %lu frames resident", name, id, reason_text(d->reason),
+        (unsigned long)space->stats.resident);
   } else if (d->reason == P_REASON_EXCEPTION) {
     say("%s (%lu) ended: %s, value 0x%lx; pc 0x%lx sp 0x%lx", name, id, cause_text(d->status), address, pc, sp);
   } else if (d->reason == P_REASON_NOFRAME) {
@@ -298,14 +369,16 @@ static void orphan_children(struct space *parent) {
 static uint64_t run_failed; /* some boot program did not end with status 0 */
 
 static void off_if_last(void) {
-  for (unsigned i = 0; i < P_PROCESSES; i++)
-    if (spaces[i] && spaces[i]->state == SPACE_ALIVE && !spaces[i]->server && !spaces[i]->client)
-      return;
-  close_down(run_failed);
+  if (!free_programs)
+    close_down(run_failed);
 }
 
 void process_kill(struct space *space) {
   process_end(space, &(struct p_death){.id = space->badge, .reason = P_REASON_KILLED});
+}
+
+void backend_end(struct space *space) {
+  process_end(space, &(struct p_death){.id = space->badge, .reason = P_REASON_CHOSEN});
 }
 
 /* And theirs: those without children first, so that there is no need to remember a way back. */
@@ -345,7 +418,8 @@ void process_end(struct space *space, const struct p_death *death) {
   space->death = *death;
   space->death.faults = space->stats.faults[0] + space->stats.faults[1] + space->stats.faults[2];
   space->death.peak = space->stats.peak;
-  trace_ended(space->badge);
+  if (__builtin_expect(traced, 0))
+    trace_ended(space);
   if (!space->quiet)
     diagnose(space, death);
   struct server *server = space->server;

@@ -23,8 +23,8 @@ uint64_t promises_withheld(void) {
   return promised > used ? promised - used : 0;
 }
 
-void promises_use(const struct space *space, int64_t frames) {
-  used += space->strict ? (uint64_t)frames : 0;
+void promises_used(int64_t frames) {
+  used += (uint64_t)frames;
 }
 
 static uint64_t pages(uint64_t start, uint64_t end) {
@@ -33,10 +33,7 @@ static uint64_t pages(uint64_t start, uint64_t end) {
 
 /* Of memory that it may write, and of its image. A mapping that may be written no more has its frames still. */
 static uint64_t promise_of(const struct space *space) {
-  uint64_t sum = STACK + pages(space->image->segment[0].start, PAGE_UP(space->brk));
-  for (const struct region *r = space->regions; r; r = r->next)
-    sum += r->counted ? pages(r->start, r->end) : 0;
-  return sum;
+  return STACK + pages(space->image->segment[0].start, PAGE_UP(space->brk)) + space->counted;
 }
 
 bool promise_room(uint64_t more) {

@@ -5,15 +5,29 @@
 #include <errno.h>
 
 #include "slab.h"
+#include "pool.h"
 #include "space.h"
 
 static struct slab slab = {.bytes = (sizeof(struct region) + 15) & ~15ul};
 
 struct region *region_find(const struct space *space, uint64_t va) {
-  struct region *region = space->regions;
-  while (region && region->end <= va)
-    region = region->next;
+  struct region *region = region_after(space, va);
   return region && region->start <= va ? region : NULL;
+}
+
+static uint64_t pages_of(const struct region *region) {
+  return (region->end - region->start) >> Q_PAGE_SHIFT;
+}
+
+/* What it has promised is to be told before and after it changes. */
+static void count_pages(struct space *space, const struct region *region, bool more) {
+  uint64_t pages = region->counted ? pages_of(region) : 0;
+  space->counted += more ? pages : -pages;
+}
+
+static void insert(struct space *space, struct region *region) {
+  region_enter(space, region);
+  count_pages(space, region, true);
 }
 
 /* For the space's list, which it does not stand on yet. */
@@ -43,28 +57,21 @@ static bool divide(struct space *space, uint64_t at) {
   struct region *rest = region_copy(space, region);
   if (!rest)
     return false;
+  count_pages(space, region, false);
   rest->offset += (at - region->start) >> Q_PAGE_SHIFT;
   rest->start = region->end = at;
-  region->next = rest;
+  count_pages(space, region, true);
+  insert(space, rest);
   return true;
-}
-
-/* The first region at or after the address, by the link that leads to it. */
-static struct region **link_from(struct space *space, uint64_t at) {
-  struct region **link = &space->regions;
-  while (*link && (*link)->start < at)
-    link = &(*link)->next;
-  return link;
 }
 
 /* Divided at both ends. */
 static void remove_range(struct space *space, uint64_t start, uint64_t end) {
-  struct region **link = link_from(space, start);
-  while (*link && (*link)->start < end) {
-    struct region *region = *link;
-    untouched_note(space, region->start, region->end);
-    backend_unmap(space, region->start, (region->end - region->start) >> Q_PAGE_SHIFT, space_removed_all);
-    *link = region->next;
+  for (struct region *region = region_from(space, start), *next; region && region->start < end; region = next) {
+    next = region->next;
+    give_back(space, region->start, region->end);
+    count_pages(space, region, false);
+    region_leave(space, region);
     region_free(space, region);
   }
 }
@@ -74,16 +81,30 @@ static bool range_good(const struct space *space, uint64_t start, uint64_t bytes
          bytes <= P_BREAK_MAX - start;
 }
 
+/* The tree as it is, and the list behind *last. Of what it returns the caller has all, though it may be less: *good says. */
+static struct region *tree_copy(struct space *child, const struct region *from, struct region **last, bool *good) {
+  if (!from)
+    return NULL;
+  struct region *left = tree_copy(child, from->child[0], last, good), *copy = *good ? region_copy(child, from) : NULL;
+  if (!(*good = copy))
+    return NULL;
+  copy->child[0] = left;
+  copy->prev = *last;
+  copy->next = NULL;
+  *(*last ? &(*last)->next : &child->regions) = copy;
+  *last = copy;
+  copy->child[1] = tree_copy(child, from->child[1], last, good);
+  return copy;
+}
+
 bool regions_copy(const struct space *parent, struct space *child) {
-  struct region **link = &child->regions;
-  for (const struct region *r = parent->regions; r; r = r->next, link = &(*link)->next) {
-    if (!(*link = region_copy(child, r))) {
-      regions_drop(child);
-      return false;
-    }
-    (*link)->next = NULL;
-  }
-  return true;
+  struct region *last = NULL;
+  bool good = true;
+  child->tree = tree_copy(child, parent->tree, &last, &good);
+  child->counted = parent->counted;
+  if (!good)
+    regions_drop(child);
+  return good;
 }
 
 void regions_drop(struct space *space) {
@@ -92,21 +113,13 @@ void regions_drop(struct space *space) {
     space->regions = region->next;
     region_free(space, region);
   }
+  space->tree = NULL;
+  space->counted = 0;
 }
 
 /* ---- Map ------------------------------------------------------------------------------------------------------------------ */
-/* The highest gap that is large enough; 0: there is none. */
-static uint64_t highest_gap(const struct space *space, uint64_t bytes) {
-  uint64_t found = 0, gap = PAGE_UP(space->brk);
-  for (const struct region *r = space->regions; r; gap = r->end, r = r->next)
-    found = r->start - gap >= bytes ? r->start - bytes : found;
-  return P_BREAK_MAX - gap >= bytes ? P_BREAK_MAX - bytes : found;
-}
-
 static bool is_free(const struct space *space, uint64_t start, uint64_t bytes) {
-  const struct region *region = space->regions;
-  while (region && region->end <= start)
-    region = region->next;
+  const struct region *region = region_after(space, start);
   return range_good(space, start, bytes) && (!region || region->start >= start + bytes);
 }
 
@@ -135,8 +148,11 @@ int64_t space_map(struct space *space, const struct map_request *wanted) {
       (shared && wanted->object))
     return -EINVAL;
   uint64_t bytes = PAGE_UP(wanted->bytes);
-  struct region plain = {
-      NULL, 0, 0, wanted->object, wanted->offset >> Q_PAGE_SHIFT, {0, 0}, (uint8_t)prot, shared, prot & Q_PROT_WRITE};
+  struct region plain = {.object = wanted->object,
+                         .offset = wanted->offset >> Q_PAGE_SHIFT,
+                         .prot = (uint8_t)prot,
+                         .shared = shared,
+                         .counted = prot & Q_PROT_WRITE};
   struct region *region = region_copy(space, &plain);
   if (region && shared)
     region->object = object_new(bytes);
@@ -150,9 +166,7 @@ int64_t space_map(struct space *space, const struct map_request *wanted) {
   remove_range(space, (uint64_t)place, (uint64_t)place + bytes);
   region->start = (uint64_t)place;
   region->end = region->start + bytes;
-  struct region **link = link_from(space, region->start);
-  region->next = *link;
-  *link = region;
+  insert(space, region);
   promise_update(space);
   ahead_of_touch(space, region->start, region->end);
   return place;
@@ -173,7 +187,7 @@ int space_unmap(struct space *space, uint64_t start, uint64_t bytes) {
 /* A page table has no entry for a page that nobody may touch: what is there becomes an object's, which the region shows again
  * when it may be. */
 static struct object *park_object(const struct region *region) {
-  uint64_t pages = (region->end - region->start) >> Q_PAGE_SHIFT;
+  uint64_t pages = pages_of(region);
   struct object *object = object_new(pages << Q_PAGE_SHIFT);
   bool good = object && object_reserve(object);
   if (good && region->object)
@@ -193,6 +207,8 @@ static void put_back(struct space *space, const struct region *region, uint64_t 
   int error = backend_map(space, va, frame | (region->prot & ~(unsigned)Q_PROT_WRITE));
   assert(!error);
   (void)error;
+  if (space->pool)
+    pool_modified(space, frame);
 }
 
 /* A page that was taken becomes the object's. false: it is as it was, for want of memory. */
@@ -211,16 +227,16 @@ static bool park_page(struct space *space, const struct region *region, struct o
     copy_page(frame_data(parked), frame_data(frame));
   }
   space->stats.resident--;
+  if (space->pool)
+    pool_forget_frame(space, frame, POLICY_GIVEN);
   promises_use(space, last ? -1 : 0); /* it is the object's now, and promised anew */
   return object_put(object, (va - region->start) >> Q_PAGE_SHIFT, parked);
 }
 
 /* From page to page that is there. Though it fails half-way, what was parked is found in the object. */
 static int park(struct space *space, struct region *region) {
-  if (region->shared) {
-    untouched_note(space, region->start, region->end);
-    backend_unmap(space, region->start, (region->end - region->start) >> Q_PAGE_SHIFT, space_removed_all);
-  }
+  if (region->shared)
+    give_back(space, region->start, region->end);
   uint64_t va = region->start, entry = region->shared ? 0 : backend_take(space, &va, region->end);
   if (!entry)
     return 0;
@@ -243,7 +259,7 @@ static int park(struct space *space, struct region *region) {
 
 /* What may be written again is so when it is written: the page may be one of several programs'. */
 static int change(struct space *space, struct region *region, unsigned prot) {
-  uint64_t pages = (region->end - region->start) >> Q_PAGE_SHIFT;
+  uint64_t pages = pages_of(region);
   bool writable = prot & Q_PROT_WRITE, more = writable && !region->counted;
   unsigned now = region->shared ? prot : prot & ~(unsigned)Q_PROT_WRITE;
   if (more && !promise_fits(space, pages))
@@ -255,7 +271,9 @@ static int change(struct space *space, struct region *region, unsigned prot) {
   }
   if (!error) {
     region->prot = (uint8_t)prot;
+    count_pages(space, region, false);
     region->counted = writable || (prot && region->counted && !region->shared);
+    count_pages(space, region, true);
   }
   promise_update(space);
   return error;
@@ -267,7 +285,7 @@ int space_protect(struct space *space, uint64_t start, uint64_t bytes, unsigned 
   uint64_t end = start + PAGE_UP(bytes);
   if (!divide(space, start) || !divide(space, end))
     return ENOMEM;
-  struct region *first = *link_from(space, start), *region = first;
+  struct region *first = region_from(space, start), *region = first;
   for (uint64_t at = start; at < end; at = region->end, region = region->next)
     if (!region || region->start != at)
       return ENOMEM; /* a hole */

@@ -2,6 +2,7 @@
 /* The requests of programs, one handler each in a table made from the contract's own list. A handler does its copies
  * first: one that waits for the program's own page returns DEFER and runs again from its start when the page is there, so
  * nothing may have happened before. */
+#include "pool.h"
 #include "shell.h"
 
 #include <errno.h>
@@ -9,14 +10,19 @@
 
 #define READY_FRAMES 2048 /* what P_SYSTEM_READY prepares */
 
-int transfer(struct q_received *m, unsigned direction, uint64_t offset, const void *own, uint64_t bytes) {
-  uint64_t done;
+int transfer_some(struct q_received *m, unsigned direction, uint64_t offset, const void *own, uint64_t bytes,
+                  uint64_t *done) {
   if (m->kind == Q_MSG_COPY_FAILED)
     return m->error == Q_E_NOFRAME ? ENOMEM : EFAULT;
-  int64_t error = q_copy(m->token, direction, offset, own, bytes, &done);
+  int64_t error = q_copy(m->token, direction, offset, own, bytes, done);
   if (error == -Q_E_PENDING)
     return DEFER;
   return error == -Q_E_TOKEN ? HEARD : error == -Q_E_ARG ? EINVAL : error ? EFAULT : 0;
+}
+
+int transfer(struct q_received *m, unsigned direction, uint64_t offset, const void *own, uint64_t bytes) {
+  uint64_t done;
+  return transfer_some(m, direction, offset, own, bytes, &done);
 }
 
 static int store(struct q_received *m, const void *own, uint64_t bytes) {
@@ -54,20 +60,27 @@ static int gift_keep(struct space *caller, struct q_received *m) {
   return DEFER;
 }
 
-static char strings[P_NAME_MAX + P_SPAWN_MAX];
+#define STRINGS (P_NAME_MAX + P_SPAWN_MAX)
+_Static_assert(STRINGS <= PLACE_RING - PLACE_STRINGS, "they have room");
 
 /* The name, arguments and environment of a program to be, and its handle; with 0 they are there. */
 static int load_strings(struct space *caller, struct q_received *m, struct spawn *spawn, uint64_t object) {
-  spawn->text = strings;
+  static uint64_t there;
+  spawn->text = (char *)PLACE_STRINGS;
   spawn->gift = m->handle;
   spawn->object = object ? object_find(object, caller->badge) : NULL;
-  if (spawn->bytes > (spawn->flags & P_SPAWN_NAMED ? sizeof strings : P_SPAWN_MAX))
+  if (spawn->bytes > (spawn->flags & P_SPAWN_NAMED ? STRINGS : P_SPAWN_MAX))
     return E2BIG;
   if (!spawn->bytes || spawn->bytes > m->read_bytes || (spawn->flags & P_SPAWN_CLIENT && !spawn->gift) ||
       (object && !spawn->object))
     return EINVAL;
-  int error = transfer(m, Q_COPY_FROM, 0, strings, spawn->bytes);
-  return error == DEFER ? gift_keep(caller, m) : error;
+  if (!place_back(PLACE_STRINGS, &there, spawn->bytes))
+    return ENOMEM;
+  int error = caller->pool ? strings_read(caller, m, (char *)PLACE_STRINGS, spawn->bytes)
+                           : transfer(m, Q_COPY_FROM, 0, spawn->text, spawn->bytes);
+  if (error == DEFER && (error = gift_keep(caller, m)) != DEFER)
+    strings_drop(caller, m->token);
+  return error;
 }
 
 int do_spawn(struct space *caller, struct q_received *m, struct q_reply *r) {
@@ -98,11 +111,21 @@ int do_fork(struct space *caller, struct q_received *m, struct q_reply *r) {
   int error = request_target(caller, m->word[0], &original);
   if (error)
     return error;
+  if (!settle(original, m))
+    return HEARD; /* a page may be on its way that the child would be charged for */
   struct spawn spawn = {.parent = caller,
                         .flags = (original->quiet ? P_SPAWN_QUIET : 0) | (original->client ? P_SPAWN_CLIENT : 0),
-                        .gift = m->handle};
-  if (original->client && !spawn.gift)
+                        .gift = m->handle,
+                        .badge = m->word[3]};
+  if ((original->client && !spawn.gift && !spawn.badge) || (spawn.badge && !caller->server) || !m->word[1] ||
+      m->word[1] & 1)
     return EINVAL;
+  if (absents_moving(original)) { /* what is on its way has to be somewhere first */
+    if (!hold(m))
+      return ENOMEM;
+    m->handle = 0;
+    return HEARD;
+  }
   int64_t id = process_fork(original, &spawn, m->word[1], m->word[2]);
   r->word[0] = (uint64_t)id;
   return id < 0 ? (int)-id : 0;
@@ -156,10 +179,11 @@ int do_reap(struct space *caller, struct q_received *m, struct q_reply *r) {
     return error;
   r->word[0] = child->badge;
   space_free(child);
+  r->word[1] = caller->ended != NULL;
   return 0;
 }
 
-static bool descends(const struct space *space, const struct space *from) {
+bool descends(const struct space *space, const struct space *from) {
   for (; space; space = space->parent)
     if (space->parent == from)
       return true;
@@ -188,6 +212,7 @@ int do_stats(struct space *caller, struct q_received *m, struct q_reply *r) {
   stats.parent = space->parent ? space->parent->badge : 0;
   stats.size = space->brk - space->heap;
   stats.heap = space->heap;
+  stats.budget = space->pool ? space->pool->about.budget : 0;
   struct q_task_state state;
   q_task_info(space->task, &state);
   stats.threads = state.threads;
@@ -223,30 +248,38 @@ int do_system(struct space *caller, struct q_received *m, struct q_reply *r) {
                        .untouched = ended.untouched,
                        .ready = frames_hot() + frames.zeroed,
                        .ready_hits = frames.made_ready - frames_hot() - frames.zeroed - frames.idly,
-                       .ready_misses = frames.misses,
-                       .timebase = boot->timebase};
+                       .ready_misses = frames_missed(),
+                       .timebase = boot->timebase,
+                       .harts = boot->harts};
   q_pager_info(boot->pager, &kernel);
   s.donated = kernel.donated;
   s.donated_free = kernel.donated_free;
   s.user = frames.total - frames_available() - frames.donated - frames.own - s.cached;
   s.own = kernel.owned - s.free - s.cached - s.user;
-  strncpy(s.policy, policy_words, sizeof s.policy - 1);
+  strncpy(s.policy, policy.words, sizeof s.policy - 1);
   return store(m, &s, sizeof s);
 }
 
+/* What has arrived is gone from the ring: it is not written again if the call has to wait for the rest of its buffer, of which not
+ * all may be there at once. */
 static int read_trace(struct q_received *m, struct q_reply *r) {
-  uint64_t lost;
-  unsigned count = trace_count(&lost);
-  if (m->write_bytes / sizeof(struct p_trace) < count)
-    count = (unsigned)(m->write_bytes / sizeof(struct p_trace));
-  for (unsigned i = 0; i < count; i++) {
-    int error = transfer(m, Q_COPY_TO, i * sizeof(struct p_trace), trace_at(i), sizeof(struct p_trace));
-    if (error)
-      return error;
-  }
-  r->word[0] = count;
-  r->word[1] = lost;
-  trace_consumed(count);
+  static struct {
+    q_token token;
+    uint64_t count, lost;
+  } call;
+  const uint64_t bytes = sizeof(struct p_trace);
+  int error = 0;
+  if (call.token != m->token)
+    call.token = m->token, call.count = call.lost = 0;
+  while (!error && (call.count + 1) * bytes <= m->write_bytes && trace_count(&call.lost))
+    if (!(error = transfer(m, Q_COPY_TO, call.count * bytes, trace_next(), bytes))) {
+      trace_consumed();
+      call.count++;
+    }
+  if (error && (error < 0 || !call.count))
+    return error;
+  r->word[0] = call.count;
+  r->word[1] = call.lost;
   return 0;
 }
 
@@ -255,12 +288,15 @@ int do_trace(struct space *caller, struct q_received *m, struct q_reply *r) {
     return EINVAL;
   if (m->word[0] == P_TRACE_READ)
     return read_trace(m, r);
-  trace_control((unsigned)m->word[0], caller->badge, m->word[1]);
-  return 0;
+  return trace_control((unsigned)m->word[0], caller->badge, m->word[1]) ? 0 : ENOMEM;
 }
 
 int do_device(struct space *caller, struct q_received *m, struct q_reply *r) {
   return server_device(caller, m->word[0], r->word);
+}
+
+int do_area(struct space *caller, struct q_received *m, struct q_reply *r) {
+  return server_area(caller, m->word[0], m->word[1], r->word);
 }
 
 int do_initrd(struct space *caller, struct q_received *m, struct q_reply *r) {
@@ -275,11 +311,8 @@ static handler *const handlers[] = {
 #undef X
 };
 
-#define CHECK_EVERY 64
 int request(struct space *caller, struct q_received *m, struct q_reply *r) {
-  static unsigned asked;
-  if (asked++ % CHECK_EVERY == 0)
-    check_pager();
+  check_sometimes();
   bool known = m->label < sizeof handlers / sizeof *handlers && handlers[m->label];
   return known ? handlers[m->label](caller, m, r) : ENOSYS;
 }

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "space.h"
 
@@ -43,6 +42,7 @@ static struct slab_page *page_new(struct slab *slab) {
   struct slab_page *page = frame_data(frame);
   page->fresh = (sizeof *page + 15) & ~15u;
   enlist(slab, page);
+  frames.tables += slab->tables;
   return page;
 }
 
@@ -60,7 +60,7 @@ void *slab_take(struct slab *slab) {
   page->used++;
   if (full(slab, page))
     delist(slab, page);
-  return memset(item, 0, slab->bytes);
+  return item;
 }
 
 void slab_give(struct slab *slab, void *item) {
@@ -73,5 +73,6 @@ void slab_give(struct slab *slab, void *item) {
   if (--page->used)
     return;
   delist(slab, page);
+  frames.tables -= slab->tables;
   frame_give((uint64_t)((char *)page - frames.window));
 }

@@ -4,13 +4,15 @@
 #ifndef SLAB_H
 #define SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct slab {
   size_t bytes; /* of an item: at most half a page */
+  bool tables;  /* its frames are counted as frames.tables: they describe other frames, or what was in some */
   struct slab_page *room;
 };
 
-void *slab_take(struct slab *slab); /* all zero; NULL: no memory */
+void *slab_take(struct slab *slab); /* with whatever is in it; NULL: no memory */
 void slab_give(struct slab *slab, void *item);
 #endif

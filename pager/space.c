@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See space.h. The kernel's page tables are the truth about what is mapped; nothing here shadows them. */
-#include "space.h"
+#include "absent.h"
+#include "pool.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -40,6 +41,14 @@ uint64_t frame_get_own(void) {
   return frame;
 }
 
+uint64_t frames_get_row(uint64_t count) {
+  uint64_t pa = count == 1 ? frame_get(true) : frames_take_row(count);
+  for (uint64_t i = 0; pa && i < count; i++)
+    frames.state[frame_number(pa) + i] = STATE_OWN;
+  frames.own += pa ? count : 0;
+  return pa;
+}
+
 static inline void charge_one(struct space *space) {
   if (++space->stats.resident > space->stats.peak)
     space->stats.peak = space->stats.resident;
@@ -57,9 +66,10 @@ static inline bool is_common(uint64_t frame) {
 
 void space_removed(struct space *space, uint64_t frame, bool last) {
   uint64_t n = frame_number(frame);
-  if (n >= frames.count || frames.state[n] == STATE_NONE)
+  enum frame_state state = n < frames.count ? frames.state[n] : STATE_NONE;
+  if (state == STATE_NONE)
     return; /* a device's registers, or the boot image */
-  if (is_common(frame)) {
+  if (state != STATE_USED) {
     assert(space->stats.shared);
     space->stats.shared--;
     if (last)
@@ -68,6 +78,8 @@ void space_removed(struct space *space, uint64_t frame, bool last) {
   }
   assert(space->stats.resident);
   space->stats.resident--;
+  if (space->pool)
+    pool_forget_frame(space, frame, POLICY_GIVEN);
   if (last) {
     promises_use(space, -1);
     frame_give(frame);
@@ -81,13 +93,41 @@ void space_removed_all(struct space *space, const uint64_t *entries, uint64_t co
   uint64_t own = 0;
   for (const uint64_t *e = entries, *end = entries + count; e < end; e++) {
     uint64_t n = (*e - base) >> Q_PAGE_SHIFT;
-    if (!(*e & 1) && n < all && state[n] == STATE_USED)
+    if (!(*e & 1) && n < all && state[n] == STATE_USED && !space->pool)
       own++;
     else
       space_removed(space, PAGE_OF(*e), *e & 1);
   }
   assert(space->stats.resident >= own);
   space->stats.resident -= own;
+}
+
+void give_back(struct space *space, uint64_t start, uint64_t end) {
+  untouched_note(space, start, end);
+  if (space->pool)
+    absent_drop_range(space, start, end);
+  if (end - start != Q_PAGE_SIZE) {
+    backend_unmap(space, start, (end - start) >> Q_PAGE_SHIFT, space_removed_all);
+    return;
+  }
+  uint64_t entry = backend_unmap_page(space, start);
+  if (entry)
+    space_removed(space, PAGE_OF(entry), entry & 1);
+}
+
+/* The others of its pages are not told of: their counts the caller sets. */
+void space_dropped(struct space *space, const uint64_t *entries, uint64_t count) {
+  for (uint64_t i = 0; i < count; i++) {
+    uint64_t frame = PAGE_OF(entries[i]), n = frame_number(frame);
+    if (n >= frames.count || frames.state[n] == STATE_NONE)
+      continue; /* the boot image */
+    if (is_common(frame)) {
+      frame_mapped(frame, false);
+    } else {
+      promises_use(space, -1);
+      frame_give(frame);
+    }
+  }
 }
 
 #define FIRST 0x800ul /* beside a frame and its protection: it is mapped nowhere so far */
@@ -161,19 +201,18 @@ static unsigned refuse_segment(const struct segment *segment, unsigned kind) {
   return kind == Q_FAULT_EXECUTE && !(segment->prot & Q_PROT_EXECUTE) ? P_REASON_NOEXEC : 0;
 }
 
-/* RISC-V has no red zone: below the page of sp nothing is anybody's, unless the thread's stack is elsewhere. */
-uint64_t stack_start(uint64_t sp) {
-  return sp >= P_STACK_BASE && sp <= P_STACK_TOP ? PAGE_OF(sp) : P_STACK_BASE;
-}
-
 static unsigned refuse_stack(uint64_t va, unsigned kind, uint64_t sp) {
   if (va < stack_start(sp))
     return P_REASON_BELOW_SP;
   return kind == Q_FAULT_EXECUTE ? P_REASON_NOEXEC : 0;
 }
 
-static unsigned refuse_region(const struct region *region, unsigned kind) {
+/* What nobody may touch, and lies so near to where its stack pointer is, was put there to guard a thread's stack. */
+#define NEAR 0x10000
+static unsigned refuse_region(const struct region *region, uint64_t va, unsigned kind, uint64_t sp) {
   static const uint8_t needed[] = {Q_PROT_READ, Q_PROT_WRITE, Q_PROT_EXECUTE};
+  if (!region->prot && sp + NEAR - va < 2 * NEAR)
+    return P_REASON_GUARD;
   return region->prot & needed[kind] ? 0 : kind == Q_FAULT_EXECUTE ? P_REASON_NOEXEC : P_REASON_ACCESS;
 }
 
@@ -187,7 +226,7 @@ unsigned space_refusal(const struct space *space, uint64_t va, unsigned kind, ui
   if ((segment = find_segment(space, va)))
     return refuse_segment(segment, kind);
   if ((region = region_find(space, va)))
-    return refuse_region(region, kind);
+    return refuse_region(region, va, kind, sp);
   if (va < Q_PAGE_SIZE)
     return P_REASON_NULL;
   if (va >= Q_USER_TOP)
@@ -277,14 +316,19 @@ bool bring_in(struct space *space, unsigned kind, struct answer *answer) {
   return content;
 }
 
-static unsigned page_prot(const struct space *space, uint64_t page) {
+unsigned page_prot(const struct space *space, uint64_t page) {
   const struct segment *segment = page < space->heap ? find_segment(space, page) : NULL;
   const struct region *region = page >= space->brk ? region_find(space, page) : NULL;
   return segment ? segment->prot : region ? region->prot : DATA;
 }
 
+static bool may_be_there(const struct space *space, uint64_t common) {
+  return space->stats.shared && frames.link[frame_number(common)].next;
+}
+
 /* A page is there that does not allow what the program may do: since a fork, or because it shows an object's. Whoever is the
- * last to have it need not copy. */
+ * last to have it need not copy. By now another thread may have had it replaced, and the frame that was there be free, or
+ * another's: then what is counted here must be as it was after space_undo(), or the answer is to try again. */
 static void break_copy_on_write(struct space *space, unsigned kind, uint64_t there, struct answer *answer) {
   uint64_t old = PAGE_OF(there), frame = old;
   const struct region *region = region_find(space, answer->page);
@@ -292,8 +336,14 @@ static void break_copy_on_write(struct space *space, unsigned kind, uint64_t the
   if (kind != Q_FAULT_WRITE)
     return; /* it came a moment ago: try again */
   if (!writes_through && (!last || is_common(old))) {
-    if (!(frame = new_copy(space, old))) {
-      answer->reason = P_REASON_NOFRAME;
+    if (!(frame = new_copy(space, old)) && space->pool && pool_give_way(space, answer->page, answer))
+      frame = new_copy(space, old);
+    if (!frame) {
+      answer->reason = answer->reason ? answer->reason : P_REASON_NOFRAME;
+      return;
+    }
+    if (frame == old || (is_common(old) && !may_be_there(space, old))) {
+      space_removed(space, frame, true); /* the copy */
       return;
     }
     if (is_common(old))
@@ -301,8 +351,10 @@ static void break_copy_on_write(struct space *space, unsigned kind, uint64_t the
     else
       space->stats.resident--; /* which the copy was counted as */
   }
+  if (space->pool)
+    pool_replace(space, answer->page, old, frame);
   answer->frame_prot = frame | page_prot(space, answer->page);
-  answer->expected = old | 1;
+  answer->expected = old | Q_EXPECT | (last ? 0 : Q_EXPECT_SHARED);
   answer->first = true;
 }
 
@@ -311,15 +363,16 @@ void space_undo(struct space *space, const struct answer *answer) {
   uint64_t frame = PAGE_OF(answer->frame_prot), old = PAGE_OF(answer->expected);
   if (frame == old)
     return;
+  if (old && is_common(old)) {
+    space->stats.shared++;
+    if (!(answer->expected & Q_EXPECT_SHARED))
+      frame_mapped(old, true); /* as space_removed() was told */
+  } else if (old) {
+    space->stats.resident++;
+  }
   for (unsigned i = 0; i < answer->pages; i++)
     space_removed(space, frame + i * Q_PAGE_SIZE, answer->first);
   space->stats.ahead -= answer->pages - 1u;
-  if (!old)
-    return;
-  if (is_common(old))
-    show(space, old);
-  else
-    charge_one(space);
 }
 
 void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, uint64_t there,
@@ -327,14 +380,16 @@ void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, u
   *answer = (struct answer){.page = PAGE_OF(va), .reason = (uint8_t)space_refusal(space, va, kind, sp), .pages = 1};
   if (!answer->reason && there)
     break_copy_on_write(space, kind, there, answer);
-  else if (!answer->reason && !(space->policy->fault && ahead_of_fault(space, sp, answer)) &&
+  else if (!answer->reason && space->pool)
+    pool_fault(space, kind, sp, answer);
+  else if (!answer->reason && !(space->policy->fetch.policy->fault && ahead_of_fault(space, sp, answer)) &&
            !bring_in(space, kind, answer))
     answer->reason = P_REASON_NOFRAME;
   if (answer->reason) {
     space->stats.refused++;
     return;
   }
-  space->stats.faults[kind]++;
+  space->stats.faults[kind] += !answer->later;
 }
 
 /* ---- The break ------------------------------------------------------------------------------------------------------------ */
@@ -352,8 +407,7 @@ static int populate(struct space *space, uint64_t from, uint64_t to) {
       space_undo(space, &one);
     if (error == Q_E_EXISTS)
       continue;
-    untouched_note(space, from, page); /* a policy may have been here before */
-    backend_unmap(space, from, (page - from) >> Q_PAGE_SHIFT, space_removed_all);
+    give_back(space, from, page); /* a policy may have been here before */
     return ENOMEM;
   }
   return 0;
@@ -382,45 +436,61 @@ static int own_page(struct space *space, uint64_t page, uint64_t *frame) {
   int error = backend_map(space, page, *frame ? *frame | DATA : old | Q_PROT_READ);
   assert(!error);
   (void)error;
+  if (space->pool)
+    pool_modified(space, *frame ? *frame : old);
   return *frame ? 0 : ENOMEM;
 }
 
 /* A page whose tail was given back must read zero there when the break grows again. */
-static int clear_tail(struct space *space, uint64_t brk) {
+static __attribute__((noinline)) int clear_tail(struct space *space, uint64_t brk) {
   uint64_t page = PAGE_OF(brk), frame;
-  int error = page < brk ? own_page(space, page, &frame) : 0;
-  if (page < brk && !error && frame) /* else not there: it will be all zero */
+  int error = own_page(space, page, &frame);
+  if (space->pool)
+    absent_cut(space, brk);
+  if (!error && frame) /* else not there: it will be all zero */
     memset((char *)frame_data(frame) + (brk - page), 0, Q_PAGE_SIZE - (brk - page));
   return error;
 }
 
-static int64_t grow(struct space *space, uint64_t bytes, unsigned flags) {
+/* With more to it than the size. There is room. */
+static __attribute__((noinline)) int64_t grow_by(struct space *space, uint64_t bytes, unsigned flags) {
   uint64_t old = space->brk;
-  assert(old >= space->heap && old <= P_BREAK_MAX);
-  if (bytes > regions_start(space) - old ||
-      !promise_fits(space, (PAGE_UP(old + bytes) - PAGE_UP(old)) >> Q_PAGE_SHIFT))
+  if (!promise_fits(space, (PAGE_UP(old + bytes) - PAGE_UP(old)) >> Q_PAGE_SHIFT))
     return -ENOMEM;
   space->brk = old + bytes;
+  promise_note(space);
   if (!(flags & P_SBRK_POPULATE)) {
     ahead_of_touch(space, PAGE_UP(old), PAGE_UP(space->brk));
   } else if (populate(space, PAGE_UP(old), PAGE_UP(space->brk))) {
     space->brk = old;
+    promise_note(space);
     return -ENOMEM;
   }
   return (int64_t)old;
 }
 
-static int64_t shrink(struct space *space, uint64_t bytes) {
+static int64_t grow(struct space *space, uint64_t bytes, unsigned flags) {
+  uint64_t old = space->brk;
+  assert(old >= space->heap && old <= P_BREAK_MAX);
+  if (bytes > regions_start(space) - old)
+    return -ENOMEM;
+  if (flags || space->strict || space->policy->fetch.policy->made)
+    return grow_by(space, bytes, flags);
+  space->brk = old + bytes;
+  return (int64_t)old;
+}
+
+static __attribute__((noinline)) int64_t shrink(struct space *space, uint64_t bytes) {
   uint64_t old = space->brk, brk = old - bytes, from = PAGE_UP(brk);
   if (bytes > old - space->heap)
     return -EINVAL;
-  if (clear_tail(space, brk))
+  if (brk % Q_PAGE_SIZE && clear_tail(space, brk))
     return -ENOMEM; /* it would have to be copied first */
   space->brk = brk;
   if (PAGE_UP(old) == from)
     return (int64_t)old;
-  untouched_note(space, from, PAGE_UP(old));
-  backend_unmap(space, from, (PAGE_UP(old) - from) >> Q_PAGE_SHIFT, space_removed_all);
+  give_back(space, from, PAGE_UP(old));
+  promise_note(space);
   if (space->heap_touched.end > from)
     space->heap_touched.end = from > space->heap_touched.start ? from : space->heap_touched.start;
   return (int64_t)old;
@@ -429,10 +499,7 @@ static int64_t shrink(struct space *space, uint64_t bytes) {
 int64_t space_sbrk(struct space *space, int64_t bytes, unsigned flags) {
   if (flags & ~(unsigned)P_SBRK_POPULATE)
     return -EINVAL;
-  int64_t old = bytes < 0 ? shrink(space, -(uint64_t)bytes) : grow(space, (uint64_t)bytes, flags);
-  if (space->strict)
-    promise_update(space);
-  return old;
+  return bytes < 0 ? shrink(space, -(uint64_t)bytes) : grow(space, (uint64_t)bytes, flags);
 }
 
 void space_begun(struct space *space) {

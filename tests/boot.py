@@ -15,6 +15,24 @@ REFUSAL = r"quire: cannot boot: .+"
 PAGER_REFUSAL = r"quire: off, status 1"
 GOOD_END = r"quire: off, status 0"
 MISSING = "pager: cannot start the server 'nothing': not in the boot image"
+BUDGET = r"pager: boot options: budget=PAGES\[,all\] takes 4 to 65536 pages; or 0, to give single programs one while they run"
+STORE = "pager: boot options: store= takes ram, ram,PAGES, ram,PAGES,MICROSECONDS, disk or disk,PAGES"
+NEEDS = "pager: boot options: store= and seed= are for programs with a budget: give budget=PAGES too"
+PRESSURE = [  # boot options, a line that must be printed
+    ("budget=", BUDGET), ("budget=3", BUDGET), ("budget=65537", BUDGET), ("budget=4x", BUDGET), ("budget=-4", BUDGET),
+    ("budget=99999999999999999999", BUDGET), ("budget=0,all", BUDGET), ("budget=4,al", BUDGET), ("budget=4,alle", BUDGET),
+    ("budget=4,", BUDGET), ("store=ram", NEEDS), ("seed=1", NEEDS),
+    ("budget=4 policy=fifo seed=x", "pager: boot options: seed= takes a number"),
+    ("budget=4 policy=fifo seed=", "pager: boot options: seed= takes a number"),
+    ("budget=4 policy=fifo store=", STORE), ("budget=4 policy=fifo store=tape", STORE), ("budget=4 policy=fifo store=ram,", STORE),
+    ("budget=4 policy=fifo store=ram,0", STORE), ("budget=4 policy=fifo store=ram,8,", STORE),
+    ("budget=4 policy=fifo store=ram,8,x", STORE), ("budget=4 policy=fifo store=ram,8,1000001", STORE),
+    ("budget=4 policy=fifo store=ramp", STORE), ("budget=4 policy=fifo store=disk,x", STORE),
+    ("budget=4 policy=fifo store=ram,99999", "pager: boot options: store=ram,PAGES is more than the machine's memory"),
+    ("budget=4 policy=fifo store=ram,32768", "pager: cannot start: not enough memory for its tables"),
+    ("budget=4", "pager: boot options: budget=4 needs a policy that says which pages go: policy=clock, say"),
+    ("budget=4 policy=window", "pager: boot options: budget=4 needs a policy that says which pages go: policy=clock, say"),
+]
 SERVERS = [  # what, boot options, a line that must be printed
     ("a server that is not there", "serve=nothing", MISSING),
     ("a server that is not there, above another", "serve=uart serve=nothing", MISSING),
@@ -29,6 +47,13 @@ SERVERS = [  # what, boot options, a line that must be printed
      r"pager:   policy=window\[,PAGES\] \(2, 4, 8, 16, 32 or 64; else 16\)"),
     ("an option of a policy that has none", "policy=demand,1 run=victim:exit:0", "pager:   policy=demand"),
     ("a pool of ready frames upside down", "ready=9,8 run=victim:exit:0", "pager: the boot option ready=9,8 is not: .*"),
+    ("what is not counted", "count=all run=victim:exit:0", "pager: the boot option count=all is not: count=untouched"),
+    ("memory of another kind", "memory=much run=victim:exit:0", "pager: the boot option memory=much is not: .*"),
+    ("no number of processes", "processes=9x run=victim:exit:0", "pager: the boot option processes=9x is not: processes=NUMBER"),
+    ("no processes", "processes=0 run=victim:exit:0", "pager: the boot option processes=0 is not: processes=NUMBER"),
+    ("a trace of what is not told", "trace=all run=victim:exit:0", "pager: the boot option trace=all is not: .*"),
+    ("a store on a disk without a driver", "budget=0 store=disk run=victim:exit:0",
+     "pager: store=disk: the disk's driver is in the boot image quire-disk.cpio"),
     ("a server that dies for ever", "serve=crasher:start serve=t_server",
      r"pager: crasher \(\d+\) ended: breakpoint.*"),
 ]
@@ -86,6 +111,8 @@ def cases(folder, image):
     yield "no program to run in 16 MiB", sys.argv[2], ["-m", "16M"], PAGER_REFUSAL
     yield "a frame table that fills whole blocks", sys.argv[2], ["-m", "4G"], PAGER_REFUSAL
     yield "a program whose child outlives it", sys.argv[2], ["-append", "run=mortal:leave deadline=20"], GOOD_END
+    for options, message in PRESSURE:
+        yield options, sys.argv[2], ["-append", options + " run=victim:exit:0 deadline=20"], PAGER_REFUSAL, message
     for what, options, message in SERVERS:
         yield what, sys.argv[2], ["-append", options + " deadline=20"], PAGER_REFUSAL, message
 

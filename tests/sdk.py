@@ -34,6 +34,9 @@ HEADERS = {
     "err.h": "err errx warn warnx", "fcntl.h": "open creat openat fcntl", "fnmatch.h": "fnmatch",
     "getopt.h": "getopt getopt_long getopt_long_only", "glob.h": "glob globfree", "grp.h": "getgrgid getgrnam getgrent getgrgid_r",
     "langinfo.h": "nl_langinfo", "libgen.h": "basename dirname", "locale.h": "setlocale localeconv", "poll.h": "poll ppoll",
+    "pthread.h": "pthread_create pthread_join pthread_detach pthread_exit pthread_self pthread_equal pthread_mutex_lock "
+                 "pthread_mutex_timedlock pthread_cond_wait pthread_cond_timedwait pthread_cond_broadcast pthread_once "
+                 "pthread_key_create pthread_getspecific pthread_rwlock_rdlock pthread_barrier_wait pthread_attr_setstacksize",
     "pwd.h": "getpwuid getpwnam getpwent getpwuid_r getpwnam_r", "regex.h": "regcomp regexec regerror regfree",
     "sched.h": "sched_yield", "search.h": "tsearch tfind hcreate", "semaphore.h": "sem_init sem_destroy sem_getvalue sem_post sem_trywait sem_wait "
     "sem_timedwait", "setjmp.h": "setjmp longjmp",

@@ -25,8 +25,9 @@ class Session:
     """A booted machine with its console."""
 
     def __init__(self, kernel, image, append="serve=uart serve=posix:sh", memory="128M"):
-        command = ["qemu-system-riscv64", "-machine", "virt", "-m", memory, "-nographic", "-no-reboot", "-icount",
-                   "shift=0", "-kernel", kernel, "-initrd", image, "-append", append]
+        harts = os.environ.get("QUIRE_HARTS", "1")  # several run at once only without -icount
+        command = ["qemu-system-riscv64", "-machine", "virt", "-m", memory, "-smp", harts, "-nographic", "-no-reboot",
+                   *(["-icount", "shift=0"] if harts == "1" else []), "-kernel", kernel, "-initrd", image, "-append", append]
         self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                      bufsize=0)
         os.set_blocking(self.qemu.stdout.fileno(), False)

@@ -226,10 +226,10 @@ class Place:
             self.furnish(case, work)
             programs = [path for out in self.outs for path in out.iterdir() if path.is_file() and os.access(path, os.X_OK)]
             command = [sys.executable, ROOT / "scripts/runner", "--build", self.build, "--memory", case.memory,
-                       "--timeout", str(case.timeout), "--add", f"work={work}", *options]
+                       "--timeout", str(case.timeout), "--add", f"case={work}", *options]
             command += [f"--add={path.name}={path}" for path in programs]
-            command += [f"--get=/work/{name}={back / str(number)}" for number, name in enumerate(case.output)]
-            line = f"test -d /work || mkdir /work; cd /work\n{case.command}"
+            command += [f"--get=/case/{name}={back / str(number)}" for number, name in enumerate(case.output)]
+            line = f"test -d /case || mkdir /case; cd /case\n{case.command}"
             done = subprocess.run([*command, "--", "sh", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, check=False)
             files = {name: (back / str(number)).read_bytes() if (back / str(number)).exists() else None
                      for number, name in enumerate(case.output)}

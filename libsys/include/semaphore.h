@@ -10,7 +10,8 @@
 #define SEM_VALUE_MAX 0x7fffffff
 
 typedef struct {
-  unsigned value;
+  unsigned long state; /* the value, and above it how many wait */
+  int shared;          /* between processes */
 } sem_t;
 
 int sem_init(sem_t *semaphore, int shared, unsigned value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What POSIX.1-2017 has in <stdio.h> beyond picolibc's. Streams have no locks that a program could take. */
+/* What POSIX.1-2017 has in <stdio.h> beyond picolibc's. */
 #include_next <stdio.h>
 #ifndef QUIRE_STDIO_H
 #define QUIRE_STDIO_H
@@ -16,9 +16,14 @@
 #define putc_unlocked(c, file) putc(c, file)
 #define getchar_unlocked() getchar()
 #define putchar_unlocked(c) putchar(c)
-#define flockfile(file) ((void)(file))
-#define funlockfile(file) ((void)(file))
 
+int(getc_unlocked)(FILE *file);
+int(putc_unlocked)(int c, FILE *file);
+int(getchar_unlocked)(void);
+int(putchar_unlocked)(int c);
+void flockfile(FILE *file);
+int ftrylockfile(FILE *file);
+void funlockfile(FILE *file);
 ssize_t getdelim(char **line, size_t *size, int end, FILE *file);
 ssize_t getline(char **line, size_t *size, FILE *file);
 __attribute__((format(printf, 2, 3))) int dprintf(int fd, const char *format, ...);

@@ -9,6 +9,10 @@
 #define _POSIX_VERSION 200809L
 #endif
 
+#ifndef _POSIX_THREADS
+#define _POSIX_THREADS 200809L
+#endif
+
 #define F_ULOCK 0
 #define F_LOCK 1
 #define F_TLOCK 2

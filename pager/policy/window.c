@@ -4,22 +4,15 @@
  * lies below the page that is touched is nobody's. */
 #include "../policy.h"
 
-static uint64_t pages = 16;
-
 /* 2, 4, 8, ... 64 */
-static bool option(const char *text) {
-  uint64_t wanted = 0;
-  for (; *text >= '0' && *text <= '9' && wanted <= 64; text++)
-    wanted = 10 * wanted + (uint64_t)(*text - '0');
-  if (*text || wanted < 2 || wanted > 64 || wanted & (wanted - 1))
-    return false;
-  pages = wanted;
-  return true;
+static bool option(const char *text, void *options) {
+  uint64_t *pages = options;
+  return policy_number(text, 2, 64, 16, pages) && !(*pages & (*pages - 1));
 }
 
 static void fault(const struct policy_area *area, uint64_t page, struct policy_range *range) {
   if (area->kind != POLICY_STACK)
-    *range = policy_window_of(page, pages);
+    *range = policy_window_of(page, *(const uint64_t *)area->options);
 }
 
 const struct policy policy_window = {

@@ -120,9 +120,10 @@ bool console_owes(void) {
 static int console_write(struct request *q, struct q_reply *r) {
   static char text[CHUNK];
   console_busy = true;
-  if (!(tty.mode &
-        POSIX_TERMINAL_RAW)) /* where what is written is an echo, the read after it has to hear of Ctrl-C */
-    interrupted(q->caller);  /* Ctrl-C before a prompt is not meant for the read after it; one just after it is */
+  if (!(tty.mode & POSIX_TERMINAL_RAW))
+    interrupted(q->caller); /* Ctrl-C before a prompt is not meant for the read after it; one just after it is */
+  else if (q->caller->interrupted && !q->progress)
+    return EINTR; /* an echo of what the Ctrl-C took away; the read after it has to hear of that, too */
   while (q->progress < q->m.read_bytes) {
     uint64_t left = q->m.read_bytes - q->progress, n = left < sizeof text ? left : sizeof text;
     if (tty_room(&tty) < 2 * n) {

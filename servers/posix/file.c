@@ -44,6 +44,25 @@ static void file_release(struct file *file) {
   free(file);
 }
 
+struct file *files_unused;
+
+void file_give_up(struct file *file) {
+  if (file->users > 1) {
+    file->users--;
+    return;
+  }
+  file->next = files_unused;
+  files_unused = file;
+}
+
+void files_bury(void) {
+  struct file *file;
+  while ((file = files_unused)) {
+    files_unused = file->next;
+    file_release(file);
+  }
+}
+
 static struct descriptor *descriptor_of(const struct process *process, uint64_t fd) {
   return fd < process->descriptors && process->descriptor[fd].file ? &process->descriptor[fd] : NULL;
 }
@@ -86,6 +105,12 @@ static void descriptor_close(struct process *process, uint64_t fd) {
   if (file->inode && file->inode->locks)
     locks_drop(file->inode, process);
   file_release(file);
+}
+
+static void descriptor_end(struct process *process, uint64_t fd) {
+  if (!list_empty(&process->kept))
+    requests_keep_file(process, fd, process->descriptor[fd].file);
+  descriptor_close(process, fd);
 }
 
 static void close_all(struct process *process, bool only_on_exec) {
@@ -225,7 +250,7 @@ static bool unpack_all(void) {
   if (q_call(P_HANDLE_PAGER, &c) < 0 || c.label)
     return false;
   while (!cpio_next((const void *)c.word[0], c.word[1], &offset, &file) && file.name)
-    if (!unpack(&file))
+    if (strcmp(file.name, "pager") && !unpack(&file)) /* whose memory is in use again */
       return false;
   return true;
 }
@@ -254,7 +279,7 @@ bool files_start(struct process *first) {
   return true;
 }
 
-/* ---- Reading and writing ---------------------------------------------------------------------------------------------- */
+/* ---- Reading and writing: of pipes and devices, too, which need not save registers for what files do -------------------- */
 /* Where the request begins, or goes on: at the file's own offset, or its end, as they are by now. Others may have moved them
  * while it was kept, and nobody's bytes are to lie over another's. */
 static void find_base(struct request *q, const struct file *file, bool append) {
@@ -270,7 +295,7 @@ static void advance(struct request *q, struct file *file, uint64_t bytes) {
     file->offset = q->base + q->progress;
 }
 
-static int file_read(struct request *q, struct file *file, struct q_reply *r) {
+static __attribute__((noinline)) int file_read(struct request *q, struct file *file, struct q_reply *r) {
   find_base(q, file, false);
   uint64_t size = file->inode->size, left = q->base < size ? size - q->base : 0;
   uint64_t all = q->m.write_bytes < left ? q->m.write_bytes : left, began = q->progress;
@@ -293,7 +318,7 @@ static int file_read(struct request *q, struct file *file, struct q_reply *r) {
 }
 
 /* What was written before memory, the file's limit or the caller's buffer ended stays, and is the result. */
-static int file_write(struct request *q, struct file *file, struct q_reply *r) {
+static __attribute__((noinline)) int file_write(struct request *q, struct file *file, struct q_reply *r) {
   find_base(q, file, file->flags & O_APPEND);
   struct inode *inode = file->inode;
   uint64_t began = q->progress;
@@ -322,8 +347,12 @@ static int file_write(struct request *q, struct file *file, struct q_reply *r) {
   return 0;
 }
 
+static struct file *file_had(const struct request *q) {
+  return q->file ? q->file : file_of(q->caller, q->m.word[0]);
+}
+
 int do_read(struct request *q, struct q_reply *r) {
-  struct file *file = file_of(q->caller, q->m.word[0]);
+  struct file *file = file_had(q);
   if (!file || !file_reads(file))
     return EBADF;
   if (file->pipe)
@@ -336,7 +365,7 @@ int do_read(struct request *q, struct q_reply *r) {
 }
 
 int do_write(struct request *q, struct q_reply *r) {
-  struct file *file = file_of(q->caller, q->m.word[0]);
+  struct file *file = file_had(q);
   if (!file || !file_writes(file))
     return EBADF;
   if (file->pipe)
@@ -367,7 +396,7 @@ int do_close(struct request *q, struct q_reply *r) {
   (void)r;
   if (!file_of(q->caller, q->m.word[0]))
     return EBADF;
-  descriptor_close(q->caller, q->m.word[0]);
+  descriptor_end(q->caller, q->m.word[0]);
   return 0;
 }
 
@@ -385,7 +414,7 @@ int do_dup(struct request *q, struct q_reply *r) {
   if (exact && !table_grow(q->caller, to + 1))
     return ENOMEM;
   if (exact && file_of(q->caller, to))
-    descriptor_close(q->caller, to);
+    descriptor_end(q->caller, to);
   int error = descriptor_give(q->caller, file, to, q->m.word[2] & POSIX_DUP_CLOSE, &r->word[0]);
   file->users += !error;
   return error;
@@ -454,7 +483,7 @@ static int load_paths(struct request *q, char *text, unsigned count, const char 
 }
 
 static int find(struct request *q, struct inode **inode) {
-  static char path[TREE_PATH_MAX];
+  char path[TREE_PATH_MAX];
   int error = load_paths(q, path, 1, NULL);
   return error ? error : tree_find(q->caller->directory, path, inode);
 }

@@ -9,11 +9,13 @@
 struct pipe;
 
 struct file {
-  unsigned users; /* descriptors of all processes */
+  unsigned users; /* descriptors of all processes, and requests that have it */
   unsigned flags; /* O_* of <fcntl.h> */
   uint64_t offset;
+  uint32_t busy;       /* the offset is being used, beside others' requests (beside.c) */
   struct inode *inode; /* NULL: a pipe's end */
   struct pipe *pipe;
+  struct file *next; /* of those that are to be closed */
 };
 
 /* What the inode of a device stands for. */
@@ -30,6 +32,9 @@ bool files_inherit(const struct process *parent, struct process *child, bool all
 void files_exec(struct process *process); /* closes what a new program does not inherit */
 void files_close(struct process *process);
 struct file *file_of(const struct process *process, uint64_t fd); /* NULL: none */
+extern struct file *files_unused;                                 /* those that nobody has any more: */
+void file_give_up(struct file *file);
+void files_bury(void); /* not from a handler, since it may end or wake what that looks at */
 bool file_reads(const struct file *file);
 bool file_writes(const struct file *file);
 

@@ -29,12 +29,17 @@ static inline void list_remove(struct link *link) {
   list_init(link);
 }
 
-/* At the end; wherever it was before. */
-static inline void list_add(struct link *head, struct link *link) {
-  list_remove(link);
+/* At the end, one that was in no list and need not point at itself. */
+static inline void list_append(struct link *head, struct link *link) {
   *link = (struct link){head, head->previous};
   head->previous->next = link;
   head->previous = link;
+}
+
+/* At the end; wherever it was before. */
+static inline void list_add(struct link *head, struct link *link) {
+  list_remove(link);
+  list_append(head, link);
 }
 
 static inline struct link *list_first(const struct link *head) {

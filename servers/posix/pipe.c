@@ -9,10 +9,10 @@
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 
 struct pipe {
-  char ring[POSIX_PIPE];
   uint64_t read, written; /* positions only grow */
   bool has_reader, has_writer;
   struct link readers, writers; /* that wait */
+  char ring[POSIX_PIPE];
 };
 
 struct pipe *pipe_new(void) {
@@ -52,8 +52,7 @@ static bool fits(const struct request *writer, const struct pipe *pipe) {
   return POSIX_PIPE - filled(pipe) >= (whole(writer) ? left(writer) : 1);
 }
 
-/* The first in either line goes on if it can. Whatever becomes of it, it ends here, too, so none is forgotten. */
-static void wake_next(struct pipe *pipe) {
+static __attribute__((noinline)) void wake_waiting(struct pipe *pipe) {
   struct request *reader = request_first(&pipe->readers), *writer = request_first(&pipe->writers);
   if (reader && filled(pipe))
     request_wake(reader);
@@ -61,17 +60,26 @@ static void wake_next(struct pipe *pipe) {
     request_wake(writer);
 }
 
+/* The first in either line goes on if it can. Whatever becomes of it, it ends here, too, so none is forgotten. */
+static inline void wake_next(struct pipe *pipe) {
+  if (!list_empty(&pipe->readers) || !list_empty(&pipe->writers))
+    wake_waiting(pipe);
+}
+
 /* ---- Reading ------------------------------------------------------------------------------------------------------------ */
-/* In at most two pieces, since the ring goes round. What was taken in the first is only gone when both have arrived. */
+/* In at most two pieces, since the ring goes round. It is only gone when all has arrived. */
 static int take_out(struct request *q, struct pipe *pipe) {
-  uint64_t n = MIN(q->m.write_bytes, filled(pipe));
-  for (uint64_t done = 0; done < n;) {
-    uint64_t at = (pipe->read + done) % POSIX_PIPE, piece = MIN(n - done, POSIX_PIPE - at);
-    int error = store_at(q, done, pipe->ring + at, piece);
-    if (error)
-      return error;
-    done += piece;
+  uint64_t n = MIN(q->m.write_bytes, filled(pipe)), had = arrived(q, 0, pipe->read, n), done = 0;
+  uint64_t at = (pipe->read + had) % POSIX_PIPE, first = MIN(n - had, POSIX_PIPE - at);
+  int error = store_some(q, had, pipe->ring + at, first, &done);
+  if (!error && had + first < n) {
+    had += first;
+    error = store_some(q, had, pipe->ring, n - had, &done);
   }
+  if (error == AGAIN)
+    q->arrived = (struct arrived){q->m.token, 0, pipe->read, had + done};
+  if (error)
+    return error;
   pipe->read += n;
   q->progress = n;
   poll_changed();
@@ -79,7 +87,7 @@ static int take_out(struct request *q, struct pipe *pipe) {
 }
 
 /* The ring is empty: from the buffer of a writer that waits. */
-static int take_from_writer(struct request *q, struct pipe *pipe) {
+static __attribute__((noinline)) int take_from_writer(struct request *q, struct pipe *pipe) {
   int error = 0;
   uint64_t n;
   struct request *writer;
@@ -104,7 +112,7 @@ int pipe_read(struct request *q, struct pipe *pipe, bool wait, struct q_reply *r
   int error = copy_error(q);
   if (!error && filled(pipe))
     error = take_out(q, pipe);
-  if (!error && q->progress < q->m.write_bytes)
+  if (!error && q->progress < q->m.write_bytes && !list_empty(&pipe->writers))
     error = take_from_writer(q, pipe);
   wake_next(pipe);
   if (error && !q->progress)
@@ -116,23 +124,27 @@ int pipe_read(struct request *q, struct pipe *pipe, bool wait, struct q_reply *r
 }
 
 /* ---- Writing ------------------------------------------------------------------------------------------------------------ */
-/* All n together: they are the pipe's only when the last has arrived. */
+/* What goes on together is the pipe's only when the last has arrived; of more than that, what has, since the rest may only come when
+ * the first is away again. */
 static int take_in(struct request *q, struct pipe *pipe) {
-  uint64_t n = MIN(left(q), POSIX_PIPE - filled(pipe));
-  for (uint64_t done = 0; done < n;) {
-    uint64_t at = (pipe->written + done) % POSIX_PIPE, piece = MIN(n - done, POSIX_PIPE - at);
-    int error = load(q, q->progress + done, pipe->ring + at, piece);
-    if (error)
-      return error;
-    done += piece;
+  uint64_t n = MIN(left(q), POSIX_PIPE - filled(pipe)), at = pipe->written % POSIX_PIPE,
+           first = MIN(n, POSIX_PIPE - at), before = 0, done = 0;
+  int error = load_some(q, q->progress, pipe->ring + at, first, &done);
+  if (!error && first < n) {
+    before = first;
+    error = load_some(q, q->progress + first, pipe->ring, n - first, &done);
   }
+  if (error == AGAIN && !whole(q))
+    n = before + done;
+  else if (error)
+    return error;
   pipe->written += n;
   q->progress += n;
   poll_changed();
-  return 0;
+  return error;
 }
 
-static int give_to_reader(struct request *q, struct request *reader) {
+static __attribute__((noinline)) int give_to_reader(struct request *q, struct request *reader) {
   uint64_t n = MIN(MIN(left(q), reader->m.write_bytes), POSIX_PIPE);
   int error = hand_over(q, reader, n, reader);
   if (error)

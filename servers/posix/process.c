@@ -2,6 +2,7 @@
 /* Processes: who is whose child, which job each is of, and how each ended. The pager makes and ends them; to it they are
  * all children of this server. */
 #include "file.h"
+#include "harts.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,27 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 16 /* slots that are made together */
-#define NAMES 1024
-static struct process *chunk[P_PROCESSES / CHUNK], *free_slots;
-static struct process *named[NAMES]; /* by the low bits of the pid */
-static struct process *first;        /* whose job is the shell's */
+#define LISTS 64
+struct process **process_chunk;
+unsigned process_slots;
+static struct process *free_slots;
+static struct process **named; /* by the low bits of the pid, as many lists as there are slots or more */
+static unsigned lists;
+static struct process *first; /* whose job is the shell's */
 uint64_t foreground;
 static uint64_t generation;
-static unsigned slots, count; /* made, and in use */
+static unsigned count; /* of the slots, those in use */
+static struct link all = LIST_HEAD(all);
+static struct link *reached = &all; /* where somebody read on last */
 
-static struct process *at_slot(uint64_t slot) {
-  return &chunk[slot / CHUNK][slot % CHUNK];
-}
-
-struct process *process_of(uint64_t badge) {
-  uint64_t slot = badge % P_PROCESSES;
-  struct process *process = slot < slots ? at_slot(slot) : NULL;
-  return process && badge && process->badge == badge && !process->ended ? process : NULL;
+static struct process **list_of(uint64_t pid) {
+  return &named[pid % lists];
 }
 
 struct process *process_named(uint64_t pid) {
-  struct process *process = named[pid % NAMES];
+  struct process *process = named ? *list_of(pid) : NULL;
   while (process && process->pid != pid)
     process = process->next;
   return process;
@@ -46,14 +45,48 @@ bool interrupted(struct process *process) {
 }
 
 /* ---- Beginning ------------------------------------------------------------------------------------------------------ */
+static void list_enter(struct process *process) {
+  struct process **list = list_of(process->pid);
+  process->next = *list;
+  *list = process;
+}
+
+/* Twice as many lists, or the first ones. */
+static bool lists_double(void) {
+  struct process **old = named, **new = calloc(lists ? 2 * lists : LISTS, sizeof *new);
+  unsigned olds = lists;
+  if (!new)
+    return false;
+  named = new;
+  lists = olds ? 2 * olds : LISTS;
+  for (unsigned i = 0; i < olds; i++)
+    for (struct process *process = old[i], *next; process; process = next) {
+      next = process->next;
+      list_enter(process);
+    }
+  free(old);
+  return true;
+}
+
+/* As many more places for chunks as there are, when all are taken. */
+static bool chunk_places(void) {
+  unsigned chunks = process_slots / SLOTS;
+  if (chunks & (chunks - 1))
+    return true;
+  struct process **more = realloc(process_chunk, (chunks ? 2 * chunks : 1) * sizeof *more);
+  process_chunk = more ? more : process_chunk;
+  return more;
+}
+
 static bool slots_make(void) {
-  struct process *made = slots < P_PROCESSES ? calloc(CHUNK, sizeof *made) : NULL;
+  bool room = process_slots < P_PROCESSES && (process_slots < lists || lists_double()) && chunk_places();
+  struct process *made = room ? calloc(SLOTS, sizeof *made) : NULL;
   if (!made)
     return false;
-  chunk[slots / CHUNK] = made;
-  for (unsigned i = CHUNK; i-- > 0; free_slots = &made[i])
-    made[i] = (struct process){.slot = slots + i, .next = free_slots};
-  slots += CHUNK;
+  process_chunk[process_slots / SLOTS] = made;
+  for (unsigned i = SLOTS; i-- > 0; free_slots = &made[i])
+    made[i] = (struct process){.slot = process_slots + i, .next = free_slots};
+  process_slots += SLOTS;
   return true;
 }
 
@@ -62,23 +95,31 @@ static struct process *process_new(void) {
   if (count == POSIX_PROCESSES || (!free_slots && !slots_make()))
     return NULL;
   struct process *process = free_slots;
+  if (!process->spare && !(process->spare = calloc(1, sizeof *process->spare)))
+    return NULL;
   free_slots = process->next;
-  *process = (struct process){.slot = process->slot, .badge = ++generation * P_PROCESSES + process->slot};
+  *process = (struct process){
+      .slot = process->slot, .spare = process->spare, .badge = ++generation * P_PROCESSES + process->slot};
   list_init(&process->children);
   list_init(&process->ended_children);
   list_init(&process->sibling);
+  list_init(&process->all);
   list_init(&process->kept);
   list_init(&process->waiting);
+  list_init(&process->futexes);
   count++;
   return process;
 }
 
 static void process_free(struct process *process) {
-  struct process **place = &named[process->pid % NAMES];
+  struct process **place = list_of(process->pid);
   while (*place && *place != process)
     place = &(*place)->next;
   if (*place)
     *place = process->next;
+  if (reached == &process->all)
+    reached = process->all.previous;
+  list_remove(&process->all);
   list_remove(&process->sibling);
   process->badge = 0;
   process->next = free_slots;
@@ -88,8 +129,8 @@ static void process_free(struct process *process) {
 
 static void process_begins(struct process *process, struct process *parent, uint64_t pid) {
   process->pid = pid;
-  process->next = named[pid % NAMES];
-  named[pid % NAMES] = process;
+  list_enter(process);
+  list_add(&all, &process->all); /* the pager's ids only grow */
   process->parent = parent;
   if (parent)
     list_add(&parent->children, &process->sibling);
@@ -106,6 +147,7 @@ static int64_t ask_with_badge(const struct process *process, struct q_call *c) {
 }
 
 /* What the pager is to make a program of. */
+#define LOAD_PIECE 4096
 struct strings {
   char *memory;     /* they lie in */
   const char *text; /* the program's name, arguments, environment */
@@ -146,6 +188,22 @@ bool processes_start(char **argv) {
   return pid > 0;
 }
 
+void strings_drop(struct request *q) {
+  if ((q->m.label == POSIX_spawn || q->m.label == POSIX_exec) && q->progress)
+    free(q->strings);
+}
+
+/* Page by page, and what has been read is kept while the next one is awaited: it might go again meanwhile (policies.md). */
+static int load_all(struct request *q, char *memory, uint64_t bytes) {
+  int error = 0;
+  while (q->progress < bytes && !error) {
+    uint64_t left = bytes - q->progress, n = left < LOAD_PIECE ? left : LOAD_PIECE;
+    error = load(q, q->progress, memory + P_NAME_MAX + q->progress, n);
+    q->progress += error ? 0 : n;
+  }
+  return error;
+}
+
 /* The caller's strings, with the name by which the pager knows the program before them. strings_free() them in any case. */
 static int strings_load(struct request *q, uint64_t environment, bool path_only, struct strings *strings) {
   uint64_t bytes = q->m.word[0];
@@ -154,10 +212,13 @@ static int strings_load(struct request *q, uint64_t environment, bool path_only,
     return E2BIG;
   if (!bytes || bytes > q->m.read_bytes)
     return EINVAL;
-  if (!(strings->memory = malloc(P_NAME_MAX + bytes)))
+  if (!(strings->memory = q->progress ? q->strings : malloc(P_NAME_MAX + bytes)))
     return ENOMEM;
   char *path = strings->memory + P_NAME_MAX, *end = path + bytes;
-  int error = load(q, 0, path, bytes);
+  int error = load_all(q, strings->memory, bytes);
+  q->strings = strings->memory;
+  if (error == AGAIN && q->progress)
+    strings->memory = NULL; /* it stays the request's */
   if (error)
     return error;
   if (end[-1])
@@ -177,7 +238,9 @@ static int strings_load(struct request *q, uint64_t environment, bool path_only,
   return 0;
 }
 
-static void strings_free(struct strings *strings) {
+static void strings_free(struct request *q, struct strings *strings) {
+  if (strings->memory)
+    q->progress = 0;
   free(strings->memory);
 }
 
@@ -241,7 +304,7 @@ int do_spawn(struct request *q, struct q_reply *r) {
   error = strings_load(q, q->m.word[2], q->m.word[1] & POSIX_SPAWN_NAMED, &strings);
   if (!error)
     error = spawn(q, &strings, r);
-  strings_free(&strings);
+  strings_free(q, &strings);
   return error;
 }
 
@@ -250,8 +313,8 @@ int do_fork(struct request *q, struct q_reply *r) {
   int error = child_new(q->caller, true, &child);
   if (error)
     return error;
-  struct q_call c = {.label = P_fork, .word = {q->caller->pid, q->m.word[0], q->m.word[1]}};
-  int64_t pid = ask_with_badge(child, &c);
+  struct q_call c = {.label = P_fork, .word = {q->caller->pid, q->m.word[0], q->m.word[1], child->badge}};
+  int64_t pid = ask_pager(&c);
   if (pid < 0) {
     child_undo(child);
     return (int)-pid;
@@ -271,6 +334,7 @@ static int become(struct request *q, const struct strings *strings) {
   int64_t error = ask_with_badge(q->caller, &c);
   if (error < 0)
     return (int)-error;
+  doubt_received();
   files_exec(q->caller);
   requests_drop(q->caller, q);
   q->caller->interrupted = false;
@@ -285,7 +349,7 @@ int do_exec(struct request *q, struct q_reply *r) {
   int error = strings_load(q, q->m.word[1], q->m.word[2] & POSIX_SPAWN_NAMED, &strings);
   if (!error)
     error = become(q, &strings);
-  strings_free(&strings);
+  strings_free(q, &strings);
   return error;
 }
 
@@ -336,11 +400,15 @@ static void process_ended(struct process *process, const struct p_death *death) 
 void processes_reap(void) {
   struct p_death death;
   uint64_t had_console = foreground;
-  for (int64_t pid; (pid = p_reap_child(0, &death)) > 0;) {
-    struct process *process = process_named((uint64_t)pid);
+  bool more;
+  do {
+    struct q_call c = {.label = P_reap, .write = &death, .write_bytes = sizeof death};
+    int64_t pid = ask_pager(&c);
+    struct process *process = pid > 0 ? process_named((uint64_t)pid) : NULL;
     if (process)
       process_ended(process, &death);
-  }
+    more = pid > 0 && c.word[1];
+  } while (more);
   if (foreground != had_console) {
     requests_wake(&input_queue); /* readers of that job hear EIO */
     poll_changed();
@@ -380,6 +448,7 @@ static uint64_t wait_status(const struct process *process) {
   case P_REASON_KILLED:
     return process->signal ? process->signal : SIGKILL;
   case P_REASON_NOFRAME:
+  case P_REASON_CHOSEN:
     return SIGKILL;
   case P_REASON_EXCEPTION:
     return death->status < sizeof exceptions ? exceptions[death->status] : SIGILL;
@@ -414,14 +483,15 @@ static void process_kill(struct process *process, unsigned signal) {
   if (!process->signal)
     process->signal = signal;
   p_kill_program(process->pid);
+  doubt_received();
 }
 
 /* All but the first process; how many. */
 static unsigned job_kill(uint64_t job, unsigned signal) {
   unsigned killed = 0;
-  for (unsigned i = 0; i < slots; i++) {
-    struct process *process = at_slot(i);
-    if (!process->badge || process->ended || process->job != job || process == first)
+  for (struct link *link = all.next; link != &all; link = link->next) {
+    struct process *process = LIST_ITEM(link, struct process, all);
+    if (process->ended || process->job != job || process == first)
       continue;
     killed++;
     if (signal)
@@ -452,9 +522,9 @@ int do_kill(struct request *q, struct q_reply *r) {
 void job_interrupt(void) {
   if (foreground != first->pid)
     job_kill(foreground, SIGINT);
-  for (unsigned i = 0; i < slots && foreground == first->pid; i++) {
-    struct process *process = at_slot(i);
-    if (!process->badge || process->ended || !in_foreground(process))
+  for (struct link *link = all.next; link != &all && foreground == first->pid; link = link->next) {
+    struct process *process = LIST_ITEM(link, struct process, all);
+    if (process->ended || !in_foreground(process))
       continue;
     process->interrupted = true;
     requests_wake(&process->waiting);
@@ -545,14 +615,13 @@ static struct posix_process entry(const struct process *process) {
 /* Those with the least pids from that one on, in order; how many. */
 static unsigned collect(uint64_t from, const struct process *found[LISTED]) {
   unsigned n = 0;
-  for (unsigned i = 0; i < slots; i++) {
-    const struct process *process = at_slot(i);
-    if (!process->badge || process->pid < from || (n == LISTED && process->pid > found[n - 1]->pid))
-      continue;
-    unsigned at = n < LISTED ? n++ : n - 1;
-    for (; at && found[at - 1]->pid > process->pid; at--)
-      found[at] = found[at - 1];
-    found[at] = process;
+  if (reached == &all || LIST_ITEM(reached, struct process, all)->pid >= from)
+    reached = &all;
+  for (struct link *link = reached->next; link != &all && n < LISTED; link = link->next) {
+    const struct process *process = LIST_ITEM(link, struct process, all);
+    if (process->pid >= from)
+      found[n++] = process;
+    reached = link;
   }
   return n;
 }

@@ -247,19 +247,43 @@ struct inode *tree_root(void) {
 }
 
 /* All names of all directories, by both: however many a directory has, nobody waits while another's name is looked for. */
-#define INDEX 4096
-static struct entry *index_of_names[INDEX];
+#define INDEX 64 /* lists, at the least */
+static struct entry **index_of_names;
+static unsigned lists;
 
 /* FNV-1a. */
 static struct entry **index_line(const struct inode *directory, const char *name) {
   uint64_t hash = 0xcbf29ce484222325 ^ directory->number;
   for (; *name; name++)
     hash = (hash ^ (unsigned char)*name) * 0x100000001b3;
-  return &index_of_names[(hash ^ hash >> 32) % INDEX];
+  return &index_of_names[(hash ^ hash >> 32) % lists];
+}
+
+static void index_add(struct entry *entry) {
+  struct entry **line = index_line(entry->directory, entry->name);
+  entry->alike = *line;
+  *line = entry;
+}
+
+/* Twice as many lists, or the first ones. False: no memory. */
+static bool index_double(void) {
+  struct entry **old = index_of_names, **new = calloc(lists ? 2 * lists : INDEX, sizeof *new);
+  unsigned olds = lists;
+  if (!new)
+    return false;
+  index_of_names = new;
+  lists = olds ? 2 * olds : INDEX;
+  for (unsigned i = 0; i < olds; i++)
+    for (struct entry *entry = old[i], *next; entry; entry = next) {
+      next = entry->alike;
+      index_add(entry);
+    }
+  free(old);
+  return true;
 }
 
 struct entry *tree_entry(const struct inode *directory, const char *name) {
-  struct entry *entry = *index_line(directory, name);
+  struct entry *entry = lists ? *index_line(directory, name) : NULL;
   while (entry && (entry->directory != directory || strcmp(entry->name, name)))
     entry = entry->alike;
   return entry;
@@ -366,7 +390,8 @@ static int check_new(const struct place *place) {
 static unsigned names;
 
 static struct entry *entry_new(const char *name, struct inode *inode) {
-  struct entry *entry = names < TREE_NAMES_MAX ? malloc(sizeof *entry + strlen(name) + 1) : NULL;
+  bool room = names < TREE_NAMES_MAX && (names < lists || index_double() || lists);
+  struct entry *entry = room ? malloc(sizeof *entry + strlen(name) + 1) : NULL;
   if (!entry)
     return NULL;
   names++;
@@ -381,14 +406,12 @@ static void entry_free(struct entry *entry) {
 }
 
 static void entry_add(struct inode *directory, struct entry *entry) {
-  struct entry **line = index_line(directory, entry->name);
   entry->directory = directory;
   entry->next = NULL;
   entry->previous = directory->last;
   *(directory->last ? &directory->last->next : &directory->first) = entry;
   directory->last = entry;
-  entry->alike = *line;
-  *line = entry;
+  index_add(entry);
   modified(directory);
   entry->inode->changed = directory->changed;
 }

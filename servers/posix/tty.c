@@ -30,12 +30,26 @@ static void put(struct tty *tty, char c) {
   tty->column = column_after(tty->column, (unsigned char)c);
 }
 
+/* What of it comes next that moves the cursor by one each, in one piece. */
+static size_t put_plain(struct tty *tty, const char *text, size_t bytes) {
+  size_t n = 0, at = tty->written % TTY_OUT, most = bytes < TTY_OUT - at ? bytes : TTY_OUT - at;
+  for (char *to = tty->out + at; n < most && (unsigned char)(text[n] - ' ') <= DELETE - ' '; n++)
+    to[n] = text[n];
+  tty->written += n;
+  tty->column += (unsigned)n;
+  return n;
+}
+
 size_t tty_write(struct tty *tty, const char *text, size_t bytes) {
   size_t n = 0;
-  for (; n < bytes && tty_room(tty) >= 2; n++) {
+  while (n < bytes && tty_room(tty) >= 2) {
+    size_t room = tty_room(tty) - 1, plain = put_plain(tty, text + n, bytes - n < room ? bytes - n : room);
+    n += plain;
+    if (plain)
+      continue;
     if (text[n] == '\n')
       put(tty, '\r');
-    put(tty, text[n]);
+    put(tty, text[n++]);
   }
   return n;
 }

@@ -43,10 +43,22 @@ def measure(build, append):
     return {figures.pop("name"): figures for figures in found}
 
 
+def of_harts(name):
+    """Whether a row is of several harts, which smp.py measures."""
+    return name.startswith("smp.")
+
+
+def put(path, figures):
+    """Puts these rows, all of one hart or all of several, in place of those of their kind in a file; the others stay."""
+    old = json.loads(path.read_text()) if path.exists() else {}
+    kinds = {of_harts(name) for name in figures}
+    path.write_text(json.dumps({**{name: row for name, row in old.items() if of_harts(name) not in kinds}, **figures}, indent=1) + "\n")
+
+
 def worse(figures, baseline):
-    """The names that need more than 2 % and 2 instructions over their baseline, or are gone."""
+    """The names, of one hart, that need more than 2 % and 2 instructions over their baseline, or are gone."""
     return [name for name, old in baseline.items()
-            if name not in figures or figures[name]["median"] > old["median"] * 1.02 + 2]
+            if not of_harts(name) and (name not in figures or figures[name]["median"] > old["median"] * 1.02 + 2)]
 
 
 def number(value):
@@ -82,12 +94,12 @@ def main():
         sys.exit(f"bench: {why}")
     baseline = json.loads(options.baseline.read_text()) if options.baseline.exists() else {}
     print(*table(figures, baseline, json.loads(ANCHORS.read_text())), sep="\n")
-    (options.json or Path(options.build) / "bench.json").write_text(json.dumps(figures, indent=1) + "\n")
+    put(options.json or Path(options.build) / "bench.json", figures)
     if options.stages:
         for append, found in runs.items():
             stages.show(options.build, f"ready=0 {append}:trace", found)
     if options.update:
-        options.baseline.write_text(json.dumps(figures, indent=1) + "\n")
+        put(options.baseline, figures)
         return 0
     bad = worse(figures, baseline)
     for name in bad:

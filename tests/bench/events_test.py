@@ -9,6 +9,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
+import checks
 import events
 import price
 
@@ -38,11 +39,7 @@ FAILED = output(BENCH.format("fault", 1), good=False)
 
 def fails(function, *arguments):
     """The message if it fails as it should, else an empty one."""
-    try:
-        function(*arguments)
-    except events.Bad as why:
-        return str(why)
-    return ""
+    return checks.failure(events.Bad, function, *arguments) or ""
 
 
 def check(figure, lines=None):
@@ -101,13 +98,5 @@ CHECKS = {
 }
 
 
-def main():
-    """TAP."""
-    print(f"1..{len(CHECKS)}")
-    for number, (what, good) in enumerate(CHECKS.items(), 1):
-        print(f"{'ok' if good else 'not ok'} {number} - {what}")
-    return int(not all(CHECKS.values()))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(checks.report(CHECKS))

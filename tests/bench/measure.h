@@ -6,7 +6,9 @@
 
 #include "../guest/tap.h"
 
+#ifndef WARM_UP
 #define WARM_UP 64
+#endif
 #define ITERATIONS 1001
 #define PAGE 4096
 

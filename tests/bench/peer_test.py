@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import checks
 import peer
 
 HERE = Path(__file__).resolve().parent
@@ -19,11 +20,7 @@ GOOD_TRACE = [TRAP.format(0, 15, 0x100000000), TRAP.format(0, 13, 0x100000fff), 
 
 def fails(function, *arguments):
     """The message if it fails as it should, else None."""
-    try:
-        function(*arguments)
-    except peer.Failed as why:
-        return str(why)
-    return None
+    return checks.failure(peer.Failed, function, *arguments)
 
 
 def rows(ours):
@@ -63,13 +60,5 @@ CHECKS = {
 }
 
 
-def main():
-    """TAP."""
-    print(f"1..{len(CHECKS)}")
-    for number, (what, good) in enumerate(CHECKS.items(), 1):
-        print(f"{'ok' if good else 'not ok'} {number} - {what}")
-    return int(not all(CHECKS.values()))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(checks.report(CHECKS))

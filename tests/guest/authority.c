@@ -245,11 +245,17 @@ static int64_t do_map(void) {
 }
 
 static int64_t do_unmap(void) {
+  uint64_t last = chance(3) ? Q_UNMAP_LAST : 0;
   static uint64_t removed[8];
   struct q_unmapped u;
   struct space s = some_space();
   uint64_t page = chance(4) ? 0 : some_page(), pages = page ? some_pages() : Q_USER_TOP >> 12;
-  return q_unmap(s.pager, s.task, page, pages, chance(20) ? (uint64_t *)some_page() : removed, 1 + below(8), &u);
+  if (chance(4)) {
+    uint64_t entry;
+    return q_unmap_page(s.pager, s.task, page, &entry);
+  }
+  return q_unmap(s.pager, s.task, page, pages, chance(20) ? (uint64_t *)some_page() : removed, (1 + below(8)) | last,
+                 &u);
 }
 
 static int64_t do_protect(void) { /* not a huge range: it goes 64 pages at a time */
@@ -262,7 +268,7 @@ static int64_t do_share(void) {
   for (unsigned i = 0; i < 5 && (to.pager != s.pager || to.task == s.task); i++)
     to = some_space();
   uint64_t page = chance(4) ? 0 : some_page();
-  return q_share(s.pager, s.task, to.task, page, page ? below(300) : Q_USER_TOP >> 12, some_prot());
+  return q_share(s.pager, s.task, to.task, page, page ? below(300) : Q_USER_TOP >> 12, chance(3) ? 0 : some_prot());
 }
 
 static int64_t do_harvest(void) {
@@ -342,6 +348,10 @@ static int64_t do_give(void) {
 
 static int64_t do_supervise(void) {
   return q_task_supervise(pick(TASK), pick(ENDPOINT), below(100));
+}
+
+static int64_t do_quota(void) {
+  return q_task_quota(pick(PAGER), pick(TASK), below(3));
 }
 
 static int64_t do_stop(void) {
@@ -436,11 +446,12 @@ static const struct {
                   {"grant", do_grant, 5},       {"window", do_window, 5},
                   {"pager", do_pager, 2},       {"task", do_task, 5},
                   {"give", do_give, 4},         {"supervise", do_supervise, 2},
-                  {"stop", do_stop, 1},         {"thread", do_thread, 6},
-                  {"start", do_start, 7},       {"priority", do_priority, 3},
-                  {"endpoint", do_endpoint, 2}, {"irq", do_irq, 4},
-                  {"ack", do_ack, 1},           {"dup", do_dup, 4},
-                  {"close", do_close, 3},       {"destroy", do_destroy, 4}};
+                  {"quota", do_quota, 2},       {"stop", do_stop, 1},
+                  {"thread", do_thread, 6},     {"start", do_start, 7},
+                  {"priority", do_priority, 3}, {"endpoint", do_endpoint, 2},
+                  {"irq", do_irq, 4},           {"ack", do_ack, 1},
+                  {"dup", do_dup, 4},           {"close", do_close, 3},
+                  {"destroy", do_destroy, 4}};
 #define OPERATIONS (sizeof operations / sizeof *operations)
 
 static unsigned some_operation(void) {
@@ -465,6 +476,15 @@ static void end_all(enum kind kind) {
   for (unsigned i = 0; i < POOL; i++)
     if (pool[kind][i].master && pool[kind][i].master != boot->endpoint)
       CHECK_EQ(q_handle_destroy(pool[kind][i].master), 0);
+}
+
+/* What of programs that have ended waits to be received: until then a page of theirs stays where it is. */
+static void drain(void) {
+  struct q_received m;
+  alarm_at = pool[PAGER][0].signal;
+  for (unsigned quiet = 0; quiet < 3; quiet += m.kind == Q_MSG_NOTIFY)
+    q_recv(boot->endpoint, &m);
+  alarm_at = 0;
 }
 
 /* One that was made out of another's donation must go before that. */
@@ -522,6 +542,7 @@ void authority_fuzz(const struct authority *a, uint64_t seed, unsigned steps) {
   end_all(TASK);
   end_all(IRQ);
   end_all(ENDPOINT);
+  drain();
   end_pagers();
   for (unsigned i = 0; i < POOL; i++)
     q_handle_close(copies[i]);

@@ -170,7 +170,9 @@ static void ask(uint64_t label) {
   if (label == P_spawn && !chance(8))
     c.word[1] = P_SPAWN_QUIET;
   if (label == P_fork)
-    c.word[1] = (uint64_t)end_at_once;
+    c.word[1] = (uint64_t)end_at_once, c.word[3] = chance(2) ? 0 : c.word[3];
+  if (label == P_thread)
+    c.word[0] |= 1; /* nothing begins there */
   int64_t error = q_call(P_HANDLE_PAGER, &c);
   EXPECT(label < 65536 ? error == 0 : error == -Q_E_ARG);
   EXPECT(error || label == 0 || label < P_REQUESTS_END || c.label == ENOSYS);
@@ -490,10 +492,10 @@ static void reviver(void *argument) {
     while (!start_at)
       q_sleep_until(q_time() + 50);
     q_sleep_until(start_at);
-    start_at = 0;
     for (q_handle copy = last_copy; copy; copy = 0)
       started += q_thread_start(copy, (uint64_t)caller, 0, own) == 0;
     started += q_thread_start(victim, (uint64_t)caller, 0, own) == 0;
+    start_at = 0;
   }
 }
 
@@ -513,6 +515,8 @@ static void end_once(uint64_t delay) {
   q_sleep_until(q_time() + 90);
   EXPECT(q_handle_destroy(copy) == 0);
   q_sleep_until(q_time() + 2000);
+  while (start_at) /* on another hart it may be late */
+    q_sleep_until(q_time() + 100);
   EXPECT(q_handle_close(made) == -Q_E_HANDLE && q_handle_close(last_copy) == -Q_E_HANDLE);
 }
 

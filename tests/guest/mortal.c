@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The programs that t_death.c kills: one role for each state, the busy mix, and the bystander that must notice nothing. The
  * gift of each is an endpoint of the test. */
-#include <quire/proc.h>
+#include "tap.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -188,6 +188,17 @@ static void half_ender(void *argument) {
   rest();
 }
 
+/* So long after it began; on several harts both run, and on one only a sleeper lets the other. */
+static void come_between(uint64_t after) {
+  while (!half.begins)
+    if (harts() == 1)
+      q_sleep_until(q_time() + 20);
+  if (harts() == 1)
+    q_sleep_until(half.begins + after);
+  while (q_time() < half.begins + after)
+    ;
+}
+
 /* Status 1: it never came between; 2, 3: it could do what it may not. */
 static int do_half(char **argv) {
   (void)argv;
@@ -205,9 +216,7 @@ static int do_half(char **argv) {
       q_recv(half.endpoint, &m);
     if (p_thread_start(&ender, half_ender, NULL, 1))
       return 4;
-    while (!half.begins)
-      q_sleep_until(q_time() + 20);
-    q_sleep_until(half.begins + round * 7);
+    come_between(round * 7);
     if (!half.ended && q_thread_priority(half.thread, 2) == -Q_E_HANDLE) {
       between++;
       if (m.token && q_reply(&(struct q_reply){.token = m.token}) != -Q_E_TOKEN)
@@ -222,7 +231,8 @@ static int do_half(char **argv) {
     free(victim.memory);
     p_thread_free(&ender);
   }
-  return between < 20;
+  return between <
+         (harts() == 1 ? 20 : 1); /* among several it is the host's when another gets the kernel in between */
 }
 
 /* ---- Many threads -------------------------------------------------------------------------------------------------- */

@@ -76,7 +76,7 @@ static void absent_pages_come(void) {
     if (buffer[i])
       CHECK_EQ(buffer[i], 0);
   CHECK_EQ(transfer("write", "heap", "0", "4096"), 0);
-  CHECK_EQ(pendings, 0);
+  CHECK(harts() > 1 || pendings == 0); /* else the pager may be at work on another */
 }
 
 static void many_pages(void) {
@@ -84,7 +84,7 @@ static void many_pages(void) {
   CHECK_EQ(transfer("write", "big", "100", "150000"), 0);
   CHECK_EQ(transfer("read", "big", "4095", "2"), 0);
   CHECK_EQ(transfer("read", "big", "4093", "8195"), 0);
-  CHECK_EQ(pendings, 0);
+  CHECK(harts() > 1 || pendings == 0); /* else the pager may be at work on another */
 }
 
 /* Both sides lie anywhere in their words and pages. The time without interrupts is bounded for each pair (irq_off.py). */
@@ -272,7 +272,8 @@ static void between_absent_pages(void) {
   unsigned waits[2] = {0};
   CHECK_EQ(transfer_between("heap", "heap", "4096", waits), 0);
   CHECK_EQ(transfer_between("big", "big", "150000", waits), 0);
-  CHECK(!waits[0] && !waits[1]);
+  if (harts() == 1) /* else the pager may be at work for somebody on another */
+    CHECK(!waits[0] && !waits[1]);
 }
 
 static void between_illegal_buffers(void) {

@@ -11,14 +11,19 @@
 #include "tap.h"
 
 #define SETTLE 300000                /* ticks: 30 ms. Three slices: whoever can run has run */
+#define SETTLE_HARTS 1500000         /* where harts run as the host lets them */
 #define DEAD_STATUS (200 + Q_E_DEAD) /* of a victim whose call failed so */
 #define MORTAL(...) ARGV("mortal", __VA_ARGS__)
 
 static q_handle endpoint;
 static uint64_t badge = 100; /* the latest client's: each has its own */
 
+static uint64_t settling(void) {
+  return harts() > 1 ? SETTLE_HARTS : SETTLE;
+}
+
 static void settle(void) {
-  q_sleep_until(q_time() + SETTLE);
+  q_sleep_until(q_time() + settling());
 }
 
 /* A program with rights to an endpoint of the test, under a badge of its own. */
@@ -112,7 +117,7 @@ static void ready(void) {
   for (unsigned i = 0; i < 20; i++) {
     uint64_t id = spawn(0, MORTAL("spin"));
     CHECK_EQ(p_stats_of(id, &stats), 0);
-    CHECK_EQ(stats.faults[Q_FAULT_EXECUTE], 0); /* not one instruction */
+    CHECK(harts() > 1 || !stats.faults[Q_FAULT_EXECUTE]); /* not one instruction */
     kill(id);
     id = spawn(0, MORTAL("yield"));
     for (unsigned turns = i; turns; turns--)
@@ -129,7 +134,7 @@ static void asleep(void) {
     uint64_t now = q_time();
     for (unsigned i = 0; i < SLEEPERS; i++) {
       char until[24];
-      end = now + 2 * SETTLE + 10000 * ((i * 3 + dead) % SLEEPERS);
+      end = now + 2 * settling() + 10000 * ((i * 3 + dead) % SLEEPERS);
       snprintf(until, sizeof until, "%lu", (unsigned long)end);
       id[i] = spawn(0, MORTAL("sleep", until));
     }
@@ -138,7 +143,7 @@ static void asleep(void) {
     for (unsigned i = 0; i < SLEEPERS; i++)
       if (i != dead)
         ends_with(id[i], 0);
-    CHECK(q_time() >= now + 2 * SETTLE && q_time() < now + 3 * SETTLE);
+    CHECK(q_time() >= now + 2 * settling() && (harts() > 1 || q_time() < now + 3 * settling()));
   }
 }
 
@@ -160,7 +165,7 @@ static void queued(void) {
     uint64_t id[3], first = badge + 1;
     for (unsigned i = 0; i < 3; i++) {
       id[i] = start_client();
-      settle();
+      wait_state(id[i], Q_STATE_CALL, QUEUED);
     }
     kill(id[dead]);
     for (unsigned i = 0; i < 3; i++)
@@ -176,10 +181,10 @@ static void queued(void) {
 static void holds_tokens(void) {
   uint64_t server = start_server("hold", "2"), id[3];
   for (unsigned i = 0; i < 3; i++) {
-    settle();
     id[i] = start_client();
+    wait_state(id[i], Q_STATE_CALL, i < 2 ? server : QUEUED);
   }
-  settle();
+  wait_state(server, Q_STATE_SLEEP, 0);
   kill(server);
   ends_with(id[0], DEAD_STATUS);
   ends_with(id[1], DEAD_STATUS);
@@ -190,7 +195,7 @@ static void holds_tokens(void) {
 
 static void receives(void) {
   uint64_t server = start_server("hold", "1");
-  settle();
+  wait_state(server, Q_STATE_RECEIVE, 0);
   kill(server);
   endpoint_works(0);
 }
@@ -240,11 +245,17 @@ static void owns_endpoints(void) {
 }
 
 /* ---- In the middle of a copy ------------------------------------------------------------------------------------------- */
+/* The client has called, and the server does no more than that. */
+static void wait_copier(uint64_t server, uint64_t client) {
+  wait_state(client, Q_STATE_CALL, server);
+  wait_state(server, Q_STATE_SLEEP, 0);
+}
+
 static void copies(void) {
   static const char *const how[] = {"unheard", "heard"};
   for (unsigned i = 0; i < 2; i++) {
     uint64_t server = start_server("copier", how[i]), client = start_refused();
-    settle();
+    wait_copier(server, client);
     kill(server);
     ends_with(client, DEAD_STATUS);
     endpoint_works(0);
@@ -268,6 +279,8 @@ static void is_copied_from(void) {
   endpoint_works(token);
   id = start_client(); /* once more, with a page that comes */
   token = receive_call(badge);
+  while (copy(token) == -Q_E_PENDING && harts() > 1) /* the pager may be at work for somebody on another */
+    token = receive(Q_MSG_COPY_READY).token;
   CHECK_EQ(copy(token), 0);
   kill(id);
   is_void(token);
@@ -277,13 +290,13 @@ static void is_copied_from(void) {
 /* What the dead client's server should hear it no longer can: another receiver hears it, or nobody. */
 static void both_of_a_copy(void) {
   uint64_t server = start_server("copier", "unheard"), client = start_refused();
-  settle();
+  wait_copier(server, client);
   kill(client);
   kill(server);
   copy_failed(0);
   endpoint_works(0);
   server = start_server("copier", "unheard"), client = start_refused();
-  settle();
+  wait_copier(server, client);
   kill(client);
   kill(server);
   CHECK_EQ(q_handle_destroy(endpoint), 0);
@@ -313,7 +326,7 @@ static void every_state_at_once(void) {
 
 static void storm(void) {
   uint64_t id[4] = {0}, faults = 0, random = 1;
-  for (unsigned round = 0; round < 100; round++) {
+  for (unsigned round = 0; round < 100 || (harts() > 1 && faults <= 2000 && round < 10000); round++) {
     unsigned victim = (unsigned)((random = random * 6364136223846793005 + 1442695040888963407) >> 62);
     struct p_stats stats = {0};
     if (id[victim]) {
@@ -361,8 +374,9 @@ static void parent_with_children(void) {
     CHECK_EQ(p_stats_of(child[i], &stats), 0);
     CHECK_EQ(stats.parent, 0);
     CHECK_EQ(p_kill_program(child[i]), -EPERM); /* not the test's own */
-    CHECK_EQ(reply(token[i], i), 0);
   }
+  for (unsigned i = 0; i < 2; i++) /* whichever called first */
+    CHECK_EQ(reply(token[i], i), 0);
   wait_for_orphans(others);
   endpoint_works(token[0]);
 }

@@ -1,36 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Files, directories, descriptors and pipes, run as the first process of the posix server. What a path means is tested on the
  * host beside another file system (tests/host/tree_test.c); here it is the way through the server. */
-#include "tap.h"
+#include "unix.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#define FAILS(call, error)                                                                                           \
-  do {                                                                                                               \
-    errno = 0;                                                                                                       \
-    CHECK_EQ(call, -1);                                                                                              \
-    CHECK_EQ(errno, error);                                                                                          \
-  } while (0)
 #define BAD ((char *)0xffffffff80000000)
 
-static char *absent(size_t bytes) {
-  uintptr_t now = (uintptr_t)sbrk(0);
-  sbrk((intptr_t)(-now & 4095));
-  return sbrk((intptr_t)bytes);
-}
-
+/* Opened at its end. */
 static int make(const char *path, const char *text) {
-  int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
-  CHECK(fd >= 0);
-  CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
+  int fd = make_file(path, text, strlen(text));
+  lseek(fd, 0, SEEK_END);
   return fd;
 }
 
@@ -59,7 +42,7 @@ static void offsets(void) {
 
 static void holes_and_ends(void) {
   struct stat s;
-  char *back = absent(3 * 4096);
+  char *back = fresh(3);
   int fd = make("/tmp/f", "x");
   CHECK_EQ(pwrite(fd, "y", 1, 100000), 1);
   CHECK(!fstat(fd, &s) && s.st_size == 100001);
@@ -99,7 +82,7 @@ static void sparse(void) {
 
 /* What a write had copied when it failed is nobody's to see, though its page is there. */
 static void failed_write(void) {
-  char back[64] = "x", *page = absent(4096);
+  char back[64] = "x", *page = fresh(1);
   int fd = make("/tmp/f", "a");
   memset(page + 4096 - 32, 's', 32);
   FAILS(pwrite(fd, page + 4096 - 32, 64, 1), EFAULT); /* its second half lies at the break */
@@ -152,7 +135,7 @@ static void bad_pointers(void) {
   FAILS(write(fd, BAD, 3), EFAULT);
   FAILS(pread(fd, BAD, 3, 0), EFAULT);
   FAILS(pread(fd, (void *)"text", 3, 0), EFAULT);
-  int64_t page = (int64_t)absent(4096);
+  int64_t page = (int64_t)fresh(1);
   CHECK_EQ(pwrite(fd, (char *)page + 4090, 100, 0) > 100, 0); /* past the break: not all of it */
   struct q_call c = {.label = POSIX_open, .read = BAD, .read_bytes = 5};
   CHECK_EQ(q_call(p_server, &c), 0);
@@ -175,7 +158,7 @@ static void big_files(void) {
     memset(text, (int)('a' + i % 26), sizeof text);
     CHECK_EQ(write(fd, text, sizeof text), sizeof text);
   }
-  char *all = absent(1 << 20);
+  char *all = fresh(MIB / PAGE);
   CHECK_EQ(pread(fd, all, 1 << 20, 0), 1 << 20); /* in turns */
   for (unsigned i = 0; i < 64; i++)
     CHECK(all[i * 16384] == (char)('a' + i % 26) && all[i * 16384 + 16383] == (char)('a' + i % 26));
@@ -191,7 +174,7 @@ static void big_files(void) {
 
 /* What went before the bad page is the result; what came with it is not the file's. */
 static void half_good_buffers(void) {
-  char back[4], *page = absent(3 * 4096);
+  char back[4], *page = fresh(3);
   struct stat s;
   int fd = make("/tmp/f", "");
   memset(page, 'x', 3 * 4096);
@@ -337,6 +320,8 @@ static void clocks(void) {
   CHECK(!clock_getres(CLOCK_REALTIME, &a) && a.tv_nsec >= 1);
   CHECK_EQ(sysconf(_SC_PAGESIZE), 4096);
   CHECK_EQ(sysconf(_SC_OPEN_MAX), POSIX_DESCRIPTORS);
+  CHECK_EQ(sysconf(_SC_NPROCESSORS_ONLN), harts());
+  CHECK_EQ(sysconf(_SC_NPROCESSORS_CONF), harts());
   FAILS(sysconf(-5), EINVAL);
   CHECK(time(NULL) >= 0 && time(NULL) < 1000);
 }

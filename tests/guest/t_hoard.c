@@ -8,7 +8,7 @@
 
 #define MORTAL(...) ARGV("mortal", __VA_ARGS__)
 #define SENDERS 40
-#define EATERS 120
+#define EATERS 60
 #define UNHEARD 16 /* of the dead, for one task's endpoints (kernel/ipc.c) */
 
 static void settle(void) {

@@ -60,7 +60,7 @@ static void kill_child(uint64_t id, struct p_death *death) {
 /* To its end; a child that waits for what never comes, or has lost its own thread, is ended. */
 static struct p_death watch_child(uint64_t id) {
   struct p_death death = {0};
-  for (unsigned i = 0; i < PATIENCE; i++) {
+  for (unsigned i = 0; i < PATIENCE * harts() * harts(); i++) { /* which, of a host, may be slower than one */
     pager_answers();
     if (p_reap_child(id, &death) > 0)
       return death;

@@ -433,6 +433,15 @@ static void oom_copy_on_write(void) {
   exits(begin(share_much), 0);
 }
 
+/* Who takes all memory waits at this gate: whoever began it runs beside it, and has its own copies by then of what it writes
+ * while it waits for its end. */
+static struct gate want;
+
+static void begin_want(pid_t pid) {
+  CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);
+  gate_open(&want);
+}
+
 /* Memory but for so many pages is in use. */
 #ifdef __linux__ /* where a limit is for one process: nobody else takes of it */
 static void fill_memory(long spare) {
@@ -443,6 +452,7 @@ static void fill_memory(long spare) {
 }
 
 static void take_most(void) {
+  gate_pass(&want);
   gate_open(&ready);
 }
 #else
@@ -456,6 +466,7 @@ static void fill_memory(long spare) {
 }
 
 static void take_most(void) {
+  gate_pass(&want);
   fill_memory(300);
   gate_open(&ready);
   for (;;)
@@ -467,16 +478,21 @@ static bool want_of_memory(int error) {
   return error == ENOMEM || error == EAGAIN || error == ENFILE;
 }
 
+static void pass_and_fill(void) {
+  gate_pass(&want);
+  fill_memory((long)given);
+}
+
 static void exec_in_want(void) {
   char *argv[] = {"t_lazy", "child", NULL};
-  fill_memory((long)given);
+  pass_and_fill();
   execv(own_program, argv);
   MUST(want_of_memory(errno));
   _exit(3);
 }
 
 static void fork_in_want(void) {
-  fill_memory((long)given);
+  pass_and_fill();
   pid_t pid = fork();
   if (!pid)
     _exit(0);
@@ -489,7 +505,7 @@ static void fork_in_want(void) {
 static void pipe_in_want(void) {
   int fd[2];
   char byte = 'x';
-  fill_memory((long)given);
+  pass_and_fill();
   if (pipe(fd))
     _exit(want_of_memory(errno) ? 3 : 1);
   if (write(fd[1], &byte, 1) < 0)
@@ -499,19 +515,35 @@ static void pipe_in_want(void) {
 }
 
 static void open_in_want(void) {
-  fill_memory((long)given);
+  pass_and_fill();
   int fd = open("want", O_CREAT | O_RDWR, 0644);
   if (fd < 0 || write(fd, own_program, 4) != 4)
     _exit(want_of_memory(errno) || errno == ENOSPC ? 3 : 1);
 }
 
+/* Only when its own children have ended, too, is there memory again. */
+static int status_in_want(body *call, uintptr_t spare) {
+  struct gate descendants;
+  char byte;
+  gate_make(&descendants);
+  pid_t pid = begin_on(call, spare);
+  MUST_EQ(close(descendants.fd[1]), 0);
+  begin_want(pid);
+  int status = status_of(pid);
+  MUST_EQ(read(descendants.fd[0], &byte, 1), 0); /* nobody has the other end */
+  MUST_EQ(close(descendants.fd[0]), 0);
+  return status;
+}
+
 /* It works, or it says that there is no memory, or the program ends for want of it; and nothing stays behind. */
 static void in_want(body *call) {
   gate_make(&ready);
+  gate_make(&want);
   pid_t most = begin(take_most);
+  begin_want(most);
   gate_pass(&ready);
   for (uintptr_t spare = 0; spare < 60; spare++) {
-    int status = status_of(begin_on(call, spare));
+    int status = status_in_want(call, spare);
     bool ended =
         WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 3;
     if (!ended || (spare == 59 && status)) /* that is enough for all of them */
@@ -519,6 +551,7 @@ static void in_want(body *call) {
   }
   kill(most, SIGKILL);
   waitpid(most, NULL, 0);
+  gate_close(&want);
   gate_close(&ready);
 }
 

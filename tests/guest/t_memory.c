@@ -81,6 +81,43 @@ static void reap_before_the_living(void) {
   CHECK_EQ(p_reap_child(0, &death), -ECHILD);
 }
 
+static int64_t reap_one(uint64_t *more) {
+  struct p_death death;
+  struct q_call c = {.label = P_reap, .write = &death, .write_bytes = sizeof death};
+  CHECK_EQ(q_call(P_HANDLE_PAGER, &c), 0);
+  *more = c.word[1];
+  return c.label ? -(int64_t)c.label : (int64_t)c.word[0];
+}
+
+static void reap_says_if_there_are_more(void) {
+  uint64_t id[3], more, sum = 0;
+  struct p_stats stats;
+  for (unsigned i = 0; i < 3; i++) {
+    id[i] = spawn(0, ARGV("victim", "exit", "0"));
+    while (!p_stats_of(id[i], &stats))
+      q_yield();
+  }
+  for (unsigned i = 0; i < 3; i++) {
+    sum += (uint64_t)reap_one(&more);
+    CHECK_EQ(more, i < 2);
+  }
+  CHECK_EQ(sum, id[0] + id[1] + id[2]);
+  CHECK_EQ(reap_one(&more), -ECHILD);
+}
+
+static uint64_t fork_error(uint64_t pc, uint64_t badge) {
+  struct q_call c = {.label = P_fork, .word = {0, pc, 0, badge}};
+  CHECK_EQ(q_call(P_HANDLE_PAGER, &c), 0);
+  return c.label;
+}
+
+static void forks_that_fail(void) {
+  uint64_t pc = (uint64_t)forks_that_fail;
+  CHECK_EQ(fork_error(0, 0), EINVAL);
+  CHECK_EQ(fork_error(pc | 1, 0), EINVAL);
+  CHECK_EQ(fork_error(pc, 5), EINVAL); /* only a server has an endpoint of its own */
+}
+
 static void too_many_programs(void) {
   static uint64_t id[P_PROCESSES + 1];
   unsigned n = 0;
@@ -154,6 +191,8 @@ static const struct test tests[] = {
     {"1000 programs leave everything as it was", thousand_programs},
     {"100 programs at once", many_at_once},
     {"a child that has ended beside one that lives", reap_before_the_living},
+    {"reap says if there are more", reap_says_if_there_are_more},
+    {"forks that fail", forks_that_fail},
     {"more programs than there is room for", too_many_programs},
     {"kernel objects until there are no more", object_exhaustion},
     {"requests that cannot be met", spawn_errors},

@@ -1,34 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pointers that a program hands to the functions of POSIX: bad ones are EFAULT, never its end; good ones work wherever they
  * lie, at the last byte of memory and in pages that are not there yet. Run as the first process of the posix server. */
-#include "tap.h"
+#include "unix.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <spawn.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/times.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-
-#define PAGE 4096
-#define FAILS(call, error)                                                                                           \
-  do {                                                                                                               \
-    errno = 0;                                                                                                       \
-    CHECK_EQ(call, -1);                                                                                              \
-    CHECK_EQ(errno, error);                                                                                          \
-  } while (0)
-
-static char *absent(size_t bytes) { /* ends at the break */
-  sbrk(-(intptr_t)sbrk(0) & (PAGE - 1));
-  return sbrk((intptr_t)bytes);
-}
 
 /* A string whose last byte, the NUL unless `open`, is the last of memory. */
 static char *at_the_end(const char *text, bool open) {
@@ -96,7 +77,7 @@ static void bad_paths(void) {
   char *hole = mmap(NULL, 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   munmap(hole + PAGE, PAGE);
   mprotect(hole + 2 * PAGE, PAGE, PROT_NONE);
-  char *page = absent(2 * PAGE);
+  char *page = fresh(2);
   memset(page + PAGE, 'x', PAGE); /* ends without a NUL, which no path that is read may run off */
   const char *bad[] = {
       NULL,        (char *)1,       page + 2 * PAGE,        page + 2 * PAGE - 5, at_the_end("/tmp/from", true),
@@ -118,7 +99,7 @@ static void bad_paths(void) {
 
 static void paths_at_the_end(void) {
   char path[1025];
-  absent(PAGE);
+  fresh(1);
   memset(path, '/', sizeof path);
   strcpy(path + 1023 - 7, "tmp/dir");
   CHECK_EQ(mkdir(at_the_end("/tmp/dir", false), 0755), 0);
@@ -140,7 +121,7 @@ static void paths_at_the_end(void) {
 static void paths_into_absent_pages(void) {
   static const char name[] = {'/', 't', 'm', 'p', '/', 'x'};
   for (unsigned call = 0; call < 3; call++) {
-    char *page = absent(3 * PAGE), *path = memcpy(page + PAGE - sizeof name, name, sizeof name);
+    char *page = fresh(3), *path = memcpy(page + PAGE - sizeof name, name, sizeof name);
     if (call == 0)
       CHECK_EQ(mkdir(path, 0755), 0);
     if (call == 1)
@@ -177,7 +158,7 @@ static void refused_arguments(char *const *words) {
 }
 
 static void bad_arguments(void) {
-  char *page = absent(PAGE), *end = page + PAGE;
+  char *page = fresh(1), *end = page + PAGE;
   char *words[3] = {"echo", NULL};
   memset(page, 'x', PAGE);
   char *const bad[] = {(char *)1, end, end - 5, (char *)Q_USER_TOP - 1, (char *)0xffffffff80200000, (char *)-1};
@@ -196,7 +177,7 @@ static void bad_arguments(void) {
 /* The array and its strings cross into pages that are not there, and end where memory does. */
 static void arguments_anywhere(void) {
   int status;
-  char *page = absent(3 * PAGE);
+  char *page = fresh(3);
   char **list = (char **)(page + PAGE) - 2;
   list[0] = strcpy(page + PAGE - 16 - 8, "echo");
   list[1] = memcpy(page + 2 * PAGE - 7, "# here,", 7); /* its NUL is in the third page, list[2] in the second */
@@ -254,7 +235,7 @@ static bool is_small(int (*call)(void *)) { /* its result fits into four bytes *
 
 /* A failed pipe leaves no descriptors, a failed wait the child, a failed spawn none. */
 static void bad_results(void) {
-  char *page = absent(PAGE), *fixed = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char *page = fresh(1), *fixed = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   void *const bad[] = {(void *)8,      page + PAGE,         page + PAGE - 4,          fixed,
                        (void *)"text", (void *)bad_results, (void *)(Q_USER_TOP - 8), (void *)0xffffffff80200000,
                        (void *)-8};
@@ -281,18 +262,18 @@ static void bad_results(void) {
 }
 
 static void results_in_absent_pages(void) {
-  char *page = absent(2 * PAGE);
+  char *page = fresh(2);
   int *fds = (int *)(page + PAGE) - 1; /* one in each page */
   CHECK_EQ(pipe(fds), 0);
   CHECK_EQ(write(fds[1], "x", 1), 1);
   close(fds[0]), close(fds[1]);
   sbrk(-2 * PAGE);
-  page = absent(2 * PAGE);
+  page = fresh(2);
   struct stat *s = (struct stat *)(page + PAGE - 8);
   CHECK_EQ(stat("/", s), 0);
   CHECK(S_ISDIR(s->st_mode) && s->st_blksize == PAGE);
   sbrk(-2 * PAGE);
-  int *status = (int *)absent(PAGE);
+  int *status = (int *)fresh(1);
   pid_t pid = fork();
   if (!pid)
     _exit(7);

@@ -9,7 +9,8 @@
 
 #define PAGE 4096ul
 #define WINDOW 16
-#define HIGH 64 /* ready=16,64 */
+#define LOW 16 /* ready=16,64 */
+#define HIGH 64
 
 static bool eager;
 
@@ -39,8 +40,9 @@ static void check_walk(char *at, uint64_t pages, uint64_t step) {
     CHECK_EQ(at[i * PAGE], 0);
     at[i * PAGE] = 1;
   }
-  uint64_t had = faults() - old; /* a window is cut where no frames lie in a row */
-  CHECK(eager ? !had : had >= pages / WINDOW && had <= pages / WINDOW + 4);
+  uint64_t had =
+      faults() - old; /* a window is cut where no frames lie in a row, as where some were just zeroed elsewhere */
+  CHECK(eager ? !had : had >= pages / WINDOW && had <= (harts() > 1 ? pages / 2 : pages / WINDOW + 4));
   CHECK_EQ(own_stats().ahead - before.ahead, eager ? 0 : pages - had);
   CHECK_EQ(own_stats().resident - before.resident, eager ? 0 : pages);
 }
@@ -78,13 +80,15 @@ static void holes(void) {
 }
 
 static void untouched(void) {
-  uint64_t before = own_stats().untouched;
+  struct p_stats before = own_stats();
   char *base = aligned_heap(32), *end = sbrk(0);
   base[3 * PAGE] = 1;
   (void)*(volatile char *)(base + 7 * PAGE);
-  CHECK_EQ(own_stats().untouched - before, eager ? 30 : 14);
+  uint64_t came = own_stats().resident - before.resident;
+  CHECK(came == (eager ? 32 : WINDOW) || (harts() > 1 && !eager)); /* else as in check_walk() */
+  CHECK_EQ(own_stats().untouched - before.untouched, came - 2);
   sbrk(-(intptr_t)(32 * PAGE));
-  CHECK_EQ(own_stats().untouched - before, eager ? 30 : 14);
+  CHECK_EQ(own_stats().untouched - before.untouched, came - 2);
   CHECK(sbrk(0) == end - 32 * PAGE);
 }
 
@@ -95,24 +99,38 @@ static void stack(void) {
   CHECK_EQ(own_stats().resident - resident, large[20 * PAGE]);
 }
 
+static bool enough_ready(void) {
+  return system_now().ready >= (harts() == 1 ? HIGH - 16 : LOW);
+}
+
 /* While this sleeps there is nothing else to do. */
-static void ready(void) {
+static void sleep_until_ready(void) {
   CHECK_EQ(q_sleep_until(q_time() + 100000), 0);
-  struct p_system before = system_now();
-  CHECK(before.ready >= HIGH - 16 && before.ready <= before.free);
-  char *base = sbrk(8 * (intptr_t)PAGE);
-  for (unsigned i = 0; i < 8; i++)
+  if (harts() > 1) /* which take turns as the host lets them, and begin again at LOW */
+    WAIT_FOR(enough_ready());
+  else
+    CHECK(enough_ready());
+}
+
+static void touch(char *base, uint64_t pages) {
+  for (uint64_t i = 0; i < pages; i++)
     base[i * PAGE] = 1;
+}
+
+static void ready(void) {
+  sleep_until_ready();
+  struct p_system before = system_now();
+  CHECK(before.ready <= before.free);
+  touch(sbrk(8 * (intptr_t)PAGE), 8);
   struct p_system after = system_now();
   CHECK(after.ready_hits - before.ready_hits >= 8);
-  CHECK_EQ(after.ready_misses, before.ready_misses);
   uint64_t more = after.ready + 200; /* blocks that the kernel gave back are ready, too */
-  base = sbrk((intptr_t)(more * PAGE));
-  for (unsigned i = 0; i < more; i++)
-    base[i * PAGE] = 1;
-  CHECK(system_now().ready_misses > after.ready_misses);
-  CHECK_EQ(q_sleep_until(q_time() + 100000), 0);
-  CHECK(system_now().ready >= HIGH - 16);
+  touch(sbrk((intptr_t)(more * PAGE)), more);
+  if (harts() == 1) { /* else another zeroes meanwhile */
+    CHECK_EQ(after.ready_misses, before.ready_misses);
+    CHECK(system_now().ready_misses > after.ready_misses);
+  }
+  sleep_until_ready();
   sbrk(-(intptr_t)((more + 8) * PAGE));
 }
 

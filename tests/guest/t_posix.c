@@ -625,6 +625,8 @@ static void storm(void) {
     before = processes();
     settle();
   }
+  if (harts() > 1) /* where none may have come while that slept */
+    WAIT_FOR(processes() > 500);
   CHECK(processes() > 500);
   int64_t refused; /* though some that had no frame have ended, and left room */
   while ((refused = px_spawn(ARGV("victim", "sleep"), NULL, 0)) > 0)
@@ -906,14 +908,14 @@ static void settle_in(void) {
 
 static void warm_up(void) {
   settle_in();
+  too_many();
+  storm();
   static char text[16384];
   int fd = open("/tmp/warm", O_WRONLY | O_CREAT, 0600);
   for (unsigned i = 0; i < 256; i++)
     CHECK_EQ(write(fd, text, sizeof text), sizeof text);
   close(fd);
   CHECK_EQ(unlink("/tmp/warm"), 0);
-  too_many();
-  storm();
   p_system_stats(P_SYSTEM_DROP, &(struct p_system){0});
 }
 

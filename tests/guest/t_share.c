@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sharing the machine: how the processor's time is divided between programs and threads, who comes first, when sleepers
  * wake, and whose the floating-point registers are. Under -icount an instruction takes a nanosecond, so all bounds are
- * exact. */
+ * exact. Several harts run in the host's time, which it gives them as it likes: bounds are generous then. */
 #include "tap.h"
 
 #include <stdlib.h>
@@ -19,15 +19,14 @@ static uint64_t ticks(uint64_t instructions) {
 }
 
 static uint64_t prompt(void) {
+  if (harts() > 1)
+    return timebase;
   return ticks(PROMPT) + (checked ? slice / 2 : 0);
 }
 
 static void read_machine(void) {
   checked = kernel_info().irq_off_max;
-  uint64_t start = q_time(), end = q_instret() + 10000000;
-  while (q_instret() < end)
-    ;
-  timebase = ((q_time() - start) * 100 + 500) / 1000 * 1000;
+  timebase = p_timebase();
   slice = timebase / SLICES_PER_SECOND;
 }
 
@@ -159,7 +158,7 @@ static void hire(struct worker *w, unsigned priority) {
 static void pay_off(struct worker *w) {
   struct p_death death;
   if (!w->id) {
-    CHECK(w->finished);
+    WAIT_FOR(w->finished);
     p_thread_free(&w->thread);
     return;
   }
@@ -296,8 +295,22 @@ static void preempted_often(void) {
   }
 }
 
+/* With whatever harts there are: whoever can run does before long, wherever the others are. */
+static void nobody_starves(void) {
+  unsigned n = 3 * harts() < WORKERS ? 3 * harts() : WORKERS;
+  char letters[WORKERS + 1] = "";
+  for (unsigned i = 0; i < n; i++)
+    letters[i] = i % 2 ? 's' : 'S';
+  contest(letters, Q_PRIORITY_PROGRAM, 100, 0);
+  for (unsigned i = 0; i < n; i++)
+    tap_check(workers[i].share.ran > slice / 10, __FILE_NAME__, __LINE__, "ran, gap", (long long)workers[i].share.ran,
+              (long long)workers[i].share.gap);
+}
+
 /* ---- The pager ----------------------------------------------------------------------------------------------------- */
-#define ANSWER 2000 /* instructions from a fault or a request for a page to the program's next */
+/* Instructions from a fault or a request for a page to the program's next, one that finds the pager out of hot frames and the
+ * kernel without fast paths among them. Whoever has to wait for a slice of others waits for 10,000,000. */
+#define ANSWER 4000
 
 /* Spends one question after another; how many were not answered in time. */
 static unsigned unanswered(unsigned questions) {
@@ -483,7 +496,7 @@ static void sleeper(void *argument) {
   own->woke = q_time();
 }
 
-/* Sleeps with 34 threads; how many woke early, late or before one with an earlier deadline. */
+/* Sleeps with 34 threads; how many woke early, late or, on one hart, before one with an earlier deadline. */
 static unsigned sleep_together(uint64_t from, uint64_t seed) {
   unsigned wrong = 0;
   while (seed--)
@@ -494,10 +507,12 @@ static unsigned sleep_together(uint64_t from, uint64_t seed) {
     wrong += p_thread_start(&sleepers[i].thread, sleeper, &sleepers[i], Q_PRIORITY_PROGRAM) != 0;
   }
   q_sleep_until(from + 22 * slice);
+  for (unsigned i = 0; i < SLEEPERS; i++)
+    WAIT_FOR(sleepers[i].woke);
   for (unsigned i = 0; i < SLEEPERS; i++) {
     const struct sleeper *a = &sleepers[i];
     wrong += a->woke < a->deadline || a->woke > a->deadline + 3 * prompt();
-    for (unsigned j = 0; j < SLEEPERS; j++)
+    for (unsigned j = 0; j < SLEEPERS && harts() == 1; j++)
       wrong += a->deadline < sleepers[j].deadline && a->woke >= sleepers[j].woke;
   }
   for (unsigned i = 0; i < SLEEPERS; i++)
@@ -525,17 +540,17 @@ static void hundred_sleepers(void) {
 static void odd_deadlines(void) {
   const uint64_t now = q_time(), past[] = {1, now / 2, now - 1, now},
                  future[] = {1ul << 63, ~0ul, (1ul << 63) - 1, ~0ul >> 4, ~1ul};
-  uint64_t start = q_instret();
+  uint64_t start = q_time();
   for (unsigned i = 0; i < 4; i++)
     CHECK_EQ(q_sleep_until(past[i]), 0);
-  CHECK(q_instret() - start < 4 * PROMPT);
+  CHECK(q_time() - start < 4 * prompt());
   for (unsigned i = 0; i < 5; i++) {
     sleepers[i].deadline = future[i];
     sleepers[i].woke = 0;
     CHECK_EQ(p_thread_start(&sleepers[i].thread, sleeper, &sleepers[i], Q_PRIORITY_PROGRAM), 0);
     nap_and_check(10, prompt()); /* it disturbs nobody */
     struct share own = work('s', q_time(), q_time() + 3 * slice, 0);
-    CHECK(own.ran >= 2 * slice && own.gap < slice / 8);
+    CHECK(harts() > 1 || (own.ran >= 2 * slice && own.gap < slice / 8));
   }
   for (unsigned i = 0; i < 5; i++) {
     CHECK_EQ(sleepers[i].woke, 0);
@@ -583,7 +598,7 @@ static void start_floater(unsigned i, struct floater value, unsigned priority) {
 }
 
 static void end_floater(unsigned i) {
-  CHECK(floaters[i].finished);
+  WAIT_FOR(floaters[i].finished);
   CHECK_EQ(floaters[i].wrong, 0);
   p_thread_free(&floaters[i].thread);
 }
@@ -647,19 +662,20 @@ static void owner_killed(void) {
 }
 
 static const struct test tests[] = {
-    {"two spinning programs share the time", two_programs},
-    {"twenty that spin each get their share", twenty_spin},
-    {"those that sleep or yield all the time neither starve nor cheat", some_sleep_or_yield},
-    {"a program that faults all the time pays for the pager's", a_faulter},
-    {"a program that asks the pager all the time pays too", one_that_asks},
-    {"callers and their server starve nobody", callers},
-    {"a server that naps lends nobody its slices", clients_of_a_napper},
-    {"whoever is preempted goes on with the rest of his slice", preempted_often},
-    {"the pager answers while others spin", pager_answers},
-    {"a higher priority comes first", higher_first},
-    {"lowering oneself lets others run at once", lowering},
-    {"raising and lowering others counts at once", raising},
-    {"lowering oneself with a slice used up", lowering_late},
+    {"two spinning programs share the time", two_programs, ONE_HART},
+    {"twenty that spin each get their share", twenty_spin, ONE_HART},
+    {"those that sleep or yield all the time neither starve nor cheat", some_sleep_or_yield, ONE_HART},
+    {"a program that faults all the time pays for the pager's", a_faulter, ONE_HART},
+    {"a program that asks the pager all the time pays too", one_that_asks, ONE_HART},
+    {"callers and their server starve nobody", callers, ONE_HART},
+    {"a server that naps lends nobody its slices", clients_of_a_napper, ONE_HART},
+    {"whoever is preempted goes on with the rest of his slice", preempted_often, ONE_HART},
+    {"three that spin on each hart all run", nobody_starves, MANY_HARTS},
+    {"the pager answers while others spin", pager_answers, ONE_HART},
+    {"a higher priority comes first", higher_first, ONE_HART},
+    {"lowering oneself lets others run at once", lowering, ONE_HART},
+    {"raising and lowering others counts at once", raising, ONE_HART},
+    {"lowering oneself with a slice used up", lowering_late, ONE_HART},
     {"a sleeper wakes never early and on time", wakes_on_time},
     {"a hundred sleepers wake in order", hundred_sleepers},
     {"deadlines past, now and far away", odd_deadlines},

@@ -73,8 +73,8 @@ static q_handle probe(uint64_t words[2]) {
   words[0] = ~0ul, words[1] = 0;
   CHECK_EQ(q_thread_create(P_HANDLE_TASK, Q_PRIORITY_PROGRAM, &thread), 0);
   CHECK_EQ(q_thread_start(thread, (uint64_t)find_registers, 0, (uint64_t)words), 0);
-  for (unsigned i = 0; i < 20 && !words[1]; i++)
-    q_yield();
+  WAIT_FOR(words[1]);
+  q_sleep_until(q_time() + NAP); /* it leaves its ones */
   return thread;
 }
 
@@ -96,7 +96,7 @@ static void threads_start_clean(void) {
 /* ---- Names of nothing ------------------------------------------------------------------------------------------------ */
 static void unknown_calls(void) {
   static const uint64_t numbers[] = {16, 17, 31, 32, 255, 256, 1ul << 32, (1ul << 32) + 1, 1ul << 63, ~0ul};
-  static const uint64_t calls[][2] = {{Q_SYS_task, 4},   {Q_SYS_thread, 3}, {Q_SYS_pager, 5},
+  static const uint64_t calls[][2] = {{Q_SYS_task, 5},   {Q_SYS_thread, 3}, {Q_SYS_pager, 5},
                                       {Q_SYS_handle, 4}, {Q_SYS_object, 2}, {Q_SYS_machine, 4}};
   for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
     CALL(numbers[i], -Q_E_CALL, 1, P_HANDLE_MACHINE, 0, 0, 0, 0, 0);
@@ -123,6 +123,7 @@ static const struct operation operations[] = {
     {Q_SYS_task, Q_task_stop, false},
     {Q_SYS_task, Q_task_give, false},
     {Q_SYS_task, Q_task_supervise, false},
+    {Q_SYS_task, Q_task_quota, false},
     {Q_SYS_thread, Q_thread_create, false},
     {Q_SYS_thread, Q_thread_start, false},
     {Q_SYS_thread, Q_thread_priority, false},

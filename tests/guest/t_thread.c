@@ -3,6 +3,7 @@
 #include "tap.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,29 +28,252 @@ static void free_all(void) {
     p_thread_free(&threads[i]);
 }
 
-static char *shared;
-static void toucher(void *argument) {
+/* ---- Faults beside each other ------------------------------------------------------------------------------------------------ */
+#define PAGE 4096
+#define AREA 256 /* pages that each of them touches, or all together */
+static volatile unsigned ready, go, leave;
+static volatile char *area;
+
+static volatile char *grow(uint64_t pages) {
+  int64_t at = p_sbrk_bytes((int64_t)(pages * PAGE), 0);
+  CHECK(at > 0);
+  return (volatile char *)at;
+}
+
+static void shrink(uint64_t pages) {
+  CHECK(p_sbrk_bytes(-(int64_t)(pages * PAGE), 0) > 0);
+}
+
+/* It begins at a page. While it is there malloc() is not to be called: that would go on behind it. */
+static void area_make(uint64_t pages) {
+  uint64_t part = (uint64_t)sbrk(0) % PAGE;
+  CHECK(p_sbrk_bytes((int64_t)((PAGE - part) % PAGE), 0) > 0);
+  area = grow(pages);
+}
+
+/* On its hart, if that is for a moment only. */
+static void await(const volatile unsigned *word, unsigned value) {
+  for (unsigned i = 0; *word != value; i++)
+    if (i % 2000 == 1999)
+      q_sleep_until(q_time() + NAP);
+}
+
+/* They have touched their stacks when they are ready, and touch the area when they may go. */
+static void wait_ready(void) {
+  __atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
+  await(&go, 1);
+}
+
+static void done(void) {
+  __atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
+  await(&leave, 1);
+}
+
+static void touch_own(void *argument) {
+  uint64_t number = (uintptr_t)argument;
+  wait_ready();
+  for (uint64_t i = 0; i < AREA; i++) { /* in turns beside the others' pages, and far from them */
+    volatile char *at = area + (i % 2 ? i * THREADS + number : THREADS * AREA + number * 512 + i) * PAGE;
+    count[number] += *at != 0;
+    *at = (char)i;
+  }
+  done();
+}
+
+static void touch_all(void *argument) {
+  wait_ready();
+  for (uint64_t i = 0; i < AREA; i++)
+    __atomic_add_fetch((uint64_t *)(area + i * PAGE), 1 + ((uintptr_t)argument << 8), __ATOMIC_SEQ_CST);
+  done();
+}
+
+/* All stand where they may go. */
+static void start_ready(void (*entry)(void *), uint64_t pages) {
+  ready = go = leave = 0;
+  start_all(entry, Q_PRIORITY_PROGRAM);
+  await(&ready, THREADS);
+  area_make(pages);
+}
+
+/* What they cost while they do that: pages, the most there were over those in the end, and faults. */
+static struct p_stats cost_of(void (*entry)(void *), uint64_t pages) {
+  start_ready(entry, pages);
+  struct p_stats was = own_stats();
+  go = 1;
+  await(&finished, THREADS);
+  struct p_stats is = own_stats(), cost = {.resident = is.resident - was.resident,
+                                           .peak = is.peak > was.peak ? is.peak - is.resident : 0,
+                                           .faults = {is.faults[0] - was.faults[0], is.faults[1] - was.faults[1]}};
+  leave = 1;
+  return cost;
+}
+
+static void pages_of_their_own(void) {
+  uint64_t pages = THREADS * AREA + THREADS * 512;
+  for (unsigned round = 0; round < 10; round++) {
+    struct p_stats cost = cost_of(touch_own, pages);
+    CHECK_EQ(cost.resident, THREADS * AREA);
+    CHECK_EQ(cost.faults[Q_FAULT_READ] + cost.faults[Q_FAULT_WRITE], THREADS * AREA);
+    CHECK_EQ(cost.peak, 0);
+    CHECK_EQ(count[0] + count[1] + count[2] + count[3], 0);
+    uint64_t before = own_stats().resident;
+    shrink(pages);
+    CHECK_EQ(own_stats().resident, before - THREADS * AREA);
+    free_all();
+  }
+}
+
+static void touch_in_turns(void *argument) {
+  wait_ready();
   for (unsigned i = 0; i < 200; i++) {
-    volatile char *at = shared + i * 4096 + (uintptr_t)argument * 8;
+    volatile char *at = area + i * PAGE + (uintptr_t)argument * 8;
     if (*at)
       count[(uintptr_t)argument] = 1;
     *at = 1;
     q_yield();
   }
-  finished++;
+  done();
 }
 
 static void one_page_at_once(void) {
-  shared = sbrk(201 * 4096);
-  start_all(toucher, Q_PRIORITY_PROGRAM);
-  while (finished < THREADS)
-    q_yield();
+  cost_of(touch_in_turns, 200);
   CHECK_EQ(count[0] + count[1] + count[2] + count[3], 0);
   for (unsigned i = 0; i < 200; i++)
     for (unsigned t = 0; t < THREADS; t++)
-      CHECK_EQ(shared[i * 4096 + t * 8], 1);
+      CHECK_EQ(area[i * PAGE + t * 8], 1);
+  shrink(200);
   free_all();
-  sbrk(-201 * 4096);
+}
+
+/* Whoever comes second gives its frame back. */
+static void pages_of_all(void) {
+  for (unsigned round = 0; round < 20; round++) {
+    struct p_stats cost = cost_of(touch_all, AREA);
+    CHECK_EQ(cost.resident, AREA);
+    CHECK(cost.peak <= THREADS);
+    CHECK(cost.faults[Q_FAULT_READ] + cost.faults[Q_FAULT_WRITE] >= AREA);
+    for (unsigned i = 0; i < AREA; i++)
+      CHECK_EQ(*(volatile uint64_t *)(area + i * PAGE), THREADS + (0 + 1 + 2 + 3) * 256);
+    shrink(AREA);
+    free_all();
+  }
+}
+
+/* ---- What goes beside a fault ------------------------------------------------------------------------------------------------- */
+static void touch_on_and_on(void *argument) {
+  uint64_t number = (uintptr_t)argument;
+  wait_ready();
+  for (uint64_t i = 0;; i++)
+    area[(number * AREA + i % AREA) * PAGE] = 1;
+}
+
+static void for_a_while(unsigned round) {
+  for (uint64_t end = q_time() + round * 37 % 500; q_time() < end;)
+    ;
+}
+
+#define ALL (THREADS * AREA)
+
+/* A page that such a thread was still to get is nowhere: neither charged, nor there when the break comes back. */
+static void faulters_end(void) {
+  for (unsigned round = 0; round < 80; round++) {
+    start_ready(touch_on_and_on, ALL);
+    uint64_t before = own_stats().resident;
+    go = 1;
+    for_a_while(round);
+    for (unsigned i = 0; i < THREADS; i++)
+      CHECK_EQ(q_handle_destroy(threads[i].handle), 0);
+    shrink(ALL);
+    grow(ALL);
+    unsigned found = 0;
+    for (unsigned i = round % 8; i < ALL; i += 8)
+      found += area[i * PAGE];
+    CHECK_EQ(found, 0);
+    shrink(ALL);
+    WAIT_FOR(own_stats().resident == before); /* the pager's thread has to hear that its answer came too late */
+    for (unsigned i = 0; i < THREADS; i++)
+      free(threads[i].memory);
+  }
+}
+
+static void touch_one(void *argument) {
+  (void)argument;
+  wait_ready();
+  for (;;)
+    *area = 1;
+}
+
+/* Where the break was, nothing can be touched: whatever answer was on its way, the program ends. */
+static int shrinks(unsigned round) {
+  start_ready(touch_one, 1);
+  go = 1;
+  for_a_while(round);
+  shrink(1);
+  q_sleep_until(q_time() + WAIT_TICKS);
+  return 1;
+}
+
+static void break_moves(void) {
+  for (unsigned round = 0; round < 80; round++) {
+    char number[8];
+    snprintf(number, sizeof number, "%u", round);
+    struct p_death death = run_victim(ARGV("t_thread", "shrinks", number));
+    CHECK_EQ(death.reason, P_REASON_BREAK);
+  }
+}
+
+int64_t fork_here(int64_t (*ask)(void *pc, void *sp));
+static int64_t ask_fork(void *pc, void *sp) {
+  struct q_call call = {.label = P_fork, .word = {0, (uint64_t)pc, (uint64_t)sp, 0}};
+  CHECK_EQ(q_call(P_HANDLE_PAGER, &call), 0);
+  return call.label ? -(int64_t)call.label : (int64_t)call.word[0];
+}
+
+/* It is charged for what it has: without the area that is what the parent had. */
+static _Noreturn void child_leaves(uint64_t before) {
+  struct p_stats stats;
+  p_sbrk_bytes(-ALL * PAGE, 0);
+  int64_t error = p_stats_of(0, &stats);
+  p_exit_now(error || stats.resident != before);
+}
+
+static void forks(void) {
+  for (unsigned round = 0; round < 40; round++) {
+    struct p_death death;
+    start_ready(touch_on_and_on, ALL);
+    uint64_t before = own_stats().resident;
+    go = 1;
+    for_a_while(round);
+    int64_t child = fork_here(ask_fork);
+    if (!child)
+      child_leaves(before);
+    CHECK(child > 0);
+    CHECK_EQ(p_wait_for((uint64_t)child, &death), child);
+    CHECK(death.reason == P_REASON_EXIT && !death.status);
+    for (unsigned i = 0; i < THREADS; i++)
+      q_handle_destroy(threads[i].handle);
+    shrink(ALL);
+    for (unsigned i = 0; i < THREADS; i++)
+      free(threads[i].memory);
+  }
+}
+
+static _Noreturn void touches(void) {
+  start_ready(touch_on_and_on, ALL);
+  go = 1;
+  for (;;)
+    q_yield();
+}
+
+static void faulters_killed(void) {
+  struct p_death death;
+  for (unsigned round = 0; round < 50; round++) {
+    uint64_t id = spawn(0, ARGV("t_thread", "touches"));
+    q_sleep_until(q_time() + 2000 + round * 377);
+    CHECK_EQ(p_kill_program(id), 0);
+    CHECK_EQ(p_wait_for(id, &death), id);
+    CHECK_EQ(death.reason, P_REASON_KILLED);
+  }
 }
 
 /* What one reads, all others may overwrite before it writes, but for the semaphore. */
@@ -66,7 +290,7 @@ static void counter(void *argument) {
     sem_post(&turn);
     q_yield();
   }
-  finished++;
+  __atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
 }
 
 static void semaphores(void) {
@@ -101,20 +325,48 @@ static void semaphores_at_their_limits(void) {
 }
 
 static void ender(void *argument) {
-  finished++;
+  __atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
   q_handle_destroy(((struct p_thread *)argument)->handle);
   finished = 100;
 }
 
 static void ends_itself(void) {
   struct p_thread thread;
+  uint64_t before = kernel_info().threads;
   finished = 0;
   CHECK_EQ(p_thread_start(&thread, ender, &thread, Q_PRIORITY_PROGRAM), 0);
-  for (unsigned i = 0; i < 10; i++)
-    q_yield();
+  WAIT_FOR(finished && kernel_info().threads == before);
   CHECK_EQ(finished, 1);
   CHECK_EQ(q_handle_destroy(thread.handle), -Q_E_HANDLE);
   free(thread.memory);
+}
+
+/* In a program of no server nobody tells of a wake: whoever waits looks again. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+static void *take_turns(void *argument) {
+  for (unsigned i = 0; i < TURNS; i++) {
+    pthread_mutex_lock(&mutex);
+    while (sum % THREADS != (uintptr_t)argument)
+      pthread_cond_wait(&condition, &mutex);
+    sum++;
+    pthread_cond_broadcast(&condition);
+    pthread_mutex_unlock(&mutex);
+  }
+  return argument;
+}
+
+static void without_a_server(void) {
+  pthread_t made[THREADS];
+  void *value;
+  sum = 0;
+  for (uintptr_t i = 0; i < THREADS; i++)
+    CHECK_EQ(pthread_create(&made[i], NULL, take_turns, (void *)i), 0);
+  for (uintptr_t i = 0; i < THREADS; i++) {
+    CHECK_EQ(pthread_join(made[i], &value), 0);
+    CHECK_EQ((uintptr_t)value, i);
+  }
+  CHECK_EQ(sum, THREADS * TURNS);
 }
 
 /* A program of many threads is killed while they all want to run. */
@@ -149,13 +401,22 @@ static const struct test tests[] = {
     {"a thread ends itself", ends_itself},
     {"semaphores", semaphores},
     {"semaphores at their limits", semaphores_at_their_limits},
+    {"pthreads without a server", without_a_server},
     {"threads fault on one page at once", one_page_at_once},
+    {"threads fault on pages of their own: each counts once", pages_of_their_own},
+    {"threads fault on the same pages: each is there once", pages_of_all},
+    {"threads are ended while they fault, and their memory goes", faulters_end},
+    {"the break moves while threads fault", break_moves},
+    {"a fork while threads fault", forks},
+    {"a program is killed while its threads fault", faulters_killed},
 };
 
 int main(int argc, char **argv) {
-  (void)argv;
+  if (argc > 2)
+    return shrinks((unsigned)atoi(argv[2]));
+  if (argc > 1 && !strcmp(argv[1], "touches"))
+    touches();
   if (argc > 1)
     return crowd();
-  free(malloc(300000)); /* the heap that threads' stacks come from is there before anything is counted */
   return TAP_RUN("thread", tests);
 }

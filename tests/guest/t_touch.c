@@ -149,8 +149,7 @@ static int touch_deep(void) {
   uint64_t resident = own_stats().resident;
   if (p_thread_start(&thread, touch_stack, (void *)(P_STACK_BASE + 5), Q_PRIORITY_PROGRAM))
     return 1;
-  for (unsigned i = 0; i < 10 && !touched; i++)
-    q_yield();
+  WAIT_FOR(touched);
   return touched && own_stats().resident > resident ? 0 : 2;
 }
 

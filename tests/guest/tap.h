@@ -8,11 +8,24 @@
 #include <stdio.h>
 #ifndef __linux__
 #include <quire/proc.h>
+
+/* Waits for what others have to do first, however many harts they have for it and however long these take. */
+#define WAIT_TICKS 600000000 /* ticks: 60 s */
+#define NAP 1000             /* 0.1 ms */
+#define WAIT_FOR(condition)                                                                                          \
+  do {                                                                                                               \
+    uint64_t end_ = q_time() + WAIT_TICKS;                                                                           \
+    bool came_;                                                                                                      \
+    while (!(came_ = (condition)) && q_time() < end_)                                                                \
+      q_sleep_until(q_time() + NAP);                                                                                 \
+    tap_check(came_, __FILE_NAME__, __LINE__, #condition " came", 0, 0);                                             \
+  } while (0)
 #endif
 
 struct test {
   const char *name; /* the hazard */
   void (*run)(void);
+  enum { ANY_HARTS, ONE_HART, MANY_HARTS } harts; /* with how many it says anything */
 };
 
 int tap_run(const char *group, const struct test *tests, unsigned count);
@@ -34,6 +47,10 @@ void tap_after(void);
 uint64_t free_frames(void); /* with the caches dropped */
 struct p_stats own_stats(void);
 struct q_info kernel_info(void);
+unsigned harts(void); /* that take part */
+/* Until the program's first thread is at that (Q_STATE_*), and waits for that one (struct p_stats) if for anybody. */
+#define QUEUED ~0ul
+void wait_state(uint64_t id, uint64_t state, uint64_t whom);
 /* Runs a program to its end. */
 struct p_death run_victim(const char *const argv[]);
 uint64_t spawn(q_handle gift, const char *const argv[]);

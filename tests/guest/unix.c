@@ -2,6 +2,7 @@
 /* See unix.h. */
 #include "unix.h"
 
+#include <sys/mman.h>
 #include <time.h>
 
 uintptr_t given;
@@ -124,6 +125,16 @@ char *fresh(long pages) {
 
 void drop(long pages) {
   MUST(sbrk(-pages * PAGE) != (void *)-1);
+}
+
+char *map_pages(long pages) {
+  char *at = mmap(NULL, (size_t)(pages * PAGE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  MUST(at != MAP_FAILED);
+  return at;
+}
+
+void unmap_pages(char *at, long pages) {
+  MUST_EQ(munmap(at, (size_t)(pages * PAGE)), 0);
 }
 
 static char content(long at, unsigned seed) {

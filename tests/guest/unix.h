@@ -66,6 +66,8 @@ void gate_close(const struct gate *gate);
 
 char *fresh(long pages); /* at the end of memory, and not there yet */
 void drop(long pages);
+char *map_pages(long pages); /* anonymous, readable and writable */
+void unmap_pages(char *at, long pages);
 void fill(char *at, long bytes, unsigned seed);
 bool filled(const char *at, long bytes, unsigned seed);
 bool zero(const char *at, long bytes);

@@ -336,6 +336,10 @@ static void tame(bool pager, struct q_call *c) {
     c->word[1] |= POSIX_WAIT_NOHANG;
   if (!pager && label == POSIX_poll)
     c->word[1] = 0;
+  if (!pager && label == POSIX_futex_wait)
+    c->word[2] = c->word[2] % 8; /* which is past */
+  if (pager && label == P_thread)
+    c->word[0] |= 1; /* nothing begins there */
 }
 
 static void anything(bool pager, uint64_t label) {
@@ -375,7 +379,11 @@ static int do_forbidden(char **argv) {
                            {.label = P_reap, .write = &death, .write_bytes = sizeof death},
                            {.label = P_kill, .word = {other}},
                            {.label = P_kill, .word = {(uint64_t)getpid()}},
-                           {.label = P_device}};
+                           {.label = P_device},
+                           {.label = P_device, .word = {1}},
+                           {.label = P_area, .word = {1}},
+                           {.label = P_area, .word = {0, 1}},
+                           {.label = P_initrd}};
   for (unsigned i = 0; i < sizeof calls / sizeof *calls; i++)
     if (q_call(P_HANDLE_PAGER, &calls[i]) || calls[i].label != EPERM)
       return 50 + (int)i;

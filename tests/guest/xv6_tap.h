@@ -6,6 +6,7 @@
 struct test {
   const char *name; /* the hazard */
   void (*run)(void);
+  enum { ANY_HARTS, ONE_HART, MANY_HARTS } harts; /* with how many it says anything */
 };
 
 int tap_run(const char *group, const struct test *tests, unsigned count);

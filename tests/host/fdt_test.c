@@ -55,11 +55,14 @@ static int compare_harts(const void *tree, const struct machine *m) {
 
 static void show(const struct machine *m) {
   printf("memory %u reserved %u harts %u timebase %u sstc %d initrd %" PRIx64 "-%" PRIx64 " uart %" PRIx64
-         " irq %u plic %" PRIx64 " sources %u contexts",
+         " irq %u plic %" PRIx64 " sources %u zero %" PRIu64 " contexts",
          m->memories, m->reserves, m->harts, m->timebase, m->sstc, m->initrd, m->initrd_end, m->uart.base,
-         m->uart_irq, m->plic.base, m->plic_sources);
+         m->uart_irq, m->plic.base, m->plic_sources, m->zero_block);
   for (unsigned i = 0; i < m->harts; i++)
     printf(" %d", m->hart[i].plic_context);
+  for (unsigned i = 0; i < m->virtios; i++)
+    printf(" virtio %" PRIx64 "+%" PRIx64 ":%u", m->virtio[i].registers.base, m->virtio[i].registers.bytes,
+           m->virtio[i].irq);
   printf(" bootargs '%s'\n", m->bootargs);
 }
 
@@ -81,6 +84,8 @@ static const char *nonsense(const struct machine *m, const char *tree, size_t by
     return "a count outside its array";
   if (m->initrd > m->initrd_end || !m->timebase)
     return "an initrd that ends before it starts, or no timebase";
+  if (m->zero_block && 4096 % m->zero_block)
+    return "blocks to be zeroed that do not divide a page";
   size_t at = (size_t)(m->bootargs - tree);
   if (*m->bootargs && (at >= bytes || !memchr(m->bootargs, 0, bytes - at)))
     return "boot arguments that do not end";
@@ -90,6 +95,10 @@ static const char *nonsense(const struct machine *m, const char *tree, size_t by
   const char *bad = bad_range(m->memory, m->memories, false);
   bad = bad ? bad : bad_range(m->reserved, m->reserves, true);
   bad = bad ? bad : bad_range(&m->uart, 1, true);
+  if (m->virtios > FDT_VIRTIO)
+    return "more virtio devices than there is room for";
+  for (unsigned i = 0; i < m->virtios; i++)
+    bad = bad ? bad : bad_range(&m->virtio[i].registers, 1, true);
   return bad ? bad : bad_range(&m->plic, 1, true);
 }
 

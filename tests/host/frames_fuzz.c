@@ -66,10 +66,13 @@ static void check(void) {
   learn_tables();
   unsigned states[STATE_DONATED + 1] = {0}, in_block[RAM_FRAMES / BLOCK + 1] = {0};
   bool reserve = false, hot[RAM_FRAMES] = {false};
-  for (const uint64_t *pa = frames.hot; *pa; pa--)
-    hot[frame_number(*pa)] = true;
-  for (const uint64_t *pa = frames.cold; *pa; pa--)
-    hot[frame_number(*pa)] = true;
+  for (const struct stock *stock = stocks; stock < stocks + frames.stock_count; stock++) {
+    MUST(stock->hot - stock->hot_stack <= FRAMES_HOT && stock->cold - stock->cold_stack <= FRAMES_HOT);
+    for (const uint64_t *pa = stock->hot; *pa; pa--)
+      hot[frame_number(*pa)] = true;
+    for (const uint64_t *pa = stock->cold; *pa; pa--)
+      hot[frame_number(*pa)] = true;
+  }
   for (unsigned n = 0; n < RAM_FRAMES; n++) {
     enum frame_state state = frames.state[n];
     bool spare = state == STATE_VIRGIN || state == STATE_FREE || state == STATE_READY;
@@ -138,6 +141,36 @@ static void take_run(unsigned most) {
   MUST(got == most || !first || !to_be_had(first - 1));
   MUST(got == most || end == RAM_FRAMES || !to_be_had(end));
   memset(frame_data(pa), 0x55, got * 4096ul);
+}
+
+static bool has_fresh_block(void) {
+  for (unsigned first = 0, n; first + BLOCK <= RAM_FRAMES; first += BLOCK) {
+    for (n = first; n < first + BLOCK && what[n] == OURS_FREE && frames.state[n] == STATE_VIRGIN; n++)
+      ;
+    if (n == first + BLOCK && !frames.linked[first / BLOCK])
+      return true;
+  }
+  return false;
+}
+
+/* Found wherever there is one, of whatever is to be had; in a block that was never used there is. */
+static void take_row(unsigned count) {
+  unsigned run = 0;
+  uint64_t tables = frames.tables;
+  frames_cool();
+  for (unsigned n = 0; n < RAM_FRAMES && run < count; n++)
+    run = to_be_had(n) ? run + 1 : 0;
+  uint64_t pa = frames_take_row(count);
+  learn_tables();
+  MUST(pa || run < count || frames.tables > tables);
+  MUST(pa || !has_fresh_block());
+  for (unsigned i = 0; pa && i < count; i++) {
+    unsigned n = (unsigned)frame_number(pa) + i;
+    MUST(what[n] == OURS_FREE && frames.state[n] == STATE_USED);
+    check_zero(address(n));
+    what[n] = OURS_USED;
+    memset(frame_data(address(n)), 0x55, 4096);
+  }
 }
 
 /* Many at a time, so that blocks come to be whole or empty. */
@@ -211,7 +244,9 @@ static void step(const uint8_t *op) {
   unsigned number = (unsigned)op[1] << 8 | op[2];
   switch (op[0] % 8) {
   case 0:
-    if (op[0] & 8)
+    if (op[0] & 16)
+      take_row(1 + number % 64);
+    else if (op[0] & 8)
       take_run(1 + number % 64);
     else
       take_some(1, false, true);
@@ -244,6 +279,19 @@ static void step(const uint8_t *op) {
   }
 }
 
+/* ---- Blocks of every size that divides a page, and not a byte beside the pages ---- */
+static void check_blocks(void) {
+  static char pages[4 * 4096], around[4096];
+  memset(around, 0x55, sizeof around);
+  for (uint64_t bytes = 1; bytes <= 4096; bytes *= 2) {
+    memset(pages, 0x55, sizeof pages);
+    zero_blocks(pages + 4096, 2, bytes);
+    MUST(!memcmp(pages, around, 4096) && !memcmp(pages + 3 * 4096, around, 4096));
+    for (unsigned i = 4096; i < 3 * 4096; i++)
+      MUST(!pages[i]);
+  }
+}
+
 /* ---- The machine ---- */
 static void add(unsigned from, unsigned to) {
   if (from >= to)
@@ -273,6 +321,7 @@ static void set_up(const uint8_t *data) {
   memset(lent, 0, sizeof lent);
   had = 0;
   frames_init((char *)ram - RAM_BASE, RAM_BASE, RAM_BASE + RAM_FRAMES * 4096ul, tables, links);
+  frames_zero_by(data[0] & 1 ? 64u << data[1] % 7 : 0); /* what it holds is right either way */
   unsigned middle = data[0] * 4u, hole = middle + data[1];
   unsigned kernels = 4 * BLOCK; /* the fifth block is the kernel's; what is left of the sixth is too little for one */
   if (data[2] & 1)
@@ -283,10 +332,21 @@ static void set_up(const uint8_t *data) {
   add(5 * BLOCK + data[2] / 4, RAM_FRAMES);
 }
 
+/* Zeroed ahead of need, and taken in a row: of those alone. */
+static void check_ready(void) {
+  set_up((const uint8_t[3]){0, 0, 0});
+  prepare(40);
+  check();
+  take_run(30);
+  check();
+}
+
 /* What every block has had in use and given back is free in a row from block to block. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc, (void)argv;
+  check_blocks();
+  check_ready();
   set_up((const uint8_t[3]){0, 0, 0});
   while (take(true, false, count(OURS_FREE) - (frames.reserve ? BLOCK : 0)))
     learn_tables();

@@ -175,6 +175,11 @@ struct backend_pages backend_look(const struct space *space, uint64_t va, unsign
   return there;
 }
 
+void backend_clean(const struct space *space, uint64_t va) { /* which only programs with a budget need */
+  (void)space, (void)va;
+  MUST(false);
+}
+
 void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
                    void (*removed)(struct space *, const uint64_t *, uint64_t)) {
   struct model *m = model_of(space);
@@ -187,6 +192,38 @@ void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
       entries[count++] = frame | !mapped[frame_number(frame)];
     }
   removed(space, entries, count);
+}
+
+uint64_t backend_time(void) {
+  return 0;
+}
+
+uint64_t backend_unmap_page(struct space *space, uint64_t va) {
+  struct model *m = model_of(space);
+  struct page *page = find(m, va);
+  uint64_t frame = page ? page->frame : 0;
+  if (!page)
+    return 0;
+  m->untouched += !page->accessed;
+  set(page, 0, 0, 0);
+  return frame | !mapped[frame_number(frame)];
+}
+
+uint64_t backend_drop(struct space *space, uint64_t va, uint64_t pages,
+                      void (*removed)(struct space *, const uint64_t *, uint64_t)) {
+  struct model *m = model_of(space);
+  uint64_t entries[PAGES], count = 0, gone = 0;
+  for (unsigned i = 0; i < PAGES; i++)
+    if (m->page[i].frame && m->page[i].va >= va && (m->page[i].va - va) >> 12 < pages) {
+      uint64_t frame = m->page[i].frame;
+      m->untouched += !m->page[i].accessed;
+      set(&m->page[i], 0, 0, 0);
+      gone++;
+      if (!mapped[frame_number(frame)])
+        entries[count++] = frame | 1;
+    }
+  removed(space, entries, count);
+  return gone;
 }
 
 uint64_t backend_take(struct space *space, uint64_t *va, uint64_t end) {
@@ -230,12 +267,13 @@ int backend_share(struct space *parent, struct space *child, uint64_t va, uint64
       continue;
     if (fail_in && !--fail_in)
       return Q_E_NOMEM;
+    unsigned both = prot ? prot : page->prot & ~WRITABLE;
     MUST(!find(c, page->va));
-    MUST(!clashes(page->frame, prot) || mapped[frame_number(page->frame)] == 1);
+    MUST(!clashes(page->frame, both) || mapped[frame_number(page->frame)] == 1);
     if (mapped[frame_number(page->frame)] == 1)
-      sides[frame_number(page->frame)] = (uint8_t)prot;
-    page->prot = prot;
-    set(room(c), page->va, page->frame, prot);
+      sides[frame_number(page->frame)] = (uint8_t)both;
+    page->prot = both;
+    set(room(c), page->va, page->frame, both);
   }
   return 0;
 }
@@ -257,6 +295,24 @@ static struct link links[RAM_FRAMES];
 void frames_back(void *page, uint64_t frame) {
   MUST(frame && ((char *)page - (char *)links) % 4096 == 0);
   memset(page, 0, 4096);
+}
+
+static unsigned indexed; /* frames that the table of spaces has taken, and keeps */
+static struct space *table_of_spaces[P_PROCESSES] __attribute__((aligned(4096)));
+void backend_back(void *page, uint64_t frame) {
+  MUST(frame && ((char *)page - (char *)table_of_spaces) % 4096 == 0);
+  indexed++;
+  memset(page, 0, 4096);
+}
+
+static void end(struct model *m);
+static const struct space *asking; /* for a frame */
+static unsigned ends;              /* that a policy of pressure chose */
+
+void backend_end(struct space *space) {
+  MUST(space != asking && !space->server && !space->strict);
+  ends++;
+  end(model_of(space));
 }
 
 /* The kernel wants memory. */
@@ -296,6 +352,46 @@ static void check_promises(void) {
   MUST(promised == sum);
 }
 
+/* The largest gap before a region below: what each node says. */
+static uint64_t check_room(const struct region *r) {
+  if (!r)
+    return 0;
+  uint64_t room = r->prev ? r->start - r->prev->end : 0;
+  for (unsigned side = 0; side < 2; side++) {
+    uint64_t below = check_room(r->child[side]);
+    room = below > room ? below : room;
+    MUST(!r->child[side] || r->child[side]->rank <= r->rank);
+  }
+  MUST(r->room == room);
+  return room;
+}
+
+static void check_gap(const struct space *space, uint64_t bytes) {
+  uint64_t gap = PAGE_UP(space->brk), found = 0;
+  for (const struct region *r = space->regions; r; gap = r->end, r = r->next)
+    found = r->start - gap >= bytes ? r->start - bytes : found;
+  MUST(highest_gap(space, bytes) == (P_BREAK_MAX - gap >= bytes ? P_BREAK_MAX - bytes : found));
+}
+
+/* The tree says what the list does. */
+static void check_tree(const struct space *space) {
+  uint64_t gap = PAGE_UP(space->brk), counted = 0;
+  unsigned count = 0;
+  const struct region *last = NULL;
+  for (const struct region *r = space->regions; r; gap = r->end, last = r, r = r->next, count++) {
+    MUST(r->start >= gap && r->end > r->start && r->end <= P_BREAK_MAX && (!r->shared || r->object) &&
+         r->prev == last);
+    MUST(region_after(space, gap) == r && region_from(space, gap) == r && region_after(space, r->end - 1) == r);
+    counted += r->counted ? (r->end - r->start) >> 12 : 0;
+  }
+  MUST(!region_after(space, gap) && !region_from(space, gap));
+  check_room(space->tree);
+  for (unsigned pages = 1; pages < 5; pages++) /* most gaps are a few pages */
+    check_gap(space, pages * 4096);
+  check_gap(space, 4096ul << (space->badge + space->region_count) % 24);
+  MUST(count == space->region_count && counted == space->counted);
+}
+
 static void check_one(struct model *m) {
   uint64_t resident = 0, shared = 0, untouched = 0;
   for (unsigned i = 0; i < PAGES; i++) {
@@ -316,7 +412,8 @@ static void check_one(struct model *m) {
                                    : page->va < m->space->brk  ? &m->space->heap_touched
                                    : region && !region->object ? &region->touched
                                                                : NULL;
-    MUST(!touched || !m->space->policy->fault || (page->va >= touched->start && page->va < touched->end));
+    MUST(!touched || !m->space->policy->fetch.policy->fault ||
+         (page->va >= touched->start && page->va < touched->end));
     MUST(!region || region->shared || !shadow(m, page->va) || m == SERVER ||
          *(uint8_t *)frame_data(page->frame) == *shadow(m, page->va)); /* and is what was written there */
   }
@@ -327,13 +424,7 @@ static void check_one(struct model *m) {
   MUST(m->space->stats.ahead >= untouched + m->untouched);
   MUST(m->space->stats.peak >= resident);
   MUST(m->space->brk == m->brk && m->brk >= m->space->heap && m->brk <= P_BREAK_MAX);
-  uint64_t end = PAGE_UP(m->brk);
-  for (const struct region *r = m->space->regions; r; end = r->end, r = r->next)
-    MUST(r->start >= end && r->end > r->start && r->end <= P_BREAK_MAX && (!r->shared || r->object));
-  unsigned count = 0;
-  for (const struct region *r = m->space->regions; r; r = r->next)
-    count++;
-  MUST(count == m->space->region_count);
+  check_tree(m->space);
 }
 
 static void check_all(void) {
@@ -394,10 +485,14 @@ static void set_up(void) {
   memset(made, 0, sizeof made);
   promise_margin = 20;
   hoarded = 0;
+  pressing = NULL;
   static uint32_t cache[2];
   memset(cache, 0, sizeof cache);
   frames_init(ram - RAM_BASE, RAM_BASE, RAM_BASE + RAM_FRAMES * 4096, tables, links);
   frames_add(RAM_BASE + 100 * 4096, USABLE * 4096);
+  memset(table_of_spaces, 0, sizeof table_of_spaces);
+  spaces_begin(table_of_spaces);
+  indexed = 0;
   memset(blocks, 0, sizeof blocks);
   memset(had, 0, sizeof had);
   total = USABLE;
@@ -428,14 +523,43 @@ static void want_made(const struct policy_area *area, struct policy_range *range
   range->pages = wanted_pages;
 }
 
-static const struct policy policy_any = {"any", "any", NULL, want, want_made};
-
-static const struct policy *choose(uint8_t number) {
-  static const char *const words[] = {"demand", "window", "window,2", "window,64", "eager"};
-  const struct policy *chosen = number % 8 < 5 ? policy_choose(words[number % 8]) : &policy_any;
-  MUST(chosen);
-  return chosen;
+static void want_advised(const struct policy_area *area, enum policy_advice advice, struct policy_range *range) {
+  MUST(advice <= POLICY_WILLNEED && range->page >= area->start && range->pages &&
+       range->pages <= (area->end - range->page) >> 12);
+  range->page = wanted_page;
+  range->pages = wanted_pages;
 }
+
+static const struct policy policy_any = {
+    .name = "any", .usage = "any", .fault = want, .made = want_made, .advice = want_advised};
+static const struct policy_set none = {.fetch = {.policy = &policy_demand}};
+
+static const struct policy_set *choose(uint8_t number) {
+  static const char *const words[] = {"demand", "window", "window,2", "window,64", "eager", "readahead,8+ws"};
+  static struct policy_set chosen[7] = {[6] = {.fetch = {.policy = &policy_any}}};
+  unsigned n = number % 8 < 6 ? number % 8 : 6;
+  MUST(n == 6 || policy_choose(words[n], &chosen[n]));
+  return &chosen[n];
+}
+
+/* ---- A policy of pressure that says whatever the input says ---- */
+static struct policy_verdict verdict;
+
+static void press(const struct policy_shortage *shortage, struct policy_verdict *said) {
+  MUST(shortage->count <= MODEL_SPACES && said->relief == POLICY_NONE);
+  for (uint32_t i = 0; i < shortage->count; i++) {
+    const struct space *space = space_find(shortage->candidate[i].id);
+    for (uint32_t before = 0; before < i; before++)
+      MUST(shortage->candidate[before].id != space->badge);
+    MUST(space && !space->server && !space->strict && shortage->candidate[i].resident == space->stats.resident);
+  }
+  *said = verdict;
+  if (verdict.id < MODEL_SPACES)
+    said->id = models[verdict.id].space ? models[verdict.id].space->badge : 0;
+}
+
+static const struct policy policy_press = {.name = "press", .usage = "press", .pressure = press};
+static const struct policy_choice pressure = {.policy = &policy_press};
 
 /* ---- Requests ---- */
 static void arguments(struct model *m, const uint8_t *op) {
@@ -465,16 +589,16 @@ static void arguments(struct model *m, const uint8_t *op) {
   MUST(!word[0] && (variables || !word[1]));
 }
 
-static void end(struct model *m);
-
 static void begin(struct model *m, const uint8_t *op) {
   if (m->space)
     return;
-  m->space = space_new(&images[0], m == SERVER ? &policy_demand : choose(op[2] >> 2));
+  m->space = space_new(&images[0], m == SERVER ? &none : choose(op[2] >> 2));
   if (!m->space)
     return;
   MUST(space_find(m->space->badge) == m->space);
   m->brk = m->space->brk;
+  if (!space_policy(m->space, m->space->policy))
+    return end(m);
   m->space->server = m == SERVER ? (void *)m : NULL;
   m->space->strict = m != SERVER && op[2] % 4 == 3;
   m->untouched = 0;
@@ -517,6 +641,29 @@ static bool carry_out(struct model *m, const struct answer *answer, uint64_t the
   return true;
 }
 
+/* As the pager's loop does it. */
+static void answer_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, uint64_t there,
+                         struct answer *answer) {
+  uint64_t frame = !there                  ? space_fault_plain(space, va, kind, frames.stock)
+                   : kind == Q_FAULT_WRITE ? space_copy_plain(space, va, sp, there, frames.stock)
+                                           : 0;
+  enum relief relief = RELIEF_SOME;
+  if (frame)
+    *answer = (struct answer){PAGE_OF(va), frame | Q_PROT_READ | Q_PROT_WRITE, there ? there | 1 : 0, 0, true, 1};
+  else
+    space_fault(space, va, kind, sp, there, answer);
+  for (unsigned i = 0; !frame && pressing && answer->reason == P_REASON_NOFRAME && relief == RELIEF_SOME && i < 4;
+       i++) {
+    asking = space;
+    relief = relieve(space);
+    asking = NULL;
+    if (relief == RELIEF_SELF)
+      answer->reason = P_REASON_CHOSEN;
+    else if (relief == RELIEF_SOME)
+      space_fault(space, va, kind, sp, PAGE_OF(there) | (there && mapped[frame_number(PAGE_OF(there))] == 1), answer);
+  }
+}
+
 static void fault(struct model *m, uint64_t va, unsigned kind, uint64_t sp) {
   struct answer answer;
   bool heap = va >= m->space->heap && va < m->brk, image = va >= 0x10000 && va < 0x14000;
@@ -534,13 +681,15 @@ static void fault(struct model *m, uint64_t va, unsigned kind, uint64_t sp) {
     memcpy(before, frame_data(page->frame), 4096);
   maps = 0;
   sp_now = sp;
-  space_fault(m->space, va, kind, sp, there, &answer);
+  answer_fault(m->space, va, kind, sp, there, &answer);
   MUST(maps <= FAULT_PAGES);
   bool exec = image && va < 0x12000;
   bool legal = kind == Q_FAULT_EXECUTE ? exec : kind == Q_FAULT_WRITE && exec ? false : heap || image || stack;
   legal = region ? region->prot & needed[kind] : legal;
-  MUST(legal ? !answer.reason || answer.reason == P_REASON_NOFRAME
-             : answer.reason && answer.reason != P_REASON_NOFRAME);
+  bool lack = answer.reason == P_REASON_NOFRAME || answer.reason == P_REASON_CHOSEN;
+  MUST(legal ? !answer.reason || lack : answer.reason && !lack);
+  if (answer.reason == P_REASON_CHOSEN)
+    return end(m);
   if (answer.reason == P_REASON_NOFRAME && !(region && region->shared)) /* which takes one more, for a table */
     check_exhausted();
   if (answer.reason)
@@ -564,6 +713,26 @@ static void fault(struct model *m, uint64_t va, unsigned kind, uint64_t sp) {
     *shadow(m, va) = written;
 }
 
+static uint64_t any_frame(uint64_t from, bool common) {
+  uint64_t n = from % frames.count;
+  for (uint64_t i = 0; common && i < frames.count && frames.state[n] != STATE_CACHED; i++)
+    n = (n + 1) % frames.count;
+  return frames.base + n * 4096;
+}
+
+/* What a message says is there had been replaced before it was looked at, for another thread of the program: it may name any frame. */
+static void late_fault(struct model *m, uint64_t va, uint64_t there) {
+  struct p_stats before = m->space->stats;
+  struct answer answer;
+  const struct page *page = find(m, PAGE_OF(va));
+  if (space_refusal(m->space, va, Q_FAULT_WRITE, va) || (page && page->frame == PAGE_OF(there)))
+    return;
+  space_fault(m->space, va, Q_FAULT_WRITE, va, there, &answer);
+  if (answer.frame_prot)
+    space_undo(m->space, &answer);
+  MUST(m->space->stats.resident == before.resident && m->space->stats.shared == before.shared);
+}
+
 /* ---- Fork, mappings ---- */
 static void double_up(struct model *m, struct model *c) {
   if (!m->space || c == m || m == SERVER || c == SERVER)
@@ -574,6 +743,8 @@ static void double_up(struct model *m, struct model *c) {
     return;
   c->brk = c->space->brk;
   c->untouched = 0;
+  if (!space_policy_copy(m->space, c->space))
+    return end(c);
   c->space->strict = m->space->strict;
   if (space_fork(m->space, c->space)) {
     c->brk = c->space->brk;
@@ -665,6 +836,7 @@ static void become(struct model *m, const uint8_t *op) {
     return;
   space_begin(&next, m->space->badge, m->space->image, m->space->policy);
   NEXT->untouched = 0;
+  next.memory = m->space->memory;
   next.strict = m->space->strict;
   NEXT->space = &next;
   NEXT->brk = next.brk;
@@ -720,7 +892,7 @@ static void map(struct model *m, uint64_t number, const uint8_t *op) {
     return;
   for (uint64_t va = (uint64_t)at; va < (uint64_t)at + wanted.bytes; va += 4096) {
     const struct region *region = region_find(m->space, va);
-    MUST(region && region->prot == prot && (!find(m, va) || m->space->policy->made));
+    MUST(region && region->prot == prot && (!find(m, va) || m->space->policy->fetch.policy->made));
     uint64_t index = (wanted.offset + va - (uint64_t)at) >> 12;
     if (shadow(m, va))
       *shadow(m, va) = wanted.object && index < wanted.object->pages ? of->content[index] : 0;
@@ -757,6 +929,66 @@ static void unmap_or_protect(struct model *m, uint64_t number, const uint8_t *op
   MUST(!error || error == ENOMEM);
   for (uint64_t va = start; !error && va < start + bytes; va += 4096)
     MUST(!region_find(m->space, va) && !find(m, va));
+}
+
+/* What a private mapping shows where nothing was written: of what PROT_NONE took nothing. */
+static uint8_t unwritten(const struct region *region, uint64_t va) {
+  uint64_t index = region->offset + ((va - region->start) >> 12);
+  bool file = region->object && region->object->creator;
+  uint64_t frame = file ? object_frame(region->object, index) : 0;
+  return frame ? *(uint8_t *)frame_data(frame) : 0;
+}
+
+/* All of it is the program's, if no error says otherwise. */
+static void check_discarded(struct model *m, uint64_t start, uint64_t end, int error) {
+  for (uint64_t va = start; va < end && va - start < 200 * 4096; va += 4096) {
+    const struct region *region = va >= m->brk ? region_find(m->space, va) : NULL;
+    bool kept = region && region->object && !region->shared && !region->object->creator;
+    MUST(error || !kept);
+    if (region && !region->shared && !kept && shadow(m, va))
+      *shadow(m, va) = unwritten(region, va);
+    MUST(error || !find(m, va) || m->space->policy->fetch.policy->made);
+  }
+}
+
+/* It is one piece, or several without a gap; of what is longer than the model, the first of it. */
+static bool is_whole(const struct model *m, uint64_t start, uint64_t end) {
+  for (uint64_t va = start; va < end && va - start < 200 * 4096; va += 4096)
+    if (!((va >= 0x10000 && va < PAGE_UP(m->brk)) || region_find(m->space, va) ||
+          (va >= P_STACK_BASE && va < P_STACK_TOP)))
+      return false;
+  return true;
+}
+
+static unsigned pages_outside(const struct model *m, uint64_t start, uint64_t bytes) {
+  unsigned count = 0;
+  for (unsigned i = 0; i < PAGES; i++)
+    count += m->page[i].frame && m->page[i].va - start >= PAGE_UP(bytes);
+  return count;
+}
+
+static void advise(struct model *m, uint64_t number, const uint8_t *op) {
+  static const uint8_t advices[] = {0, 1, 2, 3, 4, 4, 20, 3};
+  uint64_t bases[] = {P_BREAK_MAX - (number % 60 + 1) * 4096, m->space->heap, 0x10000,
+                      P_STACK_TOP - number % 20 * 4096};
+  uint64_t start = op[0] & 192 ? place_in_region(m, op, bases[0]) : bases[op[2] % 4], bytes = number % (40 * 4096);
+  unsigned advice = advices[op[1] >> 3 & 7];
+  if (op[3] == 7)
+    start++;
+  if (op[3] % 16 == 8)
+    bytes = op[3] & 16 ? Q_USER_TOP - PAGE_OF(start) : 0ul - bytes;
+  maps = 0;
+  bool inside = !(start % 4096) && bytes <= Q_USER_TOP - start, whole = inside && is_whole(m, start, start + bytes);
+  unsigned others = pages_outside(m, start, bytes);
+  int error = space_advise(m->space, start, bytes, advice);
+  MUST(error == 0 || error == ENOMEM || (error == EINVAL && start % 4096));
+  MUST(start % 4096 == 0 || error == EINVAL);
+  MUST(whole || error);
+  MUST(!error || !whole || advice == P_ADVICE_DISCARD || bytes > 200 * 4096);
+  MUST(maps <= P_ADVISED + PAGES && (!maps || advice == P_ADVICE_WILLNEED || m->space->policy->fetch.policy->made));
+  MUST(advice != P_ADVICE_DISCARD || pages_outside(m, start, bytes) == others);
+  if (advice == P_ADVICE_DISCARD && inside)
+    check_discarded(m, start, start + bytes, error);
 }
 
 static void change_break(struct model *m, int64_t bytes, unsigned flags) {
@@ -801,7 +1033,8 @@ static void step(const uint8_t *op) {
   wanted_pages = 1 + op[3] % 40;
   fail_in = op[1] >> 6 == 3 ? 1 + op[3] % 4 : 0;
   fail_with = op[2] & 1 ? Q_E_NOMEM : Q_E_EXISTS;
-  switch (op[1] % 17) { /* prime to the bits that say more */
+  verdict = (struct policy_verdict){(enum policy_relief)(op[2] % 5), op[3] % 7 == 6 ? number : op[3] % 7, op[2]};
+  switch (op[1] % 19) { /* prime to the bits that say more */
   case 8:
     double_up(m, &models[(op[0] >> 2) % MODEL_SPACES]);
     break;
@@ -814,6 +1047,12 @@ static void step(const uint8_t *op) {
     fail_in = 0;
     if (m != SERVER)
       unmap_or_protect(m, number, op);
+    break;
+  case 17:
+  case 18:
+    fail_in = 0;
+    if (m != SERVER)
+      advise(m, number, op);
     break;
   case 12:
   case 13:
@@ -857,7 +1096,10 @@ static void step(const uint8_t *op) {
     other(op[2] % 4, op[3]);
     break;
   default:
-    if (op[2] % 4)
+    if (op[2] % 4 == 1)
+      late_fault(m, m->space->heap + op[3] * 4096ul,
+                 any_frame(number * 37, op[0] & 64) | (op[0] & 128 ? Q_FAULT_SOLE : 0));
+    else if (op[2] % 4)
       fault(m, place_in_region(m, op, m->space->heap), (op[1] >> 4) % 2, 0);
     else
       end(m);
@@ -865,6 +1107,23 @@ static void step(const uint8_t *op) {
   }
   fail_in = 0;
   sp_now = 0;
+}
+
+/* The frame that was there is the next that is taken. */
+static void late_by_one(void) {
+  static const uint8_t start[4] = {0, 0, 0, 0};
+  struct model *m = &models[0];
+  set_up();
+  begin(m, start);
+  change_break(m, 4096, 0);
+  fault(m, m->space->heap, Q_FAULT_WRITE, 0);
+  uint64_t frame = find(m, m->space->heap)->frame;
+  change_break(m, -4096, 0);
+  change_break(m, 4096, 0);
+  uint64_t available = frames_available();
+  late_fault(m, m->space->heap, frame);
+  MUST(frames_available() == available);
+  end(m);
 }
 
 /* Out of frames, with two whole blocks to be had back: the first may become the reserve, the program gets of the second. */
@@ -973,7 +1232,43 @@ static void parked_twice(void) {
   check_all();
   end(SERVER);
   cache_drop();
-  MUST(frames_available() == USABLE && !promised);
+  MUST(frames_available() == USABLE - indexed && !promised);
+}
+
+/* What is discarded comes as it came first: of a file, or zeros, though PROT_NONE had taken what was written. */
+static void discarded(void) {
+  struct model *m = &models[1];
+  set_up();
+  program_of(SERVER, false);
+  program_of(m, false);
+  change_break(SERVER, 4096, 0);
+  struct object *object = object_new(4096);
+  MUST(object && object_reserve(object) && object_name(object, SERVER->space->badge));
+  object->creator = SERVER->space->badge;
+  fault(SERVER, SERVER->space->heap, Q_FAULT_WRITE, 0);
+  uint8_t in_file = written;
+  clearing = true;
+  MUST(!space_freeze(SERVER->space, SERVER->space->heap, object, 0));
+  clearing = false;
+  uint64_t file = map_some(m, 1, 3, object), zeros = map_some(m, 3, 3, NULL);
+  *shadow(m, file) = in_file;
+  for (unsigned i = 0; i < 3; i++)
+    fault(m, zeros + i * 4096, Q_FAULT_WRITE, 0);
+  fault(m, file, Q_FAULT_WRITE, 0);
+  MUST(!protect(m, zeros, 3, 0) && !protect(m, zeros, 3, 3));
+  MUST(!space_advise(m->space, zeros + 4096, 4096, P_ADVICE_DISCARD) &&
+       !space_advise(m->space, file, 1, P_ADVICE_DISCARD));
+  *shadow(m, zeros + 4096) = 0;
+  *shadow(m, file) = in_file;
+  MUST(first_byte(m, zeros + 4096, Q_FAULT_READ) == 0 && first_byte(m, zeros, Q_FAULT_READ) != 0);
+  MUST(first_byte(m, file, Q_FAULT_READ) == in_file && space_advise(m->space, file, 8192, P_ADVICE_COLD) == ENOMEM);
+  MUST(space_advise(m->space, file, 4096, P_ADVICE_DISCARD + 1) == EINVAL);
+  object_unname(object);
+  space_drop_object(object);
+  end(m);
+  end(SERVER);
+  cache_drop();
+  MUST(frames_available() == USABLE - indexed);
 }
 
 /* Without memory for what must be made, all is as it was. */
@@ -1003,7 +1298,7 @@ static void parked_without_memory(void) {
   end(m);
   end(c);
   cache_drop();
-  MUST(frames_available() == USABLE);
+  MUST(frames_available() == USABLE - indexed);
 }
 
 /* What a program has been promised and has written is not promised to another when it may be written no more. */
@@ -1033,7 +1328,7 @@ static void come_and_go(void) {
   static uint64_t ids[2000];
   set_up();
   for (unsigned i = 0; i < sizeof ids / sizeof *ids; i++) {
-    struct space *space = space_new(&images[0], &policy_demand);
+    struct space *space = space_new(&images[0], &none);
     MUST(space && space->badge);
     models[0].space = space;
     ids[i] = space->badge;
@@ -1047,9 +1342,11 @@ static void come_and_go(void) {
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc, (void)argv;
+  late_by_one();
   run_out();
   bad_ranges();
   parked_twice();
+  discarded();
   parked_without_memory();
   promised_once();
   come_and_go();
@@ -1060,6 +1357,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   set_up();
   count_untouched = bytes && data[0] & 4;
+  if (bytes && data[0] & 8)
+    relief_begin(&pressure);
   for (size_t at = 0; at + 4 <= bytes && at < 400; at += 4) {
     step(data + at);
     check_all();

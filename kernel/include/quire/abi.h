@@ -69,6 +69,7 @@ typedef uint64_t q_token;  /* one-shot right to answer one waiting thread; 0 is 
   X(task, 1, stop)                                                                                                   \
   X(task, 2, give)                                                                                                   \
   X(task, 3, supervise)                                                                                              \
+  X(task, 4, quota)                                                                                                  \
   X(thread, 0, create)                                                                                               \
   X(thread, 1, start)                                                                                                \
   X(thread, 2, priority)                                                                                             \
@@ -117,7 +118,7 @@ enum q_operation {
  *   -> a0 Q_MSG_*, and by kind (with a0 = 0 given: a0 0 once replied):
  *        Q_MSG_CALL          a1 label, a2-a5 words, a6 token, a7 badge, t0 handle (0: none), t1 and t2 the bytes of
  *                            the caller's readable and writable buffer
- *        Q_MSG_FAULT         a1 Q_FAULT_* | Q_FAULT_COPY, a2 address, a3 pc, a4 sp, a5 the frame of the page that is
+ *        Q_MSG_FAULT         a1 Q_FAULT_* | Q_FAULT_COPY | Q_FAULT_THREADS, a2 address, a3 pc, a4 sp, a5 the frame of the page that is
  *                            there but does not allow it (0: none is) | Q_FAULT_SOLE if it is mapped nowhere else,
  *                            a6 token, a7 badge of the task
  *        Q_MSG_EXCEPTION     a1 scause, a2 stval, a3 pc, a4 sp, a5 reason (see REFUSE), a6 token, a7 badge
@@ -131,7 +132,10 @@ enum q_operation {
  *
  * Answers to Q_MSG_FAULT, in a1:
  *   Q_REPLY_MAP      a2 page address, a3 frame address | Q_PROT_*, a4 pages (1..Q_MAP_MAX, consecutive frames),
- *                    a5 0, or frame address | 1 that is expected to be there and is replaced (one page)
+ *                    a5 0, or frame address | Q_EXPECT that is expected to be there and is replaced (one page);
+ *                    with Q_EXPECT_SHARED beside it the frame is expected to be mapped elsewhere, too: if it no longer
+ *                    is, E_EXISTS, so that no frame is lost by two who both leave it to the other; without it, the same
+ *                    frame is made writable only where it is mapped nowhere else, or E_EXISTS
  *   Q_REPLY_RETRY    the page is there: let the thread try again
  *   Q_REPLY_REFUSE   a2 E_FAULT or E_NOFRAME. A kernel copy: the call returns E_FAULT / E_NOFRAME (caller's own
  *                    memory) or the server gets COPY_FAILED. The program itself: its supervisor gets an EXCEPTION.
@@ -150,19 +154,21 @@ enum q_operation {
  * notify(a0 endpoint, a1 bits)                   Right: NOTIFY. ORs (bits & badge) into the endpoint's pending bits.
  * notify(a0 IRQ)                                 Right: MANAGE. Acknowledges it: its source may interrupt again.
  *
- * map(a0 pager, a1 task, a2 page address, a3 frame address | Q_PROT_*, a4 pages, a5 expected | 1 or 0)
+ * map(a0 pager, a1 task, a2 page address, a3 frame address | Q_PROT_*, a4 pages, a5 expected | Q_EXPECT* or 0)
  *   Right on the pager: MAP; the task must be paged by it. Pages 1..Q_MAP_MAX: checked whole before any is mapped.
  *   Errors: E_HANDLE..E_RIGHTS, E_ARG, E_OWNER, E_EXISTS, E_WX, E_NOMEM (page table).
  *   With Q_PROT_DEVICE, frames outside RAM; the pager object must have the right to devices (the first one has).
- * unmap(a0 pager, a1 task, a2 page address, a3 pages, a4 array of uint64_t, a5 its entries)
+ * unmap(a0 pager, a1 task, a2 page address, a3 pages, a4 array of uint64_t, a5 its entries, | Q_UNMAP_LAST)
  *   Removes what is there, holes tolerated; writes into the array each frame's address, with bit 0 set if it is now
- *   mapped nowhere and bit 1 if the page was dirty. -> a0 0, a1 entries written, a2 next page address (after the last
- *   one removed, if the array is full), a3 pages that remain (call again until 0). The array must be resident in the
- *   caller (E_FAULT).
+ *   mapped nowhere and bit 1 if the page was dirty; with Q_UNMAP_LAST only those with bit 0. -> a0 0, a1 entries written,
+ *   a2 next page address (after the last one removed, if the array is full), a3 pages that remain (call again until 0),
+ *   a4 pages removed. The array must be resident in the caller (E_FAULT).
+ *   With a5 0, just one page (else E_ARG): -> a0 0, a1 what the array would have said, 0 if nothing was there.
  * protect(a0 pager, a1 task, a2 page address, a3 pages, a4 Q_PROT_*, a5 0 or a task)    Holes tolerated. Errors as map.
  *   With a5, a task of the same pager, each page that is there becomes one of that task too, at the same address and
  *   with the same protection. What that task has already from the same frame is passed over, so after E_NOMEM (page
- *   table) the call can be made again. E_EXISTS: it has another frame there; E_ARG: a device's page.
+ *   table) the call can be made again. E_EXISTS: it has another frame there; E_ARG: a device's page. a4 0 is then no
+ *   error: each page keeps the protection it has, but the right to write, in both tasks.
  * harvest(a0 pager, a1 task, a2 page address, a3 pages (1..64), a4 bits of Q_HARVEST_* to clear)
  *   -> a0 0, a1 accessed, a2 dirty, a3 present: one bit a page.
  *
@@ -173,9 +179,12 @@ enum q_operation {
  * task_give(a0 task, a2 handle, a3 rights, a4 badge)   Right: MANAGE. As handle_dup, but into the table of that task.
  *   -> a0 0, a1 the handle's value there.
  * task_supervise(a0 task, a2 endpoint, a3 badge) Right: MANAGE; SEND on the endpoint. Its exceptions go there.
+ * task_quota(a0 pager, a2 task, a3 pages)        Rights: CREATE; MANAGE on the task, which it pages. So many pages more
+ *   are its quota, and set aside. Errors: E_OWNER, E_ARG (over 64 in all), E_NOMEM.
  *
- * thread_create(a0 task, a2 priority 0..7)       Right: THREAD. Not above the caller's own priority.
- *   -> a0 0, a1 thread handle. Errors: E_ARG (priority), E_DEAD (the task was stopped), E_NOMEM, E_FULL.
+ * thread_create(a0 task, a2 priority 0..7, a3 pc or 0, a4 sp, a5 argument in a0)   Right: THREAD. Not above the caller's
+ *   own priority. -> a0 0, a1 thread handle. With a pc it starts at once, and nobody has a handle to it: a1 0.
+ *   Errors: E_ARG (priority, odd pc), E_DEAD (the task was stopped), E_NOMEM, E_FULL.
  * thread_start(a0 thread, a2 pc, a3 sp, a4 argument in a0)   Right: MANAGE. Once. Errors: E_BUSY (started before).
  * thread_priority(a0 thread, a2 priority)        Right: MANAGE.
  *
@@ -235,8 +244,9 @@ enum q_operation {
 #define Q_FAULT_WRITE 1
 #define Q_FAULT_EXECUTE 2
 #define Q_FAULT_KIND 3
-#define Q_FAULT_SOLE 1 /* in a5, beside the frame */
-#define Q_FAULT_COPY 4 /* a kernel copy touched the address, not the program's own instruction */
+#define Q_FAULT_SOLE 1    /* in a5, beside the frame */
+#define Q_FAULT_THREADS 8 /* the program has several threads: another may be changing its memory meanwhile */
+#define Q_FAULT_COPY 4    /* a kernel copy touched the address, not the program's own instruction */
 
 #define Q_REPLY_MAP 1
 #define Q_REPLY_RETRY 2
@@ -254,6 +264,9 @@ enum q_operation {
 #define Q_PROT_DEVICE 8
 #define Q_PROT_MASK 15
 #define Q_MAP_MAX 64
+#define Q_EXPECT 1
+#define Q_EXPECT_SHARED 2
+#define Q_UNMAP_LAST (1ul << 63) /* unmap: only what is mapped nowhere now is told of */
 
 #define Q_HARVEST_ACCESSED 1
 #define Q_HARVEST_DIRTY 2
@@ -305,8 +318,13 @@ enum q_state {
 #ifndef __ASSEMBLER__
 /* What the kernel tells the first program, at the address in a0 when it starts. */
 #define Q_BOOT_RANGES 32
+#define Q_BOOT_VIRTIO 8
 struct q_range {
   uint64_t base, bytes;
+};
+struct q_device {
+  struct q_range registers;
+  uint64_t irq; /* its interrupt source; 0: none that is known */
 };
 struct q_boot {
   uint64_t version;           /* Q_BOOT_VERSION */
@@ -317,11 +335,14 @@ struct q_boot {
   q_handle pager, endpoint, task, thread, machine;
   struct q_range uart; /* the console's registers (/chosen/stdout-path); bytes 0: none that is known */
   uint64_t uart_irq;
+  uint64_t zero_block; /* bytes that cbo.zero (Zicboz) zeroes: they divide a page. 0: it is not to be used */
   uint64_t free_count; /* owned frames that hold nothing: these ranges */
   struct q_range free[Q_BOOT_RANGES];
   char arguments[1024]; /* /chosen/bootargs, NUL-terminated */
+  uint64_t virtio_count;
+  struct q_device virtio[Q_BOOT_VIRTIO]; /* virtio,mmio: places where a device may be, in the device tree's order */
 };
-#define Q_BOOT_VERSION 2
+#define Q_BOOT_VERSION 4
 
 /* What machine_info reports. Frames and pages are of 4 KiB. */
 struct q_info {
@@ -337,6 +358,11 @@ struct q_info {
   uint64_t checks;             /* whole-state checks that ran (check_invariants builds) */
   uint64_t entry_instret;      /* the counter at the kernel's entry */
   uint64_t boot_instructions;  /* from there to the first user instruction */
+  uint64_t harts;              /* that take part. Since boot, of all of them: */
+  uint64_t contended;          /* waits for a lock that another hart had */
+  uint64_t exclusive;          /* entries that kept the other harts out of the kernel */
+  uint64_t kicks, shootdowns;  /* interrupts sent to another hart; fences of other harts' translations */
+  uint64_t moves;              /* threads that went on on another hart */
   char version[16];
 };
 #endif

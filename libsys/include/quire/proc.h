@@ -17,6 +17,10 @@ int64_t p_watch_children(q_handle endpoint, uint64_t bits);
 int64_t p_reap_child(uint64_t id, struct p_death *death);
 int64_t p_kill_program(uint64_t id);
 int64_t p_stats_of(uint64_t id, struct p_stats *stats); /* 0: of this program */
+/* Has the program (0: this one) follow other words and have so many pages of its own from now on; NULL and 0: as it is. */
+int64_t p_policy(uint64_t id, const char *words, uint64_t budget);
+int64_t p_figures_of(uint64_t id,
+                     struct p_figures *figures); /* 0: of this program; its policies, and what they count */
 int64_t p_system_stats(unsigned flags, struct p_system *stats);
 /* P_TRACE_*; entries read. */
 int64_t p_trace_ring(unsigned operation, uint64_t id, struct p_trace *entries, uint64_t count, uint64_t *lost);

@@ -155,22 +155,28 @@ Q_INLINE int64_t q_map(q_handle pager, q_handle task, uint64_t va, uint64_t fram
 }
 
 struct q_unmapped {
-  uint64_t written, next, remain;
+  uint64_t written, next, remain, removed;
 };
 
 Q_INLINE int64_t q_unmap(q_handle pager, q_handle task, uint64_t va, uint64_t pages, uint64_t *array,
                          uint64_t entries, struct q_unmapped *result) {
   struct q_args in = {pager, task, va, pages, (uint64_t)array, entries};
   struct q_args out = q_syscall(Q_SYS_unmap, in);
-  *result = (struct q_unmapped){out.a1, out.a2, out.a3};
+  *result = (struct q_unmapped){out.a1, out.a2, out.a3, out.a4};
   return (int64_t)out.a0;
+}
+
+/* One page. *entry: what the array would have said; 0: nothing was there. */
+Q_INLINE int64_t q_unmap_page(q_handle pager, q_handle task, uint64_t va, uint64_t *entry) {
+  return q_first_result(q_syscall(Q_SYS_unmap, (struct q_args){pager, task, va, 1, 0, 0}), entry);
 }
 
 Q_INLINE int64_t q_protect(q_handle pager, q_handle task, uint64_t va, uint64_t pages, uint64_t prot) {
   return Q_SYSCALL(protect, pager, task, va, pages, prot);
 }
 
-/* The pages of the first that are there become pages of the second, too, and both have the protection. */
+/* The pages of the first that are there become pages of the second, too, and both have the protection; with 0 what each has, but
+ * the right to write. */
 Q_INLINE int64_t q_share(q_handle pager, q_handle from, q_handle to, uint64_t va, uint64_t pages, uint64_t prot) {
   return Q_SYSCALL(protect, pager, from, va, pages, prot, to);
 }
@@ -199,8 +205,15 @@ Q_INLINE int64_t q_task_give(q_handle task, q_handle handle, uint64_t rights, ui
 Q_INLINE int64_t q_task_supervise(q_handle task, q_handle endpoint, uint64_t badge) {
   return Q_OPERATION(task, supervise, task, endpoint, badge);
 }
+Q_INLINE int64_t q_task_quota(q_handle pager, q_handle task, uint64_t pages) {
+  return Q_OPERATION(task, quota, pager, task, pages);
+}
 Q_INLINE int64_t q_thread_create(q_handle task, uint64_t priority, q_handle *thread) {
   return Q_RESULT(thread, create, thread, task, priority);
+}
+/* One that starts at once, and that nobody has a handle to. */
+Q_INLINE int64_t q_thread_begin(q_handle task, uint64_t priority, uint64_t pc, uint64_t sp, uint64_t argument) {
+  return Q_OPERATION(thread, create, task, priority, pc, sp, argument);
 }
 Q_INLINE int64_t q_thread_start(q_handle thread, uint64_t pc, uint64_t sp, uint64_t argument) {
   return Q_OPERATION(thread, start, thread, pc, sp, argument);

@@ -26,7 +26,9 @@
 #define MADV_RANDOM 1
 #define MADV_SEQUENTIAL 2
 #define MADV_WILLNEED 3
-#define MADV_DONTNEED 4 /* ignored, as all of them: the content stays */
+#define MADV_DONTNEED                                                                                                \
+  4 /* the content goes at once, as on Linux: zeros or the file come again. POSIX_MADV_DONTNEED keeps it */
+#define MADV_COLD 20
 #define POSIX_MADV_NORMAL MADV_NORMAL
 #define POSIX_MADV_RANDOM MADV_RANDOM
 #define POSIX_MADV_SEQUENTIAL MADV_SEQUENTIAL
@@ -38,5 +40,5 @@ int munmap(void *address, size_t bytes);
 int mprotect(void *address, size_t bytes, int prot); /* ENOTSUP: PROT_WRITE and PROT_EXEC together, as for mmap */
 int msync(void *address, size_t bytes, int flags);
 int madvise(void *address, size_t bytes, int advice);
-int posix_madvise(void *address, size_t bytes, int advice);
+int posix_madvise(void *address, size_t bytes, int advice); /* 0 or an error, not errno */
 #endif

@@ -3,7 +3,7 @@
 #ifndef XV6_PARAM_H
 #define XV6_PARAM_H
 
-#define NPROC 4000     /* processes at a time: POSIX_PROCESSES */
+#define NPROC 12000    /* processes at a time: POSIX_PROCESSES */
 #define NCPU 1         /* harts that run */
 #define NOFILE 256     /* descriptors of a process: POSIX_DESCRIPTORS */
 #define MAXARG 512     /* arguments and variables of exec: P_SPAWN_STRINGS, and P_SPAWN_MAX bytes */

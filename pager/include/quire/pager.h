@@ -16,12 +16,14 @@
 /* A server, which the boot option serve=PROGRAM[:ARGUMENT...] starts, finds there instead: */
 #define P_HANDLE_OWN                                                                                                 \
   4 /* RECV, SEND, NOTIFY, DUP: its endpoint, which outlives it; a server that dies is started again */
-#define P_HANDLE_BELOW 5 /* SEND: the endpoint of the server named before it; no rights for the first one */
+#define P_HANDLE_BELOW                                                                                               \
+  5 /* SEND; NOTIFY, P_BIT_ABOVE: the endpoint of the server named before it; no rights for the first one */
 #define P_HANDLE_ABOVE 6 /* NOTIFY, P_BIT_BELOW: the endpoint of the server named after it, if there is one */
 /* Its handle of the machine has IRQ too. All its memory is resident: it never faults. When it exits, the machine is
  * turned off with its status. */
 #define P_BIT_CLOSE (1ul << 63) /* notified to the first server when the machine is to be turned off: it exits then */
 #define P_BIT_BELOW (1ul << 62)
+#define P_BIT_ABOVE (1ul << 61)
 
 /* At entry sp is 16-aligned and points at argc, then argv[0..argc-1], 0, the environment, 0, as in the RISC-V ELF
  * psABI's Linux note; the strings lie above. a0 is P_HANDLE_GIFT if that is the server the program belongs to
@@ -55,7 +57,13 @@
   X(15, unmap)                                                                                                       \
   X(16, protect)                                                                                                     \
   X(17, object)                                                                                                      \
-  X(18, thaw)
+  X(18, thaw)                                                                                                        \
+  X(19, thread)                                                                                                      \
+  X(20, thread_end)                                                                                                  \
+  X(21, policy)                                                                                                      \
+  X(22, area)                                                                                                        \
+  X(23, advise)                                                                                                      \
+  X(24, figures)
 
 enum p_request {
 #define X(n, name) P_##name = n,
@@ -72,7 +80,7 @@ enum p_request {
  *      readable buffer: name NUL argument NUL ... variable NUL ...; t0 handle or 0)
  *                                       -> a2 process id of a new program from the boot image, a child of the caller,
  *      which finds the handle as P_HANDLE_GIFT. argv[0] is the name. ENOENT, ENOEXEC, ENOMEM, EAGAIN (too many
- *      processes), E2BIG (over P_SPAWN_MAX bytes or P_SPAWN_STRINGS), EINVAL, EFAULT, EPERM. Flags: P_SPAWN_QUIET prints no diagnosis when it
+ *      processes, or the policy admits no more), E2BIG (over P_SPAWN_MAX bytes or P_SPAWN_STRINGS), EINVAL, EFAULT, EPERM. Flags: P_SPAWN_QUIET prints no diagnosis when it
  *      dies. P_SPAWN_NAMED: the first string is only the program's name in the boot image; argv[0] is the second. With an
  *      object (of the caller's, a server's), its bytes are the program, and the name just what it is called.
  *      P_SPAWN_STRICT: it and its descendants have all their memory promised, whatever the boot option memory= says: what
@@ -81,7 +89,8 @@ enum p_request {
  *      kill here (EPERM); that is what it asks the server for.
  * watch(a2 bits; t0 endpoint, NOTIFY)   The bits are notified there each time a child of the caller ends. t0 0: no more.
  * reap(a2 process id or 0 for any; writable buffer: struct p_death)
- *                                       -> a2 process id of an ended child, whose record is written and forgotten.
+ *                                       -> a2 process id of an ended child, whose record is written and forgotten;
+ *      a3 1 if another has ended.
  *      EAGAIN: none ended yet. ECHILD: no such child. Children of a parent that ended are forgotten by themselves.
  * kill(a2 process id)                   Ends a descendant. ESRCH, EPERM.
  * stats(a2 process id, 0: self; writable buffer: struct p_stats)    ESRCH.
@@ -90,12 +99,13 @@ enum p_request {
  * trace(a2 P_TRACE_*, a3 process id to record, 0: all; writable buffer: struct p_trace[])
  *                                       P_TRACE_READ -> a2 entries written, oldest first, a3 entries lost. The ring
  *      holds P_TRACE_RING of them. One program records at a time: the one that started last; it ends with it.
- * fork(a2 process id of a child of the caller, 0: the caller; a3 pc, a4 sp; t0 handle or 0)
+ * fork(a2 process id of a child of the caller, 0: the caller; a3 pc, a4 sp, a5 badge or 0; t0 handle or 0)
  *                                       -> a2 process id of a new program, a child of the caller, with the memory that the
  *      other has at this moment: each page is copied when one of them writes it. It has one thread, which begins at pc
  *      with sp, in a0 what a program has there when it starts, all other registers zero; and the handles of a new
- *      program. ENOMEM, EAGAIN (too many processes), ESRCH, EPERM (a server; or not the caller's child), EINVAL (the child of
- *      a server's client without a handle).
+ *      program. With a badge, of a server only, its P_HANDLE_GIFT is one to the server's own endpoint with that badge. ENOMEM,
+ *      EAGAIN (too many processes, or the policy admits no more), ESRCH, EPERM (a server; or not the caller's child), EINVAL (the child of a server's client
+ *      without a handle or badge; a badge from somebody else; a pc of 0 or an odd one).
  * exec(a2 process id of a child of the caller, 0: the caller; a3 bytes in use of the readable buffer, a4 strings of these
  *      that are the environment, a5 object or 0; readable buffer as for spawn with P_SPAWN_NAMED; t0 handle or 0)
  *      The program becomes another one: its memory, threads and handles go, its id and its parent stay. 0 to a caller that
@@ -117,9 +127,34 @@ enum p_request {
  * object(a3 object)                     Drops it: it goes when no program has any of it. EINVAL.
  * thaw(a2 page address)                 The page is the caller's alone again, with the content it has: to be done before it
  *      is written or given back, whether or not the object still lives. Servers only. ENOMEM.
- * device(a2 0: the console)             -> a2 address of its registers, mapped for the caller, a3 their bytes, a4 its
+ * thread(a2 pc, a3 sp, a4 argument in a0)   A further thread of the caller, of the programs' priority, which begins at pc with
+ *      all other registers zero. Its argument is its name. EAGAIN (P_THREADS of them, or no memory for it), EEXIST (a thread
+ *      of that name), EINVAL (pc), EPERM (a server, which makes its threads by P_HANDLE_TASK).
+ * thread_end(a2 name, a3 page address, a4 bytes or 0)   Ends that thread, which may be the one that asks, and then unmaps as
+ *      unmap does: so a thread gives back its own stack. ESRCH; EINVAL, ENOMEM: the thread has ended, but that is mapped.
+ * policy(a2 process id, 0: the caller; a3 pages of its own that it may have, 0: as it is; readable buffer: words as after the
+ *      boot option policy=, or nothing: as it is)    What the program has carries over. EINVAL (words that are not understood,
+ *      fewer than 4 pages or more than 65,536, or a budget and no policy of replacement), ENOTSUP (the boot option budget= is not
+ *      given, or says that all programs share one; a program whose memory is promised), ENFILE (more than 32 different words since
+ *      boot), ESRCH, EPERM (neither the caller, its descendant, nor a client of the server that the caller is one of), ENOMEM.
+ *      EINVAL also: words of what only the boot option chooses, as `largest`.
+ * advise(a2 page address, a3 bytes, a4 P_ADVICE_*)    NORMAL, RANDOM, SEQUENTIAL: told to the policy. WILLNEED: the first P_ADVISED
+ *      pages come before they are touched, as the policy says; without a word of it, those that were evicted. COLD: they are not
+ *      needed soon, and may be evicted first. DISCARD: they go at once, and come again as they came first: as zeros, or from the
+ *      file. ENOMEM: there are holes, the rest is done; or it is not all within the program's half of addresses, and nothing is.
+ *      EINVAL (other advice, address not of a page, a server).
+ * figures(a2 process id, 0: the caller; writable buffer: struct p_figures)    The words of its policies, and what they count.
+ *      ESRCH.
+ * device(a2 0: the console, 1 to Q_BOOT_VIRTIO: a place where a virtio device may be)
+ *                                       -> a2 address of its registers, mapped for the caller, a3 their bytes, a4 its
  *      interrupt source. Servers only (EPERM). ENODEV.
- * initrd()                              -> a2 address of the boot image, mapped for the caller to read, a3 its bytes.
+ * area(a2 pages, a3 0)                  -> a2 address of so many pages, mapped for the caller, a3 their physical address: they
+ *      lie in a row, and a device may be told of them. Zeros, but for the next instance of a server, which finds the same
+ *      ones as the last one left them: its device may still be writing there. Servers only (EPERM). EINVAL (none, over
+ *      P_AREA_MAX, or not as many as before), ENOMEM.
+ * area(0, a3 1)                         The same of the server below, whose area the caller sees. ENODEV: it has none (yet).
+ * initrd()                              -> a2 address of the boot image, mapped for the caller to read, a3 its bytes. Of its
+ *      first file of the name "pager" whole pages are missing: that memory is in use again.
  *      Servers only (EPERM). ENOMEM.
  */
 #define P_SBRK_POPULATE 1
@@ -130,10 +165,22 @@ enum p_request {
 #define P_SPAWN_MAX 32768 /* bytes of arguments and environment */
 #define P_SPAWN_STRINGS 512
 #define P_OBJECT_MAX 0x60000000 /* bytes of an object */
-#define P_PROCESSES 4096        /* fewer than that at a time */
-#define P_NAME_MAX 64           /* of a program, with its NUL */
-#define P_MAP_SHARED 16         /* beside Q_PROT_*, which are below */
+#define P_AREA_MAX 64           /* pages */
+#define P_THREADS 128           /* of a program that the pager makes, at a time, beside its first */
+#define P_THREADS_ALL 32768     /* of all programs */
+#define P_PROCESSES 16384       /* fewer than that at a time */
+#define P_POLICY_MAX 48         /* bytes of its words, with their NUL */
+#define P_FIGURES 12
+#define P_NAME_MAX 64   /* of a program, with its NUL */
+#define P_MAP_SHARED 16 /* beside Q_PROT_*, which are below */
 #define P_MAP_FIXED 32
+#define P_ADVICE_NORMAL 0 /* the numbers are Linux's */
+#define P_ADVICE_RANDOM 1
+#define P_ADVICE_SEQUENTIAL 2
+#define P_ADVICE_WILLNEED 3
+#define P_ADVICE_DISCARD 4
+#define P_ADVICE_COLD 20
+#define P_ADVISED 512 /* pages that WILLNEED brings in at most */
 #define P_SYSTEM_DROP 1
 #define P_SYSTEM_READY 2
 #define P_TRACE_START 0
@@ -155,7 +202,9 @@ enum p_request {
   X(9, KERNEL, "not a user address")                                                                                 \
   X(10, NOFRAME, "out of memory")                                                                                    \
   X(11, EXCEPTION, "exception")                                                                                      \
-  X(12, ACCESS, "not what the mapping allows")
+  X(12, ACCESS, "not what the mapping allows")                                                                       \
+  X(13, STORE, "its page could not be read back")                                                                    \
+  X(14, CHOSEN, "chosen to end: out of memory")
 
 enum p_reason {
 #define X(n, name, text) P_REASON_##name = n,
@@ -197,6 +246,18 @@ struct p_stats { /* frames and pages of 4 KiB */
       waits_for; /* Q_STATE_* of its first thread; whom that waits for: an id, 0 the pager, ~0 nobody
                                          has heard it yet */
   char name[32];
+  uint64_t budget;                     /* pages of its own that it may have; 0: any number */
+  uint64_t evicted, written, refaults; /* pages that went; of these, written to a store; that came back from there */
+  uint64_t wrong;                      /* proposals of its policy that could not be followed */
+};
+
+struct p_figures {
+  char words[P_POLICY_MAX];
+  uint64_t count;
+  struct {
+    char name[16];
+    uint64_t value;
+  } figure[P_FIGURES];
 };
 
 struct p_system {
@@ -213,7 +274,8 @@ struct p_system {
   uint64_t faults, ahead, untouched; /* of all programs that ended, as in p_stats */
   uint64_t ready;                    /* of the free ones, zeroed beforehand */
   uint64_t ready_hits, ready_misses; /* zeroed frames that were there when one was needed, and that were not */
-  char policy[16];
+  char policy[P_POLICY_MAX];
+  uint64_t harts; /* that Quire runs on */
 };
 
 struct p_trace {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What events.c uses of QEMU's interface for TCG plug-ins, version 1 (QEMU 6.0 to 8.x): Debian packages no header. Written from
+/* What the plug-ins here use of QEMU's interface for TCG plug-ins, version 1 (QEMU 6.0 to 8.x): Debian packages no header. Written from
  * its documentation ("QEMU TCG Plugins"); QEMU checks qemu_plugin_version when it loads one. */
 #ifndef QEMU_PLUGIN_H
 #define QEMU_PLUGIN_H
@@ -43,10 +43,14 @@ void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, qemu_
 void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, qemu_plugin_vcpu_mem_cb_t callback,
                                       enum qemu_plugin_cb_flags flags, enum qemu_plugin_mem_rw rw, void *userdata);
 
+unsigned qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t info); /* bytes: 1 << that */
 bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info, uint64_t vaddr);
 bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *address);
 uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *address);
 
 void qemu_plugin_outs(const char *line); /* to QEMU's log, with -d plugin */
+
+typedef void (*qemu_plugin_udata_cb_t)(qemu_plugin_id_t id, void *userdata);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, qemu_plugin_udata_cb_t cb, void *userdata);
 #endif

@@ -43,7 +43,9 @@
   X(33, job)                                                                                                         \
   X(34, terminal)                                                                                                    \
   X(35, times)                                                                                                       \
-  X(36, lock)
+  X(36, lock)                                                                                                        \
+  X(37, futex_wait)                                                                                                  \
+  X(38, futex_wake)
 
 enum posix_request {
 #define X(n, name) POSIX_##name = n,
@@ -66,7 +68,8 @@ enum posix_request {
  *      path, and argv[0] the second. ENOENT, EACCES (no file, or nobody may execute it), ENOEXEC (no program), ENOMEM, E2BIG
  *      (arguments and environment over P_SPAWN_MAX bytes or P_SPAWN_STRINGS), EINVAL, EFAULT, EAGAIN (too many processes).
  * fork(a2 pc, a3 sp)          -> a2 process id of a child with the caller's memory (P_fork, quire/pager.h), which begins at
- *      pc with sp, and with the caller's descriptors, working directory and job. EAGAIN, ENOMEM.
+ *      pc with sp, and with the caller's descriptors, working directory and job. EAGAIN, ENOMEM, EINVAL (a
+ *      pc of 0 or an odd one).
  * exec(a2 bytes in use of the readable buffer, a3 strings of these that are the environment, a4 POSIX_SPAWN_NAMED or 0;
  *      readable buffer: as spawn's)
  *                              No answer: the caller has become that program, with its descriptors, but for those that are
@@ -97,6 +100,11 @@ enum posix_request {
  * probe(readable buffer; writable buffer, or none)   -> a2 bytes that the readable one holds before its first NUL, or all. Up
  *      to 4,096 bytes of it are then in the writable one, which may be the same. By this a program learns what a pointer is
  *      worth without touching the memory itself. EFAULT, ENOMEM.
+ * futex_wait(a2 address, a3 expected, a4 deadline in ticks of the time counter, ~0: none; readable buffer: the 4 bytes that lie
+ *      there)                  Waits for a wake of that address by a thread of the same process, if these bytes still are what
+ *      is expected; else it returns at once. ETIMEDOUT, EFAULT. A return need not mean a wake (EAGAIN, too): whoever waits looks
+ *      at the bytes again. Of the buffer only the bytes count: a process may use any number as an address.
+ * futex_wake(a2 address, a3 threads)   -> a2 how many of those that wait there go on now, the first ones first.
  * Any of them: EAGAIN if too many threads wait already; a process always may have one that does.
  */
 /* Files. Descriptors, flags and errno values are those of <fcntl.h>, <unistd.h> and <errno.h>; a path is the readable buffer,
@@ -172,10 +180,11 @@ struct posix_entry {
 #define POSIX_TERMINAL_QUIET 2 /* nothing of it is shown (no ECHO) */
 #define POSIX_TERMINAL_PLAIN 4 /* Ctrl-C is a byte (no ISIG) */
 #define POSIX_TERMINAL_ASK (~0ul)
-#define POSIX_PROCESSES 4000   /* at a time, ended ones that nobody waited for among them */
+#define POSIX_PROCESSES 12000  /* at a time, ended ones that nobody waited for among them */
 #define POSIX_REQUESTS_EACH 16 /* of one process, waiting at a time: so many of its threads may wait (EAGAIN) */
-#define POSIX_WHOLE 1024       /* bytes of a line being written that no other's can come into */
-#define POSIX_LINE 1024        /* bytes of a line being typed; a longer one is cut off with a bell */
+#define POSIX_FUTEX_WAITS (P_THREADS + 16) /* beside these, for each other */
+#define POSIX_WHOLE 1024                   /* bytes of a line being written that no other's can come into */
+#define POSIX_LINE 1024                    /* bytes of a line being typed; a longer one is cut off with a bell */
 
 struct posix_process {
   uint64_t pid, parent, job;

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How many pages of its own a process may have, and by which policy; or what it has had of it so far, and what the policy counts. */
+#include <quire/proc.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *why(int64_t error) {
+  switch (-error) {
+  case ESRCH:
+    return "there is no such process";
+  case EPERM:
+    return "it is a server";
+  case EINVAL:
+    return "there is no such policy, or none of these words replaces pages, or PAGES is not 4 to 65536 "
+           "(docs/policies.md)";
+  case ENOTSUP:
+    return "the machine was booted without budget=, or with one for all, or the process has its memory promised";
+  case ENFILE:
+    return "32 different policies were chosen since the machine was booted, and no more are remembered";
+  default:
+    return strerror((int)-error);
+  }
+}
+
+static int failed(const char *id, int64_t error) {
+  fprintf(stderr, "policy: process %s: %s\n", id, why(error));
+  return 1;
+}
+
+static bool number(const char *text, uint64_t *value) {
+  char *end;
+  errno = 0;
+  *value = strtoul(text, &end, 10);
+  return *text >= '0' && *text <= '9' && !*end && !errno;
+}
+
+static int show(const char *text, uint64_t id) {
+  struct p_stats s;
+  struct p_figures f;
+  int64_t error = p_stats_of(id, &s);
+  if (!error)
+    error = p_figures_of(id, &f);
+  if (error)
+    return failed(text, error);
+  printf("%s; ", f.words);
+  if (s.budget)
+    printf("budget %lu pages", (unsigned long)s.budget);
+  else
+    printf("no budget");
+  printf("; %lu resident, %lu evicted, %lu of these written, %lu read back; %lu proposals wrong\n",
+         (unsigned long)s.resident, (unsigned long)s.evicted, (unsigned long)s.written, (unsigned long)s.refaults,
+         (unsigned long)s.wrong);
+  for (uint64_t i = 0; i < f.count; i++)
+    printf("%s %lu%s", f.figure[i].name, (unsigned long)f.figure[i].value, i + 1 < f.count ? ", " : "\n");
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  uint64_t id = 0, pages = 0;
+  if (argc < 2 || argc > 4 || !number(argv[1], &id) || !id || (argc == 4 && !number(argv[3], &pages))) {
+    fprintf(stderr,
+            "usage: policy PID [WORDS [PAGES]]   (WORDS as after the boot option policy=; PAGES 4 to 65536)\n");
+    return 2;
+  }
+  if (argc == 2)
+    return show(argv[1], id);
+  int64_t error = p_policy(id, argv[2], pages);
+  return error ? failed(argv[1], error) : 0;
+}

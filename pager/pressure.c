@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Memory pressure, as boot options and requests ask for it, and messages whose answer has to wait for a store. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "absent.h"
+#include "disk.h"
+#include "pool.h"
+#include "ram.h"
+#include "shell.h"
+#include "slab.h"
+
+#define TURNS 100       /* a second: pool_turn */
+#define SLOTS_DIVISOR 4 /* of all frames, so many go to the store unless it is told how many */
+
+/* What stands behind the name in the boot options; NULL: it is not there. */
+static const char *option(const char *name) {
+  size_t length = strlen(name);
+  for (const char *word = boot->arguments; *word; word += strspn(word, " ")) {
+    if (!strncmp(word, name, length))
+      return word + length;
+    word += strcspn(word, " ");
+  }
+  return NULL;
+}
+
+/* A number up to the word's end or `end`. */
+static bool number(const char *text, uint64_t least, uint64_t most, char end, uint64_t *value) {
+  char *rest;
+  *value = strtoul(text, &rest, 10);
+  return *text >= '0' && *text <= '9' && *value >= least && *value <= most &&
+         (!*rest || *rest == ' ' || *rest == end);
+}
+
+static bool read_budget(const char *text) {
+  const char *comma = text + strcspn(text, ", ");
+  pool_of_all = !strncmp(comma, ",all", 4) && (!comma[4] || comma[4] == ' ');
+  return (*comma != ',' || pool_of_all) &&
+         (number(text, POOL_LEAST, POOL_MOST, ',', &pool_pages) || number(text, 0, 0, 0, &pool_pages));
+}
+
+static uint64_t microseconds; /* that the store takes for a page */
+static bool on_disk;
+
+/* "ram", "ram,PAGES", "ram,PAGES,MICROSECONDS", "disk", "disk,PAGES" */
+static bool read_store(const char *text, uint64_t *slots) {
+  on_disk = !strncmp(text, "disk", 4);
+  const char *pages = text + (on_disk ? 4 : 3), *time = pages + strcspn(pages + (*pages == ','), ", ") + 1;
+  if ((!on_disk && strncmp(text, "ram", 3)) || (*pages && *pages != ' ' && *pages != ','))
+    return false;
+  if (*pages == ',' && !number(pages + 1, 1, 1 << 24, on_disk ? ' ' : ',', slots))
+    return false;
+  return *pages != ',' || *time != ',' || number(time + 1, 0, 1000000, ' ', &microseconds);
+}
+
+const char *pressure_options(uint64_t ram_bytes) {
+  const char *budget = option("budget="), *seed = option("seed="), *words = option("store=");
+  uint64_t slots = (ram_bytes >> Q_PAGE_SHIFT) / SLOTS_DIVISOR;
+  if (!budget)
+    return words || seed ? "store= and seed= are for programs with a budget: give budget=PAGES too" : NULL;
+  if (!read_budget(budget))
+    return "budget=PAGES[,all] takes 4 to 65536 pages; or 0, to give single programs one while they run";
+  if (seed && !number(seed, 0, ~0ul, ' ', &pool_seed))
+    return "seed= takes a number";
+  if (words && !read_store(words, &slots))
+    return "store= takes ram, ram,PAGES, ram,PAGES,MICROSECONDS, disk or disk,PAGES";
+  store_disk.slots = ram_store.slots = (uint32_t)slots;
+  return on_disk || slots <= ram_bytes >> Q_PAGE_SHIFT ? NULL : "store=ram,PAGES is more than the machine's memory";
+}
+
+static uint64_t bytes_in_ram(void) {
+  return on_disk ? 0 : ram_store.slots * Q_PAGE_SIZE;
+}
+
+uint64_t pressure_memory(uint64_t ram_bytes) {
+  if (!option("budget="))
+    return 0;
+  return pools_memory(ram_bytes) + bytes_in_ram() + PAGE_UP(absents_memory(&ram_store));
+}
+
+void pressure_begin(char *memory, uint64_t ram_bytes) {
+  pool_turn = boot->timebase / TURNS;
+  pools_begin(memory, ram_bytes);
+  memory += pools_memory(ram_bytes);
+  ram_begin(memory, microseconds * boot->timebase / 1000000); /* which is not used with a disk */
+  absents_begin(on_disk ? &store_disk : &ram_store, memory + bytes_in_ram());
+}
+
+/* ---- Requests -------------------------------------------------------------------------------------------------------------- */
+/* Choices that were made once stay, for all programs that make them. */
+static const struct policy_set *set_of(const char *words, int *error) {
+  static struct policy_set sets[32];
+  static char text[32][P_POLICY_MAX];
+  unsigned i = 0;
+  while (i < 32 && sets[i].words && strcmp(sets[i].words, words))
+    i++;
+  *error = i == 32 ? ENFILE : 0;
+  if (i == 32 || sets[i].words)
+    return i == 32 ? NULL : &sets[i];
+  struct policy_set set;
+  if (!policy_choose(strcpy(text[i], words), &set)) {
+    *error = EINVAL;
+    return NULL;
+  }
+  sets[i] = set;
+  return &sets[i];
+}
+
+/* As the server does that they belong to, one of its clients may do this to another. */
+static bool may_change(const struct space *caller, const struct space *space) {
+  return space == caller || descends(space, caller) || (caller->client && caller->parent == space->parent);
+}
+
+int do_policy(struct space *caller, struct q_received *m, struct q_reply *r) {
+  char words[P_POLICY_MAX] = "";
+  struct space *space = m->word[0] ? space_find(m->word[0]) : caller;
+  (void)r;
+  if (m->read_bytes > sizeof words - 1)
+    return EINVAL;
+  int error = m->read_bytes ? transfer(m, Q_COPY_FROM, 0, words, m->read_bytes) : 0;
+  if (error)
+    return error;
+  if (!space || space->state != SPACE_ALIVE)
+    return ESRCH;
+  if (space->server || !may_change(caller, space))
+    return EPERM;
+  const struct policy_set *set = *words ? set_of(words, &error) : space->policy;
+  if (set && *words && set->press.policy)
+    return EINVAL; /* that is not of one program */
+  return set ? pool_change(space, set, m->word[1]) : error;
+}
+
+int do_figures(struct space *caller, struct q_received *m, struct q_reply *r) {
+  struct p_figures figures;
+  struct space *space = m->word[0] ? space_find(m->word[0]) : caller;
+  (void)r;
+  if (!space || space->state != SPACE_ALIVE)
+    return ESRCH;
+  if (m->write_bytes < sizeof figures)
+    return EINVAL;
+  space_figures(space, &figures);
+  return transfer(m, Q_COPY_TO, 0, &figures, sizeof figures);
+}
+
+/* ---- Messages that wait ---------------------------------------------------------------------------------------------------- */
+static struct held {
+  struct held *next;
+  struct q_received m;
+} * held;
+unsigned held_count;
+static struct slab slab = {.bytes = (sizeof(struct held) + 15) & ~15ul, .tables = true};
+
+bool hold(const struct q_received *m) {
+  struct held **end = &held, *one = slab_take(&slab);
+  if (!one)
+    return false;
+  while (*end)
+    end = &(*end)->next;
+  *one = (struct held){NULL, *m};
+  *end = one;
+  held_count++;
+  return true;
+}
+
+bool unhold(struct q_received *m) {
+  struct held *one = held;
+  if (!one)
+    return false;
+  *m = one->m;
+  held = one->next;
+  held_count--;
+  slab_give(&slab, one);
+  return true;
+}
+
+/* ---- The clock of a store with a latency ------------------------------------------------------------------------------------- */
+q_token clock_parked;
+extern char clock_thread[]; /* start.S; needs no stack */
+
+uint64_t backend_time(void) {
+  return q_time();
+}
+
+bool clock_start(void) {
+  q_handle thread;
+  if (!microseconds)
+    return true;
+  if (q_thread_create(boot->task, Q_PRIORITY_PAGER, &thread) < 0)
+    return false;
+  int64_t error = q_thread_start(thread, (uint64_t)clock_thread, 0, boot->endpoint);
+  q_handle_close(thread);
+  return !error;
+}
+
+void clock_call(const struct q_received *m) {
+  clock_parked = m->token;
+  if (ram_look())
+    answer_held();
+}
+
+void clock_go_on(void) {
+  struct q_reply r = {.word = {ram_due()}, .token = clock_parked};
+  if (!r.word[0])
+    return;
+  clock_parked = 0;
+  q_reply(&r);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Traces in files: binary (qtrace.h), lists of pages as text, CSV. What is wrong is refused with its place and what to do. */
+#include "trace.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define COLUMNS 256
+#define PAGE_BYTES_LOG2 12
+
+struct reader {
+  struct trace *trace;
+  const char *file;
+  const struct format *format;
+  uint64_t line;
+  size_t page, process, kind; /* columns from 0 up; COLUMNS: none */
+};
+
+/* ---- Numbers ------------------------------------------------------------------------------------------------------------- */
+/* A number of digits, or 0x and digits, from `text` on, up to what is none of it. NULL: there is none, or above 64 bits. */
+static const char *number(const char *text, uint64_t *value) {
+  char *end;
+  bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+  if (!isdigit((unsigned char)*text) || (hexadecimal && !isxdigit((unsigned char)text[2])))
+    return NULL;
+  errno = 0;
+  *value = strtoull(text, &end, hexadecimal ? 16 : 10);
+  return errno ? NULL : end;
+}
+
+_Noreturn static void bad_page(const struct reader *r, const char *text, size_t length) {
+  fail("%s:%" PRIu64 ": '%.*s' is no %s: write a decimal number or 0x and a hexadecimal one%s", r->file, r->line,
+       (int)length, text, r->format->addresses ? "address" : "page number",
+       r->format->column ? " (if it is a column's name, name the column: --csv NAME)"
+                         : ", with w after it for a write");
+}
+
+/* The page that a number stands for. */
+static uint64_t page_of(const struct reader *r, uint64_t value) {
+  uint64_t page = r->format->addresses ? value >> PAGE_BYTES_LOG2 : value;
+  if (page > TRACE_PAGE_MOST)
+    fail("%s:%" PRIu64 ": page %" PRIu64 " is out of range, which ends at %" PRIu64 "%s", r->file, r->line, page,
+         TRACE_PAGE_MOST,
+         r->format->addresses ? ": the last page has no address behind it"
+                              : ": if these are addresses, say --addresses");
+  return page;
+}
+
+static void add(const struct reader *r, uint32_t process, uint64_t page, enum qtrace_kind kind) {
+  if (!trace_add(r->trace, process, page, kind))
+    fail("%s:%" PRIu64 ": there are more than %u references: divide the trace", r->file, r->line, TRACE_REFERENCES);
+}
+
+static uint32_t process_of(const struct reader *r, uint32_t name) {
+  uint32_t process = trace_process(r->trace, name);
+  if (process == TRACE_NONE)
+    fail("%s:%" PRIu64 ": there are more than %u processes: divide the trace", r->file, r->line, TRACE_PROCESSES);
+  return process;
+}
+
+/* ---- Text ---------------------------------------------------------------------------------------------------------------- */
+static const char *skip_blanks(const char *at) {
+  while (*at == ' ' || *at == '\t' || *at == '\r')
+    at++;
+  return *at == '#' ? at + strlen(at) : at;
+}
+
+/* One page number and what is between it and the next. */
+static const char *read_number(const struct reader *r, const char *at, bool *comma) {
+  uint64_t value;
+  const char *end = number(at, &value);
+  bool write = end && *end == 'w';
+  if (!end || !strchr(" \t\r,#", end[write])) /* which includes the end */
+    bad_page(r, at, strcspn(at, " \t\r,#"));
+  add(r, 0, page_of(r, value), write ? QTRACE_WRITE : QTRACE_READ);
+  end = skip_blanks(end + write);
+  *comma = *end == ',';
+  return *comma ? skip_blanks(end + 1) : end;
+}
+
+static void read_text_line(struct reader *r, const char *line) {
+  bool comma = false;
+  const char *at = skip_blanks(line);
+  while (*at) {
+    if (*at == ',')
+      fail("%s:%" PRIu64 ": a page number is missing before a comma", r->file, r->line);
+    at = read_number(r, at, &comma);
+  }
+  if (comma)
+    fail("%s:%" PRIu64 ": a page number is missing after the last comma", r->file, r->line);
+}
+
+/* ---- CSV ----------------------------------------------------------------------------------------------------------------- */
+struct field {
+  const char *text;
+  size_t length;
+};
+
+/* Fields without the blanks and quotation marks around them. */
+static size_t split(const char *line, struct field *field) {
+  size_t n = 0;
+  for (const char *at = line; n < COLUMNS; at++) {
+    size_t length = strcspn(at, ",");
+    const char *from = at, *to = at + length;
+    while (from < to && (isspace((unsigned char)*from) || *from == '"'))
+      from++;
+    while (to > from && (isspace((unsigned char)to[-1]) || to[-1] == '"'))
+      to--;
+    field[n++] = (struct field){from, (size_t)(to - from)};
+    at += length;
+    if (!*at)
+      break;
+  }
+  return n;
+}
+
+static const struct field *field_at(const struct reader *r, const struct field *fields, size_t n, size_t column) {
+  if (column >= n || !fields[column].length)
+    fail("%s:%" PRIu64 ": column %zu is missing, of %zu", r->file, r->line, column + 1, n);
+  return &fields[column];
+}
+
+static uint64_t number_at(const struct reader *r, const struct field *field) {
+  uint64_t value;
+  const char *end = number(field->text, &value);
+  if (!end || end != field->text + field->length)
+    bad_page(r, field->text, field->length);
+  return value;
+}
+
+static enum qtrace_kind kind_at(const struct reader *r, const struct field *field) {
+  static const char *const names[] = {"0", "1", "2", "r", "w", "x", "read", "write", "execute"};
+  for (unsigned i = 0; i < 9; i++)
+    if (strlen(names[i]) == field->length && !strncasecmp(field->text, names[i], field->length))
+      return i % QTRACE_KINDS;
+  fail("%s:%" PRIu64 ": '%.*s' is no kind: it is r, w or x; read, write or execute; 0, 1 or 2", r->file, r->line,
+       (int)field->length, field->text);
+}
+
+static uint32_t process_at(const struct reader *r, const struct field *field) {
+  uint64_t name = number_at(r, field);
+  if (name > UINT32_MAX)
+    fail("%s:%" PRIu64 ": process %" PRIu64 " is out of range, which ends at %u", r->file, r->line, name, UINT32_MAX);
+  return process_of(r, (uint32_t)name);
+}
+
+static void read_csv_line(struct reader *r, const char *line) {
+  struct field fields[COLUMNS];
+  if (!*skip_blanks(line))
+    return;
+  size_t n = split(line, fields);
+  uint64_t page = page_of(r, number_at(r, field_at(r, fields, n, r->page)));
+  uint32_t process = r->process < COLUMNS ? process_at(r, field_at(r, fields, n, r->process)) : 0;
+  enum qtrace_kind kind = r->kind < COLUMNS ? kind_at(r, field_at(r, fields, n, r->kind)) : QTRACE_READ;
+  add(r, process, page, kind);
+}
+
+/* The index of a column that is named by its number, or by its name in the first line, which then is no record. */
+static size_t column_of(const struct reader *r, const char *name, const char *first_line, bool *named) {
+  struct field fields[COLUMNS];
+  uint64_t value;
+  const char *end = name ? number(name, &value) : NULL;
+  if (!name)
+    return COLUMNS;
+  if (end && !*end && value && value <= COLUMNS)
+    return value - 1;
+  *named = true;
+  for (size_t n = split(first_line, fields), i = 0; i < n; i++)
+    if (strlen(name) == fields[i].length && !memcmp(name, fields[i].text, fields[i].length))
+      return i;
+  fail("%s:1: there is no column '%s': name one that this line has, or give its number, 1 to %d", r->file, name,
+       COLUMNS);
+}
+
+static bool read_csv_head(struct reader *r, const char *first_line) {
+  bool named = false;
+  r->page = column_of(r, r->format->column, first_line, &named);
+  r->process = column_of(r, r->format->process_column, first_line, &named);
+  r->kind = column_of(r, r->format->kind_column, first_line, &named);
+  return named;
+}
+
+/* ---- Binary -------------------------------------------------------------------------------------------------------------- */
+static uint64_t little(const unsigned char *at, unsigned bytes) {
+  uint64_t value = 0;
+  while (bytes--)
+    value = value << 8 | at[bytes];
+  return value;
+}
+
+static void read_record(const struct reader *r, const unsigned char *at, uint64_t record) {
+  uint64_t page_kind = little(at, 8);
+  if (page_kind & 0xffc || (page_kind & 3) >= QTRACE_KINDS || page_kind >> PAGE_BYTES_LOG2 > TRACE_PAGE_MOST)
+    fail("%s: record %" PRIu64 ": %#" PRIx64
+         " is not the address of a page, but the last, with a kind, 0 to 2, in bits 0 and 1: record it again",
+         r->file, record, page_kind);
+  if (little(at + 12, 4))
+    fail("%s: record %" PRIu64 ": its last four bytes are not 0: a newer replayer may know what they are", r->file,
+         record);
+  add(r, process_of(r, (uint32_t)little(at + 8, 4)), page_kind >> PAGE_BYTES_LOG2, page_kind & 3);
+}
+
+static void read_binary(struct reader *r, const char *data, size_t bytes) {
+  size_t records = (bytes - QTRACE_HEAD) / sizeof(struct qtrace_record);
+  if ((bytes - QTRACE_HEAD) % sizeof(struct qtrace_record))
+    fail("%s: record %zu: it has %zu bytes of %zu: the file was cut off, record it again", r->file, records + 1,
+         (bytes - QTRACE_HEAD) % sizeof(struct qtrace_record), sizeof(struct qtrace_record));
+  for (size_t i = 0; i < records; i++)
+    read_record(r, (const unsigned char *)data + QTRACE_HEAD + i * sizeof(struct qtrace_record), i + 1);
+  r->trace->hexadecimal = true;
+}
+
+/* ---- Files --------------------------------------------------------------------------------------------------------------- */
+/* All of the file and a 0. */
+static char *contents(const char *file, size_t *bytes) {
+  FILE *stream = strcmp(file, "-") ? fopen(file, "rb") : stdin;
+  char *data = NULL;
+  size_t room = 0, got;
+  if (!stream)
+    fail("%s: %s", file, strerror(errno));
+  *bytes = 0;
+  do {
+    data = grown(data, *bytes + 1, &room, 1);
+    *bytes += got = fread(data + *bytes, 1, room - *bytes - 1, stream);
+  } while (got);
+  if (ferror(stream))
+    fail("%s: %s", file, strerror(errno));
+  if (stream != stdin)
+    fclose(stream);
+  data[*bytes] = 0;
+  return data;
+}
+
+static void read_lines(struct reader *r, char *data, size_t bytes) {
+  for (char *line = data, *end; line < data + bytes; line = end + 1) {
+    end = line + strcspn(line, "\n");
+    r->line++;
+    if (!*end && end < data + bytes)
+      fail("%s:%" PRIu64 ": it has a byte 0: this is neither text nor does it begin as a binary trace does", r->file,
+           r->line);
+    *end = 0;
+    if (!r->format->column)
+      read_text_line(r, line);
+    else if (r->line > 1 || !read_csv_head(r, line))
+      read_csv_line(r, line);
+  }
+}
+
+void trace_read(struct trace *trace, const char *file, const struct format *format) {
+  struct reader r = {.trace = trace, .file = strcmp(file, "-") ? file : "standard input", .format = format};
+  size_t bytes;
+  char *data = contents(file, &bytes);
+  if (bytes >= QTRACE_HEAD && !memcmp(data, QTRACE_MAGIC, QTRACE_HEAD)) {
+    read_binary(&r, data, bytes);
+  } else {
+    if (!format->process_column)
+      process_of(&r, 0);
+    read_lines(&r, data, bytes);
+  }
+  free(data);
+  if (!trace->references)
+    fail("%s: there is no reference in it", r.file);
+}
+
+/* ---- Made ---------------------------------------------------------------------------------------------------------------- */
+static uint64_t next_random(uint64_t *state) { /* splitmix64: Steele, Lea and Flood, OOPSLA 2014 */
+  uint64_t z = *state += 0x9e3779b97f4a7c15u;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+  return z ^ z >> 31;
+}
+
+void trace_make(struct trace *trace, const char *text, uint64_t seed) {
+  uint64_t references = 0, pages = 0;
+  const char *comma = number(text, &references), *end = comma && *comma == ',' ? number(comma + 1, &pages) : NULL;
+  if (!end || *end || !references || references > TRACE_REFERENCES || !pages || pages > 1u << 30)
+    fail("--make %s: write REFERENCES,PAGES: 1 to %u, and 1 to %u", text, TRACE_REFERENCES, 1u << 30);
+  trace_process(trace, 0);
+  for (uint64_t i = 0; i < references; i++) {
+    uint64_t random = next_random(&seed);
+    double rank = exp((double)(random >> 11) * 0x1p-53 * log((double)pages + 1)); /* 1 to pages + 1 */
+    uint64_t page = ((uint64_t)rank - 1) * 0x9e3779b1u % (1u << 31); /* neighbours are not equally often used */
+    trace_add(trace, 0, page, random & 3 ? QTRACE_READ : QTRACE_WRITE);
+  }
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Under each policy, with a handful of frames: programs that check every byte they ever wrote come out right, and print what they print
+ * with all the frames they want. Booted with budget=0. ":all" runs all of them with each number of frames, else they take turns.
+ * ":hostile" is for the pager that has the policies of tests/host/hostile.c. */
+#include "unix.h"
+
+#include <stdio.h>
+
+#define TEXT 160
+#define WORDS 8
+#define LEAST 4 /* pager/pool.h */
+static const unsigned frames[] = {4, 5, 8, 16};
+#define FRAMES (sizeof frames / sizeof *frames)
+
+static const char *const honest[] = {"null",
+                                     "fifo",
+                                     "random",
+                                     "clock",
+                                     "aging",
+                                     "dirty",
+                                     "wsclock",
+                                     "sieve",
+                                     "s3-fifo",
+                                     "generations",
+                                     "eager+null",
+                                     "eager+random",
+                                     "window,4+fifo",
+                                     "window,64+s3-fifo",
+                                     "readahead+sieve",
+                                     "leap+generations",
+                                     "ws+clock",
+                                     "pff+dirty",
+                                     "fixed,6+aging",
+                                     "eager+pff+wsclock"};
+static const char *const hostile[] = {"hostile",
+                                      "hostile,1",
+                                      "hostile,2",
+                                      "hostile,3",
+                                      "hostile,4",
+                                      "hostile,5",
+                                      "hostile,6",
+                                      "glutton+fifo",
+                                      "glutton+hostile,6",
+                                      "grasping+clock",
+                                      "glutton+grasping+hostile",
+                                      "scribbler",
+                                      "scribbler+grasping",
+                                      "slow",
+                                      "glutton+nosy",
+                                      "eager+hostile,6"};
+
+/* Each pattern of the workloads, small. */
+static const char *const programs[][WORDS] = {{"workload", "-p", "12", "-n", "200", "scan"},
+                                              {"workload", "-p", "17", "-n", "200", "loop"},
+                                              {"workload", "-p", "24", "-n", "200", "zipf"},
+                                              {"workload", "-p", "24", "-n", "200", "scans"},
+                                              {"workload", "-p", "24", "-n", "200", "phases"},
+                                              {"workload", "-p", "20", "-n", "100", "chase"},
+                                              {"workload", "-p", "20", "-n", "100", "stack"},
+                                              {"workload", "-p", "20", "-n", "200", "heap"},
+                                              {"workload", "-p", "10", "-n", "60", "fork"},
+                                              {"workload", "-p", "12", "-n", "200", "hash"},
+                                              {"workload", "-p", "3", "matrix"},
+                                              {"workload", "-p", "3", "blocks"},
+                                              {"workload", "-p", "3", "sort"}};
+#define PROGRAMS (sizeof programs / sizeof *programs)
+
+static char expected[PROGRAMS][TEXT];
+static const char *const *policies;
+static unsigned policy,
+    each = 4; /* the one that is tested now; one of so many programs is run with a number of frames */
+
+/* Its status, and what it prints first. */
+static int run(const char *const program[WORDS], const char *words, unsigned budget, char text[TEXT]) {
+  int fd = make_file("printed", "", 0);
+  pid_t pid = fork();
+  if (!pid) {
+    char path[64];
+    if (words && p_policy(0, words, budget))
+      _exit(99);
+    snprintf(path, sizeof path, "/bin/%s", program[0]);
+    dup2(fd, 1);
+    execv(path, (char **)(uintptr_t)program);
+    _exit(98);
+  }
+  int status = status_of(pid);
+  ssize_t got = pread(fd, text, TEXT - 1, 0);
+  text[got > 0 ? got : 0] = 0;
+  close(fd), unlink("printed");
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void complain(const char *const program[WORDS], unsigned budget, int status, const char *text) {
+  printf("# with %u frames", budget);
+  for (unsigned i = 0; i < WORDS && program[i]; i++)
+    printf(" %s", program[i]);
+  printf(": status %d, %.40s\n", status, text);
+}
+
+static void run_one(unsigned p, unsigned budget) {
+  char text[TEXT];
+  int status = run(programs[p], policies[policy], budget, text);
+  bool good = !status && !strcmp(text, expected[p]);
+  CHECK(good);
+  if (!good)
+    complain(programs[p], budget, status, text);
+}
+
+static void run_all(void) {
+  for (unsigned i = 0; i < FRAMES; i++)
+    for (unsigned p = (policy + i) % each; p < PROGRAMS; p += each)
+      run_one(p, frames[i]);
+}
+
+static void under_policy(void) {
+  run_all();
+  policy++;
+}
+
+/* Every byte, again and again. */
+static void honest_body(void) {
+  char *at = fresh(20);
+  MUST_EQ(p_policy(0, "clock", 8), 0);
+  for (unsigned round = 0;; round++) {
+    fill(at, 20 * PAGE, round);
+    MUST(filled(at, 20 * PAGE, round));
+  }
+}
+
+/* Alone, and beside a program with an honest one, which finds all that it writes. */
+static void under_hostile(void) {
+  run_all();
+  struct p_stats stats = {.wrong = 1};
+  pid_t pid = begin(honest_body);
+  for (unsigned p = policy % each; p < PROGRAMS; p += each)
+    run_one(p, frames[policy % FRAMES]);
+  CHECK_EQ(p_stats_of((uint64_t)pid, &stats), 0);
+  CHECK_EQ(stats.wrong, 0);
+  CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);
+  kill(pid, SIGKILL);
+  dies(pid, SIGKILL);
+  policy++;
+}
+
+/* What is proposed and can't be is counted; what nobody proposes is not. */
+static void wrong_body(void) {
+  static const struct {
+    const char *words;
+    bool wrong;
+  } step[] = {{"hostile,1", true}, {"hostile,3", true},    {"hostile,5", false},    {"hostile,6", false},
+              {"scribbler", true}, {"glutton+fifo", true}, {"grasping+fifo", false}};
+  char *at = fresh(20);
+  for (unsigned i = 0; i < sizeof step / sizeof *step; i++) {
+    uint64_t before = own_stats().wrong;
+    MUST_EQ(p_policy(0, step[i].words, 6), 0);
+    fill(at, 20 * PAGE, i);
+    MUST(filled(at, 20 * PAGE, i));
+    MUST_EQ(own_stats().wrong > before, step[i].wrong);
+  }
+}
+
+static void wrong_counted(void) {
+  exits(begin(wrong_body), 0);
+}
+
+/* One instruction, or one copy of a call, needs two pages, and what came last is what goes. */
+static void two_at_once_body(void) {
+  char *at = fresh(20);
+  MUST_EQ(p_policy(0, given ? "glutton+hostile,6" : "hostile,6", LEAST), 0);
+  for (uint64_t i = 1; i < 20; i++) {
+    uint64_t back;
+    char *word = at + (long)i * PAGE - 4;
+    __asm__ volatile("sd %2, 0(%1)\n ld %0, 0(%1)" : "=&r"(back) : "r"(word), "r"(i << 32 | i) : "memory");
+    MUST_EQ(back, i << 32 | i);
+    strcpy(word - 1, "/tmp/none");
+    MUST_FAIL(open(word - 1, O_RDONLY), ENOENT);
+  }
+}
+
+static void two_at_once(void) {
+  exits(begin_on(two_at_once_body, false), 0);
+  exits(begin_on(two_at_once_body, true), 0);
+}
+
+int main(int argc, char **argv) {
+  static struct test tests[sizeof honest / sizeof *honest + 2];
+  const char *which = argc > 1 ? argv[1] : "";
+  bool bad = !strcmp(which, "hostile");
+  unsigned n = 0, count = bad ? sizeof hostile / sizeof *hostile : sizeof honest / sizeof *honest;
+  unix_begin("t_policies");
+  policies = bad ? hostile : honest;
+  each = !strcmp(which, "all") ? 1 : each;
+  for (unsigned p = 0; p < PROGRAMS; p++)
+    if (run(programs[p], NULL, 0, expected[p]) || !expected[p][0])
+      return 1;
+  for (; n < count; n++)
+    tests[n] = (struct test){policies[n], bad ? under_hostile : under_policy};
+  if (bad) {
+    tests[n++] = (struct test){"wrong proposals are counted", wrong_counted};
+    tests[n++] = (struct test){"two pages at once, of which one always goes", two_at_once};
+  }
+  return tap_run("policies", tests, n);
+}

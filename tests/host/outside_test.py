@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""outside_test.py: a policy that is outside the tree, in the replayer and in the pager, built by one command. TAP."""
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# Last in, first out, which is what keeps a part of a loop.
+POLICY = """#include "list.h"
+
+static uint32_t victims(struct policy_pool *pool, uint32_t *victim, uint32_t most) {
+  const struct list *list = pool->state;
+  uint32_t n = 0;
+  for (uint32_t at = list->newest; at && n < most; at = list_link(pool, at)->older)
+    victim[n++] = at - 1;
+  return n;
+}
+
+const struct policy policy_mine = {.name = "mine", .usage = "mine", .state_bytes = sizeof(struct list),
+  .note_bytes = sizeof(struct link), .mapped = list_mapped, .unmapped = list_unmapped, .victims = victims};
+"""
+LOOP = [0, 1, 2, 3, 4] * 20
+
+
+def last_out(trace, frames):
+    """How often it misses, as defined."""
+    there, misses = [], 0
+    for page in trace:
+        if page not in there:
+            misses += 1
+            there = there[:frames - 1] + [page]
+    return misses
+
+
+def main():
+    """TAP."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, build = Path(folder) / "mine.c", Path(folder) / "build"
+        file.write_text(POLICY)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MESON")}
+        call = lambda *words, **more: subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                                                     cwd=ROOT, env=environment, **more)
+        done = call("meson", "setup", build, "--cross-file", "cross/riscv64.ini", f"-Dpolicies={file}")
+        if not done.returncode:
+            done = call("ninja", "-C", build, "pager/replay/replay", "pager/pager")
+        built = done.returncode == 0
+        ran = built and call(build / "pager/replay/replay", "--policy", "mine", "--policy", "lru", "--frames", "3", "--expect",
+                             f"mine={last_out(LOOP, 3)}", "--expect", f"lru={len(LOOP)}", "-", input=" ".join(map(str, LOOP)))
+        in_pager = built and b"mine\0" in (build / "pager/pager").read_bytes()
+        print("1..3")
+        for number, (good, what, said) in enumerate(((built, "one command builds it", done.stdout[-3000:]),
+                                                     (ran and ran.returncode == 0, "the replayer runs it", ran and ran.stdout),
+                                                     (in_pager, "the pager has it", "")), 1):
+            print(f"{'ok' if good else 'not ok'} {number} - {what}")
+            if not good:
+                print("# " + (said or "").replace("\n", "\n# "))
+    return int(not (built and in_pager and ran.returncode == 0))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

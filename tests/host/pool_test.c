@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Pools on the build machine: a processor that touches pages as it is told, a backend that is two page tables, and policies that know
+ * what they must be told. TAP. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "absent.h"
+#include "check.h"
+#include "pool.h"
+#include "ram.h"
+#include "space.h"
+
+#define PAGE 4096ul
+#define BASE 0x80000000ul
+#define FRAMES 2048ul
+#define OWN 600 /* frames at the start that are others' */
+#define HEAP 0x14000ul
+#define PAGES 256
+#define BUDGET 8
+#define SLOTS 80
+
+/* ---- The machine ----------------------------------------------------------------------------------------------------------- */
+struct entry {
+  uint64_t frame;
+  unsigned prot;
+  bool accessed, dirty;
+};
+static struct entry tables[2][PAGES + HEAP / PAGE];
+static struct space *programs[2];
+static unsigned sharers[FRAMES];
+static char *ram;
+static struct link links[FRAMES];
+
+static struct entry *table_of(const struct space *space) {
+  return tables[space != programs[0]];
+}
+
+static struct entry *entry_of(const struct space *space, uint64_t va) {
+  static struct entry none;
+  none = (struct entry){0};
+  return va / PAGE < PAGES + HEAP / PAGE ? &table_of(space)[va / PAGE] : &none;
+}
+
+static uint64_t removed(struct entry *entry) {
+  uint64_t frame = entry->frame, dirty = entry->dirty ? 2 : 0;
+  *entry = (struct entry){0};
+  return frame ? frame | dirty | !--sharers[frame_number(frame)] : 0;
+}
+
+int backend_map_run(struct space *space, uint64_t va, uint64_t frame_prot, unsigned pages) {
+  for (unsigned i = 0; i < pages; i++) {
+    struct entry *entry = entry_of(space, va + i * PAGE);
+    if (entry->frame)
+      return Q_E_EXISTS;
+    *entry = (struct entry){PAGE_OF(frame_prot) + i * PAGE, frame_prot & 7, true, false};
+    sharers[frame_number(entry->frame)]++;
+  }
+  return 0;
+}
+
+int backend_map(struct space *space, uint64_t va, uint64_t frame_prot) {
+  return backend_map_run(space, va, frame_prot, 1);
+}
+
+struct backend_pages backend_look(const struct space *space, uint64_t va, unsigned pages, bool clear) {
+  struct backend_pages there = {0};
+  for (unsigned i = 0; i < pages; i++) {
+    struct entry *entry = entry_of(space, va + i * PAGE);
+    there.present |= (uint64_t)(entry->frame != 0) << i;
+    there.accessed |= (uint64_t)entry->accessed << i;
+    there.dirty |= (uint64_t)entry->dirty << i;
+    entry->accessed = entry->accessed && !clear;
+  }
+  return there;
+}
+
+void backend_clean(const struct space *space, uint64_t va) {
+  entry_of(space, va)->dirty = false;
+}
+
+uint64_t backend_unmap_page(struct space *space, uint64_t va) {
+  return removed(entry_of(space, va));
+}
+
+void backend_unmap(struct space *space, uint64_t va, uint64_t pages,
+                   void (*tell)(struct space *, const uint64_t *, uint64_t)) {
+  for (uint64_t i = 0; i < pages; i++) {
+    uint64_t entry = removed(entry_of(space, va + i * PAGE));
+    if (entry)
+      tell(space, &entry, 1);
+  }
+}
+
+uint64_t backend_drop(struct space *space, uint64_t va, uint64_t pages,
+                      void (*tell)(struct space *, const uint64_t *, uint64_t)) {
+  uint64_t gone = 0;
+  for (uint64_t i = 0; i < pages && va / PAGE + i < PAGES + HEAP / PAGE; i++) {
+    uint64_t entry = removed(entry_of(space, va + i * PAGE));
+    gone += entry != 0;
+    if (entry & 1)
+      tell(space, &entry, 1);
+  }
+  return gone;
+}
+
+uint64_t backend_take(struct space *space, uint64_t *va, uint64_t end) {
+  for (; *va < end; *va += PAGE)
+    if (entry_of(space, *va)->frame)
+      return removed(entry_of(space, *va));
+  return 0;
+}
+
+int backend_protect(struct space *space, uint64_t va, uint64_t pages, unsigned prot) {
+  for (uint64_t i = 0; i < pages; i++)
+    entry_of(space, va + i * PAGE)->prot = prot;
+  return 0;
+}
+
+int backend_share(struct space *parent, struct space *child, uint64_t va, uint64_t pages, unsigned prot) {
+  (void)prot;
+  for (uint64_t i = 0; i < pages && va / PAGE + i < PAGES + HEAP / PAGE; i++) {
+    struct entry *entry = entry_of(parent, va + i * PAGE);
+    entry->prot &= ~(unsigned)Q_PROT_WRITE;
+    if (entry->frame)
+      backend_map(child, va + i * PAGE, entry->frame | entry->prot);
+  }
+  return 0;
+}
+
+void backend_end(struct space *space) { /* no policy of pressure is chosen here */
+  (void)space;
+  abort();
+}
+
+bool backend_reclaim(uint64_t *block) {
+  (void)block;
+  return false;
+}
+
+uint64_t backend_time(void) {
+  return 0;
+}
+
+void frames_back(void *page, uint64_t frame) {
+  (void)frame;
+  memset(page, 0, PAGE);
+}
+
+void backend_back(void *page, uint64_t frame) {
+  (void)frame;
+  memset(page, 0, PAGE);
+}
+
+/* ---- What policies must be told ------------------------------------------------------------------------------------------------ */
+static uint64_t gone[PAGES], order[PAGES],
+    dropped; /* when each page went, and of those that were never written in which order */
+static bool was_written[PAGES];
+static uint64_t arrival[PAGES], arrivals; /* with `needed` not 0, of the pages from there on the oldest goes */
+static unsigned needed;
+
+static unsigned page_of(const struct policy_pool *pool, uint32_t index) {
+  return (unsigned)((policy_page(pool, index).address - HEAP) / PAGE);
+}
+
+/* Of pages that were dropped the oldest is forgotten if they are more than the pool has frames. */
+static void forget_oldest(void) {
+  unsigned known = 0, oldest = PAGES;
+  for (unsigned i = 0; i < PAGES; i++) {
+    bool is = !was_written[i] && gone[i];
+    known += is;
+    if (is && (oldest == PAGES || order[i] < order[oldest]))
+      oldest = i;
+  }
+  if (known > BUDGET)
+    gone[oldest] = 0;
+}
+
+static void went(struct policy_pool *pool, uint32_t index, enum policy_reason reason) {
+  unsigned page = page_of(pool, index);
+  if (reason != POLICY_EVICTED)
+    return;
+  gone[page] = pool->now;
+  order[page] = ++dropped;
+  forget_oldest();
+}
+
+static void came(struct policy_pool *pool, uint32_t index, enum policy_reason reason) {
+  unsigned page = page_of(pool, index);
+  arrival[page] = ++arrivals;
+  CHECK(pool->refault == (reason == POLICY_DEMAND && gone[page] ? pool->now - gone[page] : 0));
+  gone[page] = 0;
+}
+
+static uint32_t victims(struct policy_pool *pool, uint32_t *victim, uint32_t most) {
+  (void)most;
+  *victim = (uint32_t)(policy_random(pool) % pool->size);
+  for (uint32_t i = 0, oldest = 0; needed && i < pool->size; i++)
+    if (policy_page(pool, i).address >= HEAP + needed * PAGE && (!oldest || arrival[page_of(pool, i)] < oldest)) {
+      oldest = (uint32_t)arrival[page_of(pool, i)];
+      *victim = i;
+    }
+  return 1;
+}
+
+/* What is in the store is counted as a fault before this is asked. */
+static void fault_around(const struct policy_area *area, uint64_t page, struct policy_range *range) {
+  unsigned i = (unsigned)((page - HEAP) / PAGE);
+  uint64_t now = programs[0]->pool->about.now + !was_written[i];
+  CHECK(area->refault == (gone[i] ? now - gone[i] : 0));
+  *range = policy_window_of(page, 4);
+}
+
+static const struct policy witness = {.name = "witness", .mapped = came, .unmapped = went, .victims = victims};
+static const struct policy_set alone = {"witness", .fetch = {.policy = &policy_demand},
+                                        .replace = {.policy = &witness}};
+static const struct policy around = {.name = "around", .fault = fault_around};
+static const struct policy_set greedy = {"greedy", .fetch = {.policy = &around}, .replace = {.policy = &witness}};
+
+/* ---- Programs ---------------------------------------------------------------------------------------------------------------- */
+static struct entry *there(unsigned program, unsigned page) {
+  return entry_of(programs[program], HEAP + page * PAGE);
+}
+
+static bool is_there(unsigned program, unsigned page, bool write) {
+  const struct entry *entry = there(program, page);
+  return entry->frame && (!write || entry->prot & Q_PROT_WRITE);
+}
+
+static void fault(unsigned program, unsigned page, bool write) {
+  struct answer answer;
+  struct entry *entry = there(program, page);
+  uint64_t old = entry->frame, sole = old && sharers[frame_number(old)] == 1 ? Q_FAULT_SOLE : 0;
+  space_fault(programs[program], HEAP + page * PAGE, write ? Q_FAULT_WRITE : Q_FAULT_READ, 0, old | sole, &answer);
+  CHECK(!answer.reason && !answer.later);
+  if (!answer.frame_prot)
+    return;
+  if (old)
+    removed(entry);
+  CHECK(!backend_map_run(programs[program], answer.page, answer.frame_prot, answer.pages));
+}
+
+static void touch(unsigned program, unsigned page, bool write) {
+  while (!is_there(program, page, write))
+    fault(program, page, write);
+  struct entry *entry = there(program, page);
+  entry->accessed = true;
+  entry->dirty |= write;
+  was_written[page] |= write;
+  if (write)
+    *(unsigned *)frame_data(entry->frame) = page + 1;
+  CHECK(*(unsigned *)frame_data(entry->frame) == (was_written[page] ? page + 1 : 0));
+}
+
+static void set_up(void) {
+  static char memory[1 << 16] __attribute__((aligned(PAGE))), pools[1 << 16] __attribute__((aligned(PAGE)));
+  static char store[1 << 16] __attribute__((aligned(PAGE))), slots[SLOTS * PAGE] __attribute__((aligned(PAGE)));
+  static struct space *spaces_table[P_PROCESSES] __attribute__((aligned(PAGE)));
+  static struct image image = {.name = "p", .heap = HEAP, .segments = 1, .good = true};
+  image.segment[0] = (struct segment){HEAP - PAGE, HEAP, HEAP - PAGE, 0, 0, Q_PROT_READ | Q_PROT_WRITE, NULL};
+  images = &image;
+  image_count = 1;
+  frames_init(ram - BASE, BASE, BASE + FRAMES * PAGE, memory, links);
+  frames_add(BASE + OWN * PAGE, (FRAMES - OWN) * PAGE);
+  spaces_begin(spaces_table);
+  pools_begin(pools, FRAMES * PAGE);
+  ram_store.slots = SLOTS;
+  ram_begin(slots, 0);
+  absents_begin(&ram_store, store);
+  pool_pages = BUDGET;
+}
+
+static void begin(void) {
+  programs[0] = space_new(images, &alone);
+  CHECK(pool_join(programs[0], NULL) && programs[0]->pool && space_sbrk(programs[0], PAGES * PAGE, 0) > 0);
+}
+
+static void end(unsigned program) {
+  space_end(programs[program]);
+  space_free(programs[program]);
+}
+
+static void forget_model(unsigned from, unsigned to) {
+  for (unsigned i = from; i < to; i++)
+    gone[i] = 0, was_written[i] = false;
+}
+
+static unsigned draw(unsigned below) {
+  static uint64_t state = 1;
+  state = state * 6364136223846793005 + 1442695040888963407; /* Knuth, volume 2, 3.3.4 */
+  return (unsigned)(state >> 33) % below;
+}
+
+/* Only every other page is ever written. */
+static void refer(unsigned times) {
+  for (unsigned i = 0; i < times; i++) {
+    unsigned page = draw(draw(3) ? 20 : 60);
+    touch(0, page, page % 2 && !draw(6));
+  }
+}
+
+/* ---- Tests ------------------------------------------------------------------------------------------------------------------- */
+static void distances(void) {
+  refer(20000);
+  report("the refault distance: known of what was written, and of the last that were dropped");
+}
+
+static void distances_around(void) {
+  CHECK(!pool_change(programs[0], &greedy, 0));
+  refer(20000);
+  CHECK(programs[0]->stats.ahead && !pool_change(programs[0], &alone, 0));
+  report("the same with pages that come besides, and another policy");
+}
+
+static void given_back(void) {
+  for (unsigned i = 0; i < 300; i++) {
+    unsigned kept = draw(60);
+    CHECK(space_sbrk(programs[0], -(int64_t)((PAGES - kept) * PAGE), 0) > 0);
+    CHECK(space_sbrk(programs[0], (PAGES - kept) * PAGE, 0) > 0);
+    forget_model(kept, PAGES);
+    for (unsigned step = 0; step < 40; step++)
+      touch(0, draw(60), !draw(4));
+  }
+  report("what was given back is new");
+}
+
+/* The parent's distances go on, the child's begin. */
+static void forked(void) {
+  uint64_t parent_gone[PAGES], parent_order[PAGES];
+  memcpy(parent_gone, gone, sizeof gone);
+  memcpy(parent_order, order, sizeof order);
+  programs[1] = space_new(programs[0]->image, programs[0]->policy);
+  CHECK(space_policy_copy(programs[0], programs[1]) && pool_join(programs[1], programs[0]));
+  CHECK(!space_fork(programs[0], programs[1]));
+  memset(gone, 0, sizeof gone);
+  for (unsigned i = 0; i < 2000; i++)
+    touch(1, draw(60), false);
+  end(1);
+  memcpy(gone, parent_gone, sizeof gone);
+  memcpy(order, parent_order, sizeof order);
+  for (unsigned i = 0; i < 500; i++)
+    touch(0, draw(60), false);
+  report("a child's begins with it");
+}
+
+static void more_than_fit(void) {
+  for (unsigned pages = 2; pages <= POOL_LEAST; pages++) {
+    needed = 100 + pages * 10;
+    unsigned faults = 0, there_now = 0, next = 0;
+    CHECK(!pool_change(programs[0], pages % 2 ? &greedy : &alone, POOL_LEAST));
+    for (; faults < 100 && there_now < pages; next = (next + 1) % pages) {
+      there_now = is_there(0, needed + next, false) ? there_now + 1 : 0;
+      if (!there_now)
+        fault(0, needed + next, false), faults++;
+    }
+    CHECK(there_now == pages && faults < 20 * pages && (faults > 16 || pages == 3));
+  }
+  needed = 0;
+  report("as many pages as an instruction needs come together, though just these go first");
+}
+
+static void all_back(void) {
+  uint64_t before = frames_available() + frames.tables;
+  for (unsigned i = 0; i < 10; i++) {
+    forget_model(0, PAGES);
+    begin();
+    for (unsigned step = 0; step < 200; step++)
+      touch(0, draw(60), !draw(4));
+    end(0);
+  }
+  CHECK(before == frames_available() + frames.tables && !absent_moving);
+  report("all memory comes back");
+}
+
+int main(void) {
+  ram = aligned_alloc(1 << 21, FRAMES * PAGE);
+  printf("1..6\n");
+  set_up();
+  begin();
+  distances();
+  distances_around();
+  given_back();
+  forked();
+  more_than_fit();
+  end(0);
+  all_back();
+  free(ram);
+  return failures != 0;
+}
