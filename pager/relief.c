@@ -87,11 +87,7 @@ static enum relief carry_out(struct space *asks, const struct policy_verdict *ve
   return RELIEF_SOME;
 }
 
-/* Some frame is there, or will be when it has been written. */
-static bool is_relieved(const struct space *asks) {
-  return absent_moving || (frames_available() && promise_allows(asks));
-}
-
+/* Some frame is there, in the cache perhaps, or will be when it has been written. */
 static bool is_to_be_had(const struct space *asks) {
   uint64_t frame = promise_allows(asks) ? frame_get(false) : 0;
   if (frame)
@@ -110,7 +106,7 @@ enum relief relieve(struct space *asks) {
     relief = carry_out(asks, &verdict);
     if (!kept)
       keep_one();
-    if (relief == RELIEF_SOME && is_relieved(asks))
+    if (relief == RELIEF_SOME && is_to_be_had(asks))
       return RELIEF_SOME;
   }
   return relief == RELIEF_SELF ? RELIEF_SELF : RELIEF_NONE;

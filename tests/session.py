@@ -436,6 +436,11 @@ def editing(s):
     need("\nshort\n" in s.run("rubbish\x1b[A\x1b[B\x15echo short"), "after that")
     s.type("\x1b[A\x03")
     s.expect(r"\^C\n\$ $")
+    s.type("x\x1b[")
+    s.expect("x$")
+    time.sleep(0.5) # the shell has begun to read a key, and Ctrl-C comes amid it
+    s.type("\x03")
+    s.expect(r"\^C\n\$ $")
     need("\nalive\n" in s.run("\x1b[99~\x1bx\x1b[;zecho alive"), "keys that mean nothing")
     s.type("exit 0\n")
     s.off()

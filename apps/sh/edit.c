@@ -186,16 +186,17 @@ static ssize_t take_key(char *c) {
   return 1;
 }
 
-/* What an escape sequence stands for as a control character; 0: nothing. */
-static char escape(void) {
-  char c, number = 0;
-  if (take_key(&c) != 1 || (c != '[' && c != 'O'))
-    return 0;
-  while (take_key(&c) == 1 && c < '@')
-    number = c;
+/* Behind ESCAPE: the control character that the sequence stands for, or ESCAPE again: nothing. 1, or as read(). */
+static ssize_t take_sequence(char *c) {
   static const char names[] = "ABCDHF17348", keys[] = "PNFBAEAADEE";
-  const char *key = strchr(names, c == '~' ? number : c);
-  return key && *key ? CONTROL(keys[key - names]) : 0;
+  char number = 0;
+  ssize_t got = take_key(c);
+  bool begins = got == 1 && (*c == '[' || *c == 'O');
+  while (begins && (got = take_key(c)) == 1 && *c < '@')
+    number = *c;
+  const char *key = begins && got == 1 ? strchr(names, *c == '~' ? number : *c) : NULL;
+  *c = key && *key ? CONTROL(keys[key - names]) : ESCAPE;
+  return got;
 }
 
 static void edit(struct edit *e, char c) {
@@ -243,7 +244,9 @@ static ssize_t edit_keys(struct edit *e) {
       remember(e->line);
       return (ssize_t)e->line->used;
     }
-    if (c != ESCAPE || (c = escape()))
+    if (c == ESCAPE && (got = take_sequence(&c)) != 1)
+      break;
+    if (c != ESCAPE)
       edit(e, c);
   }
   return got < 0 ? got : 0;
