@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""fuzz.py FUZZER RUNS: runs a libFuzzer target from a fixed seed, over good inputs made here; the same on every run.
+"""fuzz.py FUZZER RUNS: runs a libFuzzer target from a fixed seed, over good inputs made here.
 
-With QUIRE_FULL in the environment it runs FULL times as often.
+With QUIRE_FULL in the environment it runs FULL times as often, and with SEED from that seed.
 """
 import os
 import random
@@ -77,9 +77,9 @@ def seeds(folder):
 
 
 def operations(folder):
-    """Lists of operations, with which the fuzz of the pager gets far."""
+    """Lists of operations, with which the fuzz of the pager gets far. By size, so that they are taken in one order everywhere."""
     for number in range(200):
-        (folder / f"random{number}").write_bytes(random.Random(number).randbytes(400))
+        (folder / f"random{number}").write_bytes(random.Random(number).randbytes(400 + number))
 
 
 def main():
@@ -89,10 +89,8 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         corpus = Path(name) / "corpus"
         corpus.mkdir()
-        seeds(corpus)
-        if Path(fuzzer).name == "pager_fuzz":
-            operations(corpus)
-        command = [Path(fuzzer).resolve(), f"-runs={runs}", "-seed=1", "-max_len=16384", "-timeout=20", "-print_final_stats=1",
+        (operations if Path(fuzzer).name == "pager_fuzz" else seeds)(corpus)
+        command = [Path(fuzzer).resolve(), f"-runs={runs}", f"-seed={os.environ.get('SEED', '1')}", "-max_len=16384", "-timeout=20", "-print_final_stats=1",
                    "-verbosity=0", corpus]
         return int(subprocess.run(command, cwd=name, check=False).returncode != 0)  # 77, a crash, would be a skip
 

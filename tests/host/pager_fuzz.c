@@ -1323,6 +1323,25 @@ static void promised_once(void) {
   MUST(!promised);
 }
 
+/* A fork shares what programs share with the right to write, and what lies beside it without. */
+static void forked_beside_shared(void) {
+  struct model *m = &models[1], *c = &models[2];
+  set_up();
+  program_of(m, false);
+  for (unsigned i = 0; i < 5; i++) {
+    uint64_t at = map_some(m, 2, i % 2 ? 3 | P_MAP_SHARED : 3, NULL);
+    fault(m, at, Q_FAULT_WRITE, 0);
+  }
+  check_all();
+  double_up(m, c); /* which looks at every page */
+  MUST(c->space);
+  check_all();
+  end(m);
+  end(c);
+  cache_drop();
+  MUST(frames_available() == USABLE - indexed);
+}
+
 /* Ids are not used again, though slots are. */
 static void come_and_go(void) {
   static uint64_t ids[2000];
@@ -1349,6 +1368,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   discarded();
   parked_without_memory();
   promised_once();
+  forked_beside_shared();
   come_and_go();
   return 0;
 }
