@@ -78,10 +78,20 @@ static unsigned take(struct space *space, uint64_t pages, uint64_t *frame) {
 }
 
 /* ---- At a fault ---------------------------------------------------------------------------------------------------------- */
+/* What the policy says, or has said of just this fault. */
+static struct policy_range ask(struct space *space, const struct area *area, uint64_t page) {
+  struct policy_memory *memory = space->memory;
+  struct policy_range range = memory->asked_of == page ? memory->asked : (struct policy_range){page, 1};
+  if (memory->asked_of != page)
+    space->policy->fetch.policy->fault(&area->about, page, &range);
+  memory->asked_of = 0;
+  memory->wide = range.pages > 1;
+  return range;
+}
+
 /* What the policy wants of the area, the page in it, and not too much. */
 static struct extent wanted(struct space *space, const struct area *area, uint64_t page) {
-  struct policy_range range = {page, 1};
-  space->policy->fetch.policy->fault(&area->about, page, &range);
+  struct policy_range range = ask(space, area, page);
   uint64_t bytes = (range.pages < FAULT_PAGES ? range.pages : FAULT_PAGES) * Q_PAGE_SIZE;
   uint64_t before = page - PAGE_OF(range.page), after = bytes - before; /* this page is the first of those after */
   if (before >= bytes || !spare(bytes >> Q_PAGE_SHIFT)) {
@@ -163,7 +173,9 @@ bool ahead_of_fault(struct space *space, uint64_t sp, struct answer *answer) {
     pool_cut(space, page, &run);
   if (area.touched)
     extent_add(area.touched, run.start, run.end);
-  uint64_t n = promised ? 0 : take(space, (run.end - run.start) >> Q_PAGE_SHIFT, &frame);
+  if (run.end - run.start == Q_PAGE_SIZE)
+    return false;
+  uint64_t n = take(space, (run.end - run.start) >> Q_PAGE_SHIFT, &frame);
   if (!n)
     return false;
   answer->page = first_of(&run, page, n);

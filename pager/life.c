@@ -187,7 +187,7 @@ static void unshared(struct space *space, const uint64_t *entries, uint64_t coun
 
 int space_fork(struct space *parent, struct space *child) {
   assert(!child->regions && !child->stats.resident);
-  child->brk = parent->brk;
+  space_set_break(child, parent->brk);
   child->stack = parent->stack;
   child->heap_touched = parent->heap_touched;
   if (!regions_copy(parent, child) || !promise_first(child))
@@ -221,6 +221,7 @@ void space_become(struct space *space, struct space *next) {
   space->image = next->image;
   space->several = false;
   space_note(space);
+  space_policy_begin(space);
   space->task = next->task;
   space->promised = next->promised;
 }

@@ -247,9 +247,20 @@ static __attribute__((noinline)) void answer_fault(const struct q_received *m, s
     fault_unusual(space, m, &answer, r, last);
 }
 
+/* A plain fault's answer, and the next message. With other threads beside this one the stock is locked, and is so in the end. */
+static inline __attribute__((always_inline)) void answer_with(uint64_t frame, uint64_t expected, q_handle endpoint,
+                                                              struct stock *stock, bool alone, struct q_received *m) {
+  uint64_t page = m->word[0] & ~(Q_PAGE_SIZE - 1ul);
+  struct q_reply r = {Q_REPLY_MAP, {page, frame | Q_PROT_READ | Q_PROT_WRITE, 1, expected}, m->token, 0};
+  if (!alone)
+    release(&stock->lock);
+  q_reply_recv(endpoint, &r, m);
+  if (!alone)
+    take(&stock->lock);
+}
+
 /* Answers one plain fault after the other, from registers to registers. The first message that is something else is left in
- * *m. Whose fault was answered last; 0: none was. With other threads beside this one the stock is locked, and is so in the
- * end. */
+ * *m. Whose fault was answered last; 0: none was. */
 static inline __attribute__((always_inline)) uint64_t answer_plain(q_handle endpoint, struct stock *stock, bool alone,
                                                                    struct q_received *m) {
   uint64_t badge = 0;
@@ -268,16 +279,68 @@ static inline __attribute__((always_inline)) uint64_t answer_plain(q_handle endp
         break;
       stock->sent = (struct sent){m->badge, m->token, false};
     }
-    uint64_t page = m->word[0] & ~(Q_PAGE_SIZE - 1ul);
-    struct q_reply r = {Q_REPLY_MAP, {page, frame | Q_PROT_READ | Q_PROT_WRITE, 1, there}, m->token, 0};
     badge = m->badge;
-    if (!alone)
-      release(&stock->lock);
-    q_reply_recv(endpoint, &r, m);
-    if (!alone)
-      take(&stock->lock);
+    answer_with(frame, there, endpoint, stock, alone, m);
   }
   return badge;
+}
+
+/* The same where a policy is asked, which takes a call: so this loop has registers of its own, and keeps in them no more than a
+ * fault's message says. */
+static inline __attribute__((always_inline)) uint64_t answer_asked(q_handle endpoint, struct stock *stock, bool alone,
+                                                                   struct q_received *m) {
+  struct q_received now = *m;
+  struct space *space;
+  uint64_t badge = 0, frame;
+  while (now.kind == Q_MSG_FAULT && !now.word[3] && (alone || !stock->doubt) && (space = space_find(now.badge))) {
+    struct q_received fault = {.kind = Q_MSG_FAULT,
+                               .label = now.label,
+                               .word = {now.word[0], now.word[1], now.word[2], 0},
+                               .token = now.token,
+                               .badge = space->badge};
+    frame = space_fault_hooked(space, fault.word[0], fault.label, stock);
+    now = fault;
+    if (!frame)
+      break;
+    badge = space->badge;
+    answer_with(frame, 0, endpoint, stock, alone, &now);
+  }
+  *m = now;
+  return badge;
+}
+
+static __attribute__((noinline)) uint64_t answer_alone(q_handle endpoint, struct q_received *m) {
+  return answer_asked(endpoint, &stocks[0], true, m);
+}
+
+static __attribute__((noinline)) uint64_t answer_beside(q_handle endpoint, struct stock *stock,
+                                                        struct q_received *m) {
+  return answer_asked(endpoint, stock, false, m);
+}
+
+/* If a policy has a say, and wanted no more than the page when it was asked last. */
+static __attribute__((noinline)) uint64_t answer_hooked(q_handle endpoint, struct stock *stock, bool alone,
+                                                        struct q_received *m) {
+  const struct space *space = space_find(m->badge);
+  if (!space || !space->hook || space->memory->wide)
+    return 0;
+  return alone ? answer_alone(endpoint, m) : answer_beside(endpoint, stock, m);
+}
+
+/* All that need no more than that. *m and *now become the first message that is something else; *now is in registers. */
+static inline __attribute__((always_inline)) void answer_faults(q_handle endpoint, struct stock *stock, bool alone,
+                                                                struct q_received *now, struct q_received *m,
+                                                                struct last *last) {
+  for (;;) {
+    uint64_t badge = answer_plain(endpoint, stock, alone, now);
+    if (badge)
+      *last = (struct last){badge, true};
+    *m = *now;
+    if (now->kind != Q_MSG_FAULT || !(badge = answer_hooked(endpoint, stock, alone, m)))
+      return;
+    *last = (struct last){badge, true};
+    *now = *m;
+  }
 }
 
 /* A request of a program that lives. */
@@ -364,23 +427,20 @@ static inline __attribute__((always_inline)) _Noreturn void serve(struct stock *
   struct last last = {0};
   const q_handle endpoint = boot->endpoint;
   for (;;) {
-    struct q_received now; /* in registers, unlike m */
+    struct q_received now;
     q_reply_recv(endpoint, &r, &now);
     if (!alone)
       take(&stock->lock);
-    uint64_t badge = answer_plain(endpoint, stock, alone, &now);
-    if (badge)
-      last = (struct last){badge, true};
+    answer_faults(endpoint, stock, alone, &now, &m, &last);
     if (!alone) {
       take_all(stock);
-      if (nobody_waits(stock, &now)) {
+      if (nobody_waits(stock, &m)) {
         r = (struct q_reply){0};
         release_all();
         continue;
       }
     }
     struct space *caller = now.kind == Q_MSG_CALL ? space_find(now.badge) : NULL;
-    m = now;
     if (caller && caller->state == SPACE_ALIVE) {
       last.fault = 0;
       answer_request(caller, &m, &r);

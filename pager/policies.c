@@ -8,13 +8,30 @@
 
 static struct slab slab = {.bytes = (sizeof(struct policy_memory) + 15) & ~15ul};
 
+static void tell_heap(struct space *space) {
+  struct policy_memory *memory = space->memory;
+  memory->heap = (struct policy_area){.id = space->badge,
+                                      .kind = POLICY_HEAP,
+                                      .start = PAGE_UP(space->heap),
+                                      .end = PAGE_UP(space->brk),
+                                      .options = space->policy->fetch.options,
+                                      .process = memory->fetch};
+}
+
+void space_policy_begin(struct space *space) {
+  if (!space->memory)
+    return;
+  memset(space->memory, 0, sizeof *space->memory);
+  tell_heap(space);
+}
+
 bool space_policy(struct space *space, const struct policy_set *set) {
-  bool needs = set->fetch.policy->process_bytes || set->allocate.policy;
+  const struct policy *fetch = set->fetch.policy;
+  bool needs = fetch->process_bytes || fetch->fault || set->allocate.policy;
   if (needs && !space->memory && !(space->memory = slab_take(&slab)))
     return false;
-  if (space->memory)
-    memset(space->memory, 0, sizeof *space->memory);
   space->policy = set;
+  space_policy_begin(space);
   space_note(space);
   return true;
 }
@@ -22,8 +39,10 @@ bool space_policy(struct space *space, const struct policy_set *set) {
 bool space_policy_copy(const struct space *from, struct space *to) {
   if (!space_policy(to, from->policy))
     return false;
-  if (to->memory)
-    *to->memory = *from->memory;
+  if (!to->memory)
+    return true;
+  *to->memory = *from->memory;
+  tell_heap(to);
   return true;
 }
 

@@ -302,8 +302,6 @@ int process_exec(struct space *space, const struct spawn *spawn) {
   gift_drop(space); /* of requests of its threads that are no more */
   if (space->strings)
     strings_drop_all(space);
-  if (space->memory)
-    memset(space->memory, 0, sizeof *space->memory);
   space_begun(space);
   start(space, image->entry, (uint64_t)sp);
   return 0;

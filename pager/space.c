@@ -457,12 +457,12 @@ static __attribute__((noinline)) int64_t grow_by(struct space *space, uint64_t b
   uint64_t old = space->brk;
   if (!promise_fits(space, (PAGE_UP(old + bytes) - PAGE_UP(old)) >> Q_PAGE_SHIFT))
     return -ENOMEM;
-  space->brk = old + bytes;
+  space_set_break(space, old + bytes);
   promise_note(space);
   if (!(flags & P_SBRK_POPULATE)) {
     ahead_of_touch(space, PAGE_UP(old), PAGE_UP(space->brk));
   } else if (populate(space, PAGE_UP(old), PAGE_UP(space->brk))) {
-    space->brk = old;
+    space_set_break(space, old);
     promise_note(space);
     return -ENOMEM;
   }
@@ -476,7 +476,7 @@ static int64_t grow(struct space *space, uint64_t bytes, unsigned flags) {
     return -ENOMEM;
   if (flags || space->strict || space->policy->fetch.policy->made)
     return grow_by(space, bytes, flags);
-  space->brk = old + bytes;
+  space_set_break(space, old + bytes);
   return (int64_t)old;
 }
 
@@ -486,7 +486,7 @@ static __attribute__((noinline)) int64_t shrink(struct space *space, uint64_t by
     return -EINVAL;
   if (brk % Q_PAGE_SIZE && clear_tail(space, brk))
     return -ENOMEM; /* it would have to be copied first */
-  space->brk = brk;
+  space_set_break(space, brk);
   if (PAGE_UP(old) == from)
     return (int64_t)old;
   give_back(space, from, PAGE_UP(old));

@@ -20,6 +20,12 @@ enum space_state { SPACE_FREE, SPACE_ALIVE, SPACE_ENDED };
 struct extent {
   uint64_t start, end;
 };
+static inline void extent_add(struct extent *extent, uint64_t start, uint64_t end) {
+  if (extent->start == extent->end)
+    *extent = (struct extent){start, end};
+  extent->start = start < extent->start ? start : extent->start;
+  extent->end = end > extent->end ? end : extent->end;
+}
 
 struct absents {
   struct absent *newest, *oldest;
@@ -29,7 +35,12 @@ struct absents {
 /* Zeros when a program starts or gets other policies; a copy at fork. */
 struct policy_memory {
   char fetch[POLICY_PROCESS], allocate[POLICY_PROCESS];
-  uint64_t last_fault; /* time, ticks; 0: none yet */
+  uint64_t last_fault;     /* time, ticks; 0: none yet */
+  struct policy_area heap; /* the program's, as its policy of fetching is told of it */
+  /* What that has said of the fault at this page, which is being answered; 0: it has not been asked. */
+  struct policy_range asked;
+  uint64_t asked_of;
+  bool wide; /* when it was asked last it wanted more than the page */
 };
 
 /* What map() made: sorted by address, apart, above the break and below the stack's gap. */
@@ -65,12 +76,14 @@ struct space {
   bool several;       /* it has, or had, more than one thread */
   bool plain;         /* nobody but the core has a say in its faults, and it is not `several`: space_note() */
   bool plain_several; /* the same, but it is */
-  bool strict;        /* its growth is promised or refused */
-  uint64_t promised;  /* pages */
-  bool quiet;         /* its death is not printed */
-  q_handle task;      /* and the shell's: */
-  bool orphan;        /* its parent has ended */
-  bool client;        /* of a server, which spawns, reaps and kills for it */
+  /* As `plain`, but its policy of fetching is to be asked, by this; NULL: it is not. */
+  void (*hook)(const struct policy_area *area, uint64_t page, struct policy_range *range);
+  bool strict;                                           /* its growth is promised or refused */
+  uint64_t promised;                                     /* pages */
+  bool quiet;                                            /* its death is not printed */
+  q_handle task;                                         /* and the shell's: */
+  bool orphan;                                           /* its parent has ended */
+  bool client;                                           /* of a server, which spawns, reaps and kills for it */
   struct space *parent, *children, *ended, *next, *prev; /* children: those that live */
   struct server *server;
   q_handle watch; /* endpoint that hears of its children's ends */
@@ -108,10 +121,16 @@ static inline uint64_t stack_start(uint64_t sp) {
 }
 /* After every change of one of these. */
 static inline void space_note(struct space *space) {
-  bool plain =
-      space->state == SPACE_ALIVE && !space->policy->fetch.policy->fault && !space->pool && !promised && !watched;
-  space->plain = plain && !space->several;
-  space->plain_several = plain && space->several;
+  bool core = space->state == SPACE_ALIVE && !space->pool && !promised && !watched;
+  const struct policy *policy = space->policy->fetch.policy;
+  space->plain = core && !policy->fault && !space->several;
+  space->plain_several = core && !policy->fault && space->several;
+  space->hook = core && !space->several ? policy->fault : NULL;
+}
+static inline void space_set_break(struct space *space, uint64_t brk) {
+  space->brk = brk;
+  if (space->memory)
+    space->memory->heap.end = PAGE_UP(brk);
 }
 void spaces_begin(struct space **table); /* P_PROCESSES of them, on a page's boundary, that read as 0 */
 void spaces_note(void);                  /* all of them: promised or watched has begun or ceased to be 0 */
@@ -144,6 +163,31 @@ static inline __attribute__((always_inline)) uint64_t space_fault_plain(struct s
   uint64_t frame = frame_take_plain(stock);
   if (__builtin_expect(!frame, 0))
     return 0;
+  space->stats.faults[kind]++;
+  if (++space->stats.resident > space->stats.peak)
+    space->stats.peak = space->stats.resident;
+  return frame;
+}
+/* The same of a program whose policy of fetching has a say, and says no more than that the page comes. What else it says is kept for
+ * space_fault(). */
+static inline __attribute__((always_inline)) uint64_t space_fault_hooked(struct space *space, uint64_t va,
+                                                                         uint64_t kind, struct stock *stock) {
+  if (!space->hook || va - space->heap >= space->brk - space->heap || kind >> 1)
+    return 0;
+  uint64_t page = PAGE_OF(va);
+  struct policy_range range = {page, 1};
+  space->hook(&space->memory->heap, page, &range);
+  uint64_t frame = range.page == page && range.pages == 1 ? frame_take_plain(stock) : 0;
+  if (!frame) {
+    space->memory->asked = range;
+    space->memory->asked_of = page;
+    space->memory->wide = range.pages > 1;
+    return 0;
+  }
+  if (page == space->heap_touched.end)
+    space->heap_touched.end = page + Q_PAGE_SIZE;
+  else
+    extent_add(&space->heap_touched, page, page + Q_PAGE_SIZE);
   space->stats.faults[kind]++;
   if (++space->stats.resident > space->stats.peak)
     space->stats.peak = space->stats.resident;
@@ -233,6 +277,7 @@ uint64_t highest_gap(const struct space *space, uint64_t bytes);
 
 /* ---- policies.c ---- */
 bool space_policy(struct space *space, const struct policy_set *set); /* false: no memory, as the next */
+void space_policy_begin(struct space *space);                         /* they keep nothing of it so far */
 bool space_policy_copy(const struct space *from, struct space *to);   /* with what they keep */
 void space_policy_drop(struct space *space);
 
@@ -254,13 +299,6 @@ static inline void untouched_note(struct space *space, uint64_t start, uint64_t 
   if (__builtin_expect(count_untouched, 0))
     space->stats.untouched += untouched_pages(space, start, end);
 }
-static inline void extent_add(struct extent *extent, uint64_t start, uint64_t end) {
-  if (extent->start == extent->end)
-    *extent = (struct extent){start, end};
-  extent->start = start < extent->start ? start : extent->start;
-  extent->end = end > extent->end ? end : extent->end;
-}
-
 /* The policy hears what the program says of memory that is one piece, and *run becomes what is to come at once. false: it has no hook
  * for that, or none for such memory. */
 bool ahead_advised(struct space *space, unsigned advice, struct extent *run);

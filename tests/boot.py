@@ -44,7 +44,7 @@ SERVERS = [  # what, boot options, a line that must be printed
      "posix: cannot start 'nothing': No such file or directory"),
     ("a policy that is not there", "policy=none run=victim:exit:0", "pager: the boot option policy=none is none of:"),
     ("a policy's option that it does not understand", "policy=window,5 run=victim:exit:0",
-     r"pager:   policy=window\[,PAGES\] \(2, 4, 8, 16, 32 or 64; else 16\)"),
+     r"pager:   policy=window\[,PAGES\] \(1, 2, 4, 8, 16, 32 or 64; else 16\)"),
     ("an option of a policy that has none", "policy=demand,1 run=victim:exit:0", "pager:   policy=demand"),
     ("a pool of ready frames upside down", "ready=9,8 run=victim:exit:0", "pager: the boot option ready=9,8 is not: .*"),
     ("what is not counted", "count=all run=victim:exit:0", "pager: the boot option count=all is not: count=untouched"),

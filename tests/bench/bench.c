@@ -164,6 +164,9 @@ static const struct test tests[] = {
 static const struct test window_tests[] = {{"what reading the counter costs", measure_overhead},
                                            {"batches", batches}};
 
+/* With a policy that has a say and only says: this page. */
+static const struct test hook_tests[] = {{"what reading the counter costs", measure_overhead}, {"faults", faults}};
+
 static const struct test posix_tests[] = {{"what reading the counter costs", measure_overhead},
                                           {"the posix server", posix_server},
                                           {"files", unix_files},
@@ -178,6 +181,8 @@ int main(int argc, char **argv) {
   iterations = argc > 2 ? 1 : ITERATIONS;
   if (argc > 1 && !strcmp(argv[1], "window"))
     return TAP_RUN("bench", window_tests);
+  if (argc > 1 && !strcmp(argv[1], "hook"))
+    return TAP_RUN("bench", hook_tests);
   if (argc > 1)
     iterations = 1;
   if (p_server) {

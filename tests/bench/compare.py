@@ -15,6 +15,12 @@ import stages  # noqa: E402
 
 ANCHORS = Path(__file__).resolve().parent / "anchors.json"
 ALONE, SERVED, BATCH = "run=bench", "serve=uart serve=posix:bench", "policy=window run=bench:window"
+HOOK = "policy=window,1 run=bench:hook"
+
+
+def with_hook(build):
+    """The rows of faults once more, where a policy is asked at each and says no more than that the page comes."""
+    return {f"{name}_hook": row for name, row in measure(build, HOOK).items() if name.startswith("fault.")}
 
 
 def at_prompt(build):
@@ -89,7 +95,7 @@ def main():
     options = parser.parse_args()
     try:
         runs = {append: measure(options.build, append) for append in (ALONE, SERVED)}
-        figures = {**measure(options.build, BATCH), **runs[ALONE], **runs[SERVED], **at_prompt(options.build)}
+        figures = {**measure(options.build, BATCH), **with_hook(options.build), **runs[ALONE], **runs[SERVED], **at_prompt(options.build)}
     except judge.Bad as why:
         sys.exit(f"bench: {why}")
     baseline = json.loads(options.baseline.read_text()) if options.baseline.exists() else {}

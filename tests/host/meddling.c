@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* More policies that do all that a policy should not (hostile.c), in the hooks that have to do with whole programs. meddling asks of
  * pages that are none when programs come and go; urging wants all memory when any of it is spoken of; refusing admits every other
- * program; pressing names whoever comes to mind when no frame is left, and with its option some of them end. */
+ * program; pressing names whoever comes to mind when no frame is left, and with its option the largest ends now and then. */
 #include "policy.h"
 
 static void ask(struct policy_pool *pool) {
@@ -57,12 +57,21 @@ static bool ends(const char *text, void *options) {
   return policy_number(text, 0, 1, 0, options);
 }
 
-/* Who asks, the others, servers, nobody; some pages, none, all; and what is nothing to be done. */
+static uint32_t largest(const struct policy_shortage *shortage) {
+  uint32_t at = 0;
+  for (uint32_t i = 1; i < shortage->count; i++)
+    at = shortage->candidate[i].resident > shortage->candidate[at].resident ? i : at;
+  return at;
+}
+
+/* Who asks, the others, servers, nobody; some pages, none, all; and what is nothing to be done. A program that is small, as that
+ * which tells of the test is, does not end. */
 static void pressure(const struct policy_shortage *shortage, struct policy_verdict *verdict) {
   static uint64_t turn;
   uint64_t of = ++turn / 4 % (shortage->count + 2), relief = turn % 5;
   bool end = *(const uint64_t *)shortage->options && turn % 64 == 63;
   relief = end ? POLICY_END : relief == POLICY_END ? POLICY_SQUEEZE : relief;
+  of = end ? largest(shortage) : of;
   *verdict = (struct policy_verdict){(enum policy_relief)relief,
                                      of < shortage->count    ? shortage->candidate[of].id
                                      : of == shortage->count ? turn % 4

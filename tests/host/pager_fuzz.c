@@ -510,9 +510,16 @@ static void set_up(void) {
 static uint64_t wanted_page;
 static unsigned wanted_pages;
 
+static unsigned hook_calls;
 static void want(const struct policy_area *area, uint64_t page, struct policy_range *range) {
   MUST(area->start <= page && page < area->end && !((page | area->start | area->end) % 4096));
   MUST(range->page == page && range->pages == 1);
+  const struct space *space = space_find(area->id);
+  MUST(space && area->process == space->memory->fetch && area->options == space->policy->fetch.options);
+  MUST(area->kind != POLICY_HEAP ||
+       (area->start == PAGE_UP(space->heap) && area->end == PAGE_UP(space->brk) && !area->refault));
+  hook_calls++;
+  *(char *)area->process = 1; /* what it keeps */
   range->page = wanted_page;
   range->pages = wanted_pages;
 }
@@ -531,7 +538,7 @@ static void want_advised(const struct policy_area *area, enum policy_advice advi
 }
 
 static const struct policy policy_any = {
-    .name = "any", .usage = "any", .fault = want, .made = want_made, .advice = want_advised};
+    .name = "any", .usage = "any", .process_bytes = 1, .fault = want, .made = want_made, .advice = want_advised};
 static const struct policy_set none = {.fetch = {.policy = &policy_demand}};
 
 static const struct policy_set *choose(uint8_t number) {
@@ -644,14 +651,18 @@ static bool carry_out(struct model *m, const struct answer *answer, uint64_t the
 /* As the pager's loop does it. */
 static void answer_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, uint64_t there,
                          struct answer *answer) {
+  hook_calls = 0;
   uint64_t frame = !there                  ? space_fault_plain(space, va, kind, frames.stock)
                    : kind == Q_FAULT_WRITE ? space_copy_plain(space, va, sp, there, frames.stock)
                                            : 0;
+  if (!frame && !there)
+    frame = space_fault_hooked(space, va, kind, frames.stock);
   enum relief relief = RELIEF_SOME;
   if (frame)
     *answer = (struct answer){PAGE_OF(va), frame | Q_PROT_READ | Q_PROT_WRITE, there ? there | 1 : 0, 0, true, 1};
   else
     space_fault(space, va, kind, sp, there, answer);
+  MUST(hook_calls <= 1 && (!space->memory || !space->memory->asked_of));
   for (unsigned i = 0; !frame && pressing && answer->reason == P_REASON_NOFRAME && relief == RELIEF_SOME && i < 4;
        i++) {
     asking = space;
@@ -858,6 +869,7 @@ static void become(struct model *m, const uint8_t *op) {
     MUST(!NEXT->untouched);
     m->brk = next.brk;
     MUST(m->space->stats.faults[1] == faults && !m->space->regions);
+    MUST(!m->space->memory || !m->space->memory->fetch[0]);
   }
   memset(NEXT, 0, sizeof *NEXT);
 }
@@ -1342,6 +1354,27 @@ static void forked_beside_shared(void) {
   MUST(frames_available() == USABLE - indexed);
 }
 
+/* What a policy says in the short way is what comes, in the long way too; and a program that becomes another is new to it. */
+static void asked_once(void) {
+  static const uint8_t start[4] = {0, 0, 24, 0}, other[4] = {0, 0, 0, 1};
+  struct model *m = &models[1];
+  set_up();
+  begin(m, start);
+  MUST(m->space->policy->fetch.policy == &policy_any);
+  change_break(m, 8 * 4096, 0);
+  uint64_t heap = wanted_page = m->space->heap;
+  for (wanted_pages = 1; wanted_pages < 5; wanted_pages += 3, wanted_page += 4096) {
+    fault(m, wanted_page, Q_FAULT_WRITE, 0);
+    MUST(hook_calls == 1 && find(m, wanted_page) && !find(m, wanted_page + wanted_pages * 4096));
+    check_all();
+  }
+  MUST(find(m, heap + 4 * 4096) && m->space->memory->fetch[0]);
+  become(m, other);
+  end(m);
+  cache_drop();
+  MUST(frames_available() == USABLE - indexed);
+}
+
 /* Ids are not used again, though slots are. */
 static void come_and_go(void) {
   static uint64_t ids[2000];
@@ -1369,6 +1402,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   parked_without_memory();
   promised_once();
   forked_beside_shared();
+  asked_once();
   come_and_go();
   return 0;
 }
