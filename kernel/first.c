@@ -61,10 +61,11 @@ static q_handle give(struct object *object) {
 
 /* Runs of frames that hold nothing; what does not fit the list stays owned and unused. */
 static void list_free(struct q_boot *boot) {
-  struct frame *frame = next_frame;
-  while (frame < frames_end && boot->free_count < Q_BOOT_RANGES) {
-    struct frame *run = frame;
-    while (frame < frames_end && frame->word == owner->fresh)
+  const struct frame *frame = next_frame, *end = frames_end;
+  const uint64_t fresh = owner->fresh;
+  while (frame < end && boot->free_count < Q_BOOT_RANGES) {
+    const struct frame *run = frame;
+    while (frame < end && frame->word == fresh)
       frame++;
     if (frame > run)
       boot->free[boot->free_count++] = (struct q_range){frame_pa(run), (uint64_t)(frame - run) * Q_PAGE_SIZE};

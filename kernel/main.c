@@ -87,20 +87,34 @@ static pa_t lay_out(pa_t at) {
   return at + ALIGN_UP(harts_wanted() * sizeof(struct hart), Q_PAGE_SIZE) + harts_wanted() * STACK_BYTES;
 }
 
-static void set_frames(pa_t base, pa_t end, enum frame_kind kind, uint8_t flags) {
-  struct frame value = {.owner = kind == FRAME_USER, .kind = kind, .flags = flags};
-  pa_t first = MAX(base & ~(Q_PAGE_SIZE - 1ul), kernel.ram_base), last = MIN(end, kernel.ram_end);
-  if (first < last)
+static struct frame fresh_frame(enum frame_kind kind, uint8_t flags) {
+  return (struct frame){.owner = kind == FRAME_USER, .kind = kind, .flags = flags};
+}
+
+/* All of a piece of RAM, of which nothing is known so far. */
+static void fill_frames(pa_t base, pa_t end) {
+  struct frame value = fresh_frame(FRAME_USER, 0), *frame = frame_of(base);
 #pragma GCC unroll 8
-    for (struct frame *frame = frame_of(first), *stop = frame_of(last - 1); frame <= stop; frame++)
-      frame->word = value.word;
+  for (uint64_t n = (end - base) / Q_PAGE_SIZE; n; n--)
+    frame++->word = value.word;
+  first.owned += (end - base) / Q_PAGE_SIZE;
+}
+
+static void set_frames(pa_t base, pa_t end, enum frame_kind kind, uint8_t flags) {
+  struct frame value = fresh_frame(kind, flags);
+  pa_t from = MAX(base & ~(Q_PAGE_SIZE - 1ul), kernel.ram_base), to = MIN(end, kernel.ram_end);
+  for (pa_t pa = from; pa < to; pa += Q_PAGE_SIZE) {
+    struct frame *frame = frame_of(pa);
+    first.owned += (uint64_t)(kind == FRAME_USER) - (frame->kind == FRAME_USER);
+    frame->word = value.word;
+  }
 }
 
 /* Everything is the first pager's, but for what the firmware, the tree and the kernel hold. */
 static void fill_frame_table(pa_t image, pa_t image_last, pa_t arena, pa_t arena_end) {
   for (const struct fdt_range *m = board.memory; m < board.memory + board.memories; m++) {
     pa_t from = ALIGN_UP(m->base, Q_PAGE_SIZE), to = MAX(from, (m->base + m->bytes) & ~(Q_PAGE_SIZE - 1ul));
-    set_frames(from, to, FRAME_USER, 0);
+    fill_frames(from, to);
     kernel.info.ram_frames += (to - from) / Q_PAGE_SIZE;
   }
   for (const struct fdt_range *r = board.reserved; r < board.reserved + board.reserves; r++)
@@ -108,9 +122,6 @@ static void fill_frame_table(pa_t image, pa_t image_last, pa_t arena, pa_t arena
   set_frames(board.initrd, board.initrd_end, FRAME_USER, FRAME_BUSY);
   set_frames(image, image_last, FRAME_KERNEL, 0);
   set_frames(arena, arena_end, FRAME_KERNEL, 0);
-#pragma GCC unroll 8
-  for (const struct frame *frame = kernel.frames, *end = frame + kernel.frame_count; frame < end; frame++)
-    first.owned += frame->kind == FRAME_USER;
   kernel.info.kernel_frames = (image_last - image + arena_end - arena) / Q_PAGE_SIZE;
   kernel.info.reserved_frames = kernel.info.ram_frames - first.owned - kernel.info.kernel_frames;
 }
@@ -118,7 +129,6 @@ static void fill_frame_table(pa_t image, pa_t image_last, pa_t arena, pa_t arena
 /* Pages of the kernel's that it turned out not to need. */
 static void give_up(pa_t base, pa_t end) {
   set_frames(base, end, FRAME_USER, 0);
-  first.owned += (end - base) / Q_PAGE_SIZE;
   kernel.info.kernel_frames -= (end - base) / Q_PAGE_SIZE;
 }
 

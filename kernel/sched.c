@@ -298,13 +298,16 @@ static __attribute__((noinline)) void find_work(struct hart *hart) {
     idle(hart);
 }
 
+/* The highest bit of a mask of priorities: this machine has no instruction for it. */
+static const uint8_t highest[1 << Q_PRIORITIES] = {[2 ... 3] = 1,    [4 ... 7] = 2,   [8 ... 15] = 3,
+                                                   [16 ... 31] = 4,  [32 ... 63] = 5, [64 ... 127] = 6,
+                                                   [128 ... 255] = 7};
+
 _Noreturn void schedule(void) {
   struct hart *hart = this_hart();
   if (!hart->ready_mask)
     find_work(hart);
-  unsigned p = Q_PRIORITIES - 1;
-  while (!(hart->ready_mask >> p & 1))
-    p--;
+  unsigned p = highest[hart->ready_mask];
   struct thread *thread = list_first(&hart->ready[p], struct thread, link);
   ASSERT(thread->state == THREAD_READY && thread->priority == p);
   hart->resched = 0;

@@ -81,12 +81,16 @@ static unsigned take(struct space *space, uint64_t pages, uint64_t *frame) {
 /* What the policy says, or has said of just this fault. */
 static struct policy_range ask(struct space *space, const struct area *area, uint64_t page) {
   struct policy_memory *memory = space->memory;
-  struct policy_range range = memory->asked_of == page ? memory->asked : (struct policy_range){page, 1};
-  if (memory->asked_of != page)
-    space->policy->fetch.policy->fault(&area->about, page, &range);
-  memory->asked_of = 0;
-  memory->wide = range.pages > 1;
-  return range;
+  bool known = memory->asked_of == page && (memory->open || pool_again);
+  if (!known) {
+    memory->asked = (struct policy_range){page, 1};
+    memory->asked_of = page;
+    space->policy->fetch.policy->fault(&area->about, page, &memory->asked);
+  }
+  memory->open = false;
+  if (area->about.kind == POLICY_HEAP)
+    memory->wide = memory->asked.pages > 1;
+  return memory->asked;
 }
 
 /* What the policy wants of the area, the page in it, and not too much. */

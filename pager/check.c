@@ -30,6 +30,7 @@ static void check_space(const struct space *space) {
   assert(space->threads && (space->threads == 1) == !space->thread_list);
   assert(space->heap <= space->brk && space->brk <= P_BREAK_MAX && stats->peak >= stats->resident);
   assert(space->state == SPACE_ALIVE || (!stats->resident && !stats->shared && !space->regions && !space->promised));
+  assert(!space->hook || (space->memory && space->memory->heap.end == PAGE_UP(space->brk)));
   check_regions(space);
   assert(space->pool || !(space->absents.count + space->dropped.count));
   if (space->pool)

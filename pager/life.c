@@ -221,7 +221,7 @@ void space_become(struct space *space, struct space *next) {
   space->image = next->image;
   space->several = false;
   space_note(space);
-  space_policy_begin(space);
+  space_policy_begin(space); /* which looks at what it has become */
   space->task = next->task;
   space->promised = next->promised;
 }

@@ -309,25 +309,25 @@ static inline __attribute__((always_inline)) uint64_t answer_asked(q_handle endp
   return badge;
 }
 
-static __attribute__((noinline)) uint64_t answer_alone(q_handle endpoint, struct q_received *m) {
+/* With one thread of the pager, and beside others. */
+static __attribute__((noinline)) uint64_t asked_alone(q_handle endpoint, struct q_received *m) {
   return answer_asked(endpoint, &stocks[0], true, m);
 }
 
-static __attribute__((noinline)) uint64_t answer_beside(q_handle endpoint, struct stock *stock,
-                                                        struct q_received *m) {
+static __attribute__((noinline)) uint64_t asked_beside(q_handle endpoint, struct stock *stock, struct q_received *m) {
   return answer_asked(endpoint, stock, false, m);
 }
 
-/* If a policy has a say, and wanted no more than the page when it was asked last. */
+/* If it is a first touch that a policy has a say in, and it is worth trying. */
 static __attribute__((noinline)) uint64_t answer_hooked(q_handle endpoint, struct stock *stock, bool alone,
                                                         struct q_received *m) {
-  const struct space *space = space_find(m->badge);
-  if (!space || !space->hook || space->memory->wide)
+  const struct space *space = m->word[3] || m->label >> 1 ? NULL : space_find(m->badge);
+  if (!space || !space_is_hooked(space))
     return 0;
-  return alone ? answer_alone(endpoint, m) : answer_beside(endpoint, stock, m);
+  return alone ? asked_alone(endpoint, m) : asked_beside(endpoint, stock, m);
 }
 
-/* All that need no more than that. *m and *now become the first message that is something else; *now is in registers. */
+/* All faults that are as simple as that, with a policy or without. *m and *now become the first message that is something else; *now is in registers. */
 static inline __attribute__((always_inline)) void answer_faults(q_handle endpoint, struct stock *stock, bool alone,
                                                                 struct q_received *now, struct q_received *m,
                                                                 struct last *last) {

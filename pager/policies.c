@@ -8,7 +8,7 @@
 
 static struct slab slab = {.bytes = (sizeof(struct policy_memory) + 15) & ~15ul};
 
-static void tell_heap(struct space *space) {
+static void note_heap(struct space *space) {
   struct policy_memory *memory = space->memory;
   memory->heap = (struct policy_area){.id = space->badge,
                                       .kind = POLICY_HEAP,
@@ -22,7 +22,7 @@ void space_policy_begin(struct space *space) {
   if (!space->memory)
     return;
   memset(space->memory, 0, sizeof *space->memory);
-  tell_heap(space);
+  note_heap(space);
 }
 
 bool space_policy(struct space *space, const struct policy_set *set) {
@@ -42,7 +42,9 @@ bool space_policy_copy(const struct space *from, struct space *to) {
   if (!to->memory)
     return true;
   *to->memory = *from->memory;
-  tell_heap(to);
+  to->memory->asked_of = 0;
+  to->memory->open = false;
+  note_heap(to);
   return true;
 }
 

@@ -159,7 +159,7 @@ struct policy {
   size_t note_bytes, each_bytes; /* each_bytes: added to state_bytes for each index. Together at most 64 */
 
   /* Fetching. A page of zeros is touched, or one that was evicted. On entry *range is that page, which comes whatever the policy
-   * says. NULL: it alone. */
+   * says. NULL: it alone. On several harts it is asked of several programs at once: it keeps nothing but in area->process. */
   void (*fault)(const struct policy_area *area, uint64_t page, struct policy_range *range);
   /* Memory begins to be: an image at exec and spawn, what sbrk and mmap add. On entry *range is all of it. NULL: nothing
    * comes before it is touched. */

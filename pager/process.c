@@ -284,7 +284,6 @@ int process_exec(struct space *space, const struct spawn *spawn) {
   if (error)
     return error;
   space_begin(&next, space->badge, image, space->policy);
-  next.memory = space->memory;
   next.client = space->client;
   next.strict = space->strict;
   int64_t sp = build(&next, spawn);

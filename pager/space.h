@@ -32,15 +32,16 @@ struct absents {
   uint64_t count;
 };
 
-/* Zeros when a program starts or gets other policies; a copy at fork. */
 struct policy_memory {
-  char fetch[POLICY_PROCESS], allocate[POLICY_PROCESS];
-  uint64_t last_fault;     /* time, ticks; 0: none yet */
-  struct policy_area heap; /* the program's, as its policy of fetching is told of it */
-  /* What that has said of the fault at this page, which is being answered; 0: it has not been asked. */
+  char fetch[POLICY_PROCESS],
+      allocate[POLICY_PROCESS]; /* zeros when a program starts or gets other policies, a copy at fork */
+  uint64_t last_fault;          /* likewise: time, ticks; 0: none yet */
+  struct policy_area heap;      /* the program's own, as its policy of fetching is told of it */
+  /* What that said last, and of a fault at which page. It is asked once of each, however often that is tried. */
   struct policy_range asked;
   uint64_t asked_of;
-  bool wide; /* when it was asked last it wanted more than the page */
+  bool open; /* that fault has not been answered yet */
+  bool wide; /* of a page of the heap, it wanted more than that */
 };
 
 /* What map() made: sorted by address, apart, above the break and below the stack's gap. */
@@ -70,20 +71,21 @@ struct space {
   struct absents dropped;       /* and that are nowhere, as they had never been written */
   struct region *regions, *tree;
   unsigned region_count;
-  uint64_t counted;     /* pages of regions that are so */
+  uint64_t counted; /* pages of regions that are so */
+  /* As `plain`, but its policy of fetching is to be asked, by this; NULL: it is not. */
+  void (*hook)(const struct policy_area *area, uint64_t page, struct policy_range *range);
+
   struct p_stats stats; /* resident, peak, shared, faults and so on; the rest is filled when asked */
   uint8_t state;
   bool several;       /* it has, or had, more than one thread */
   bool plain;         /* nobody but the core has a say in its faults, and it is not `several`: space_note() */
   bool plain_several; /* the same, but it is */
-  /* As `plain`, but its policy of fetching is to be asked, by this; NULL: it is not. */
-  void (*hook)(const struct policy_area *area, uint64_t page, struct policy_range *range);
-  bool strict;                                           /* its growth is promised or refused */
-  uint64_t promised;                                     /* pages */
-  bool quiet;                                            /* its death is not printed */
-  q_handle task;                                         /* and the shell's: */
-  bool orphan;                                           /* its parent has ended */
-  bool client;                                           /* of a server, which spawns, reaps and kills for it */
+  bool strict;        /* its growth is promised or refused */
+  uint64_t promised;  /* pages */
+  bool quiet;         /* its death is not printed */
+  q_handle task;      /* and the shell's: */
+  bool orphan;        /* its parent has ended */
+  bool client;        /* of a server, which spawns, reaps and kills for it */
   struct space *parent, *children, *ended, *next, *prev; /* children: those that live */
   struct server *server;
   q_handle watch; /* endpoint that hears of its children's ends */
@@ -168,8 +170,11 @@ static inline __attribute__((always_inline)) uint64_t space_fault_plain(struct s
     space->stats.peak = space->stats.resident;
   return frame;
 }
-/* The same of a program whose policy of fetching has a say, and says no more than that the page comes. What else it says is kept for
- * space_fault(). */
+/* The same where a policy has a say, if it is for space_fault_hooked() to hear: it was, when it was asked last. */
+static inline bool space_is_hooked(const struct space *space) {
+  return space->hook && !space->memory->wide && !space->memory->open;
+}
+/* Of a program whose policy says no more than that the page comes. What else it says is kept for space_fault(). */
 static inline __attribute__((always_inline)) uint64_t space_fault_hooked(struct space *space, uint64_t va,
                                                                          uint64_t kind, struct stock *stock) {
   if (!space->hook || va - space->heap >= space->brk - space->heap || kind >> 1)
@@ -181,6 +186,7 @@ static inline __attribute__((always_inline)) uint64_t space_fault_hooked(struct 
   if (!frame) {
     space->memory->asked = range;
     space->memory->asked_of = page;
+    space->memory->open = true;
     space->memory->wide = range.pages > 1;
     return 0;
   }
@@ -193,7 +199,8 @@ static inline __attribute__((always_inline)) uint64_t space_fault_hooked(struct 
     space->stats.peak = space->stats.resident;
   return frame;
 }
-/* The same of a program that has, or had, several threads: other threads of the pager may be at others of its faults just now. */
+/* As space_fault_plain(), of a program that has, or had, several threads: other threads of the pager may be at others of its
+ * faults just now. */
 static inline __attribute__((always_inline)) uint64_t space_fault_several(struct space *space, uint64_t va,
                                                                           uint64_t kind, struct stock *stock) {
   if (!space->plain_several || va - space->heap >= space->brk - space->heap || kind >> 1)

@@ -221,12 +221,12 @@ MUTATIONS = {
         ("what an object leaves behind is common", "  creator->stats.shared -= mapped;\n", ""),
     ],
     "pager/policies.c": [
-        ("a fork's policy is told of its parent", "  tell_heap(to);\n", ""),
+        ("a fork's policy is told of its parent", "  note_heap(to);\n", ""),
     ],
     "pager/ahead.c": [
-        ("it is asked twice of a fault", "  if (memory->asked_of != page)\n", "  if (true)\n"),
-        ("what it said is said for ever", "  memory->asked_of = 0;\n", ""),
-        ("what it said is forgotten", "memory->asked_of == page ? memory->asked : (struct policy_range){page, 1};", "(struct policy_range){page, 1};"),
+        ("it is asked twice of a fault", "  if (!known) {\n", "  if (true) {\n"),
+        ("what it said is said for ever", "  memory->open = false;\n", ""),
+        ("what it said is forgotten", "  return memory->asked;\n", "  return (struct policy_range){page, 1};\n"),
         ("the pages leave the area above", "page + (after < most_after ? after : most_after)};", "page + after};"),
         ("the pages leave the area below", "page - (before < most_before ? before : most_before),", "page - before,"),
         ("the pages lie below sp", "set(area, POLICY_STACK, stack_start(sp), P_STACK_TOP", "set(area, POLICY_STACK, P_STACK_BASE, P_STACK_TOP"),

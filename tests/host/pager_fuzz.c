@@ -655,14 +655,14 @@ static void answer_fault(struct space *space, uint64_t va, unsigned kind, uint64
   uint64_t frame = !there                  ? space_fault_plain(space, va, kind, frames.stock)
                    : kind == Q_FAULT_WRITE ? space_copy_plain(space, va, sp, there, frames.stock)
                                            : 0;
-  if (!frame && !there)
+  for (unsigned i = 0; i < 2 && !frame && !there && (!i || space_is_hooked(space)); i++) /* it may be tried again */
     frame = space_fault_hooked(space, va, kind, frames.stock);
   enum relief relief = RELIEF_SOME;
   if (frame)
     *answer = (struct answer){PAGE_OF(va), frame | Q_PROT_READ | Q_PROT_WRITE, there ? there | 1 : 0, 0, true, 1};
   else
     space_fault(space, va, kind, sp, there, answer);
-  MUST(hook_calls <= 1 && (!space->memory || !space->memory->asked_of));
+  MUST(hook_calls <= 1 && (!space->memory || !space->memory->open));
   for (unsigned i = 0; !frame && pressing && answer->reason == P_REASON_NOFRAME && relief == RELIEF_SOME && i < 4;
        i++) {
     asking = space;
