@@ -141,7 +141,7 @@ def simple(s):
     s.type("\x03")
     s.expect(PROMPT)
     need("Programs: " in s.run("help"), "help")
-    need(re.search(r"(wait: posix|ready) +sh\n(.|\n)*call: pager +ps\n", s.run("ps")), "ps")
+    need(re.search(r"(wait: posix|call: posix|ready) +sh\n(.|\n)*call: pager +ps\n", s.run("ps")), "ps")
     s.type("\x04")
     s.off()
 

@@ -378,9 +378,12 @@ static void largest(void) {
 }
 
 /* A server's copy wants the page: as any other, the program that is chosen for it ends, and only that. */
+static struct gate filled_up;
+
 static void read_given(void) {
   int fd[2];
   MUST_EQ(pipe(fd), 0);
+  gate_pass(&filled_up);
   char *at = map_pages((long)given);
   for (uintptr_t i = 0; i < given; i++) {
     MUST_EQ(write(fd[1], "x", 1), 1);
@@ -391,9 +394,13 @@ static void read_given(void) {
 static void largest_in_copy(void) {
   uint64_t pages = free_pages();
   gate_make(&gate);
-  pid_t large = taker(pages * 9 / 10), reader = begin_on(read_given, pages / 5);
+  gate_make(&filled_up);
+  pid_t reader = begin_on(read_given, pages / 5); /* while the frames for its pool lie in a row */
+  pid_t large = taker(pages * 9 / 10);
+  gate_open(&filled_up);
   is_chosen(large);
   exits(reader, 0);
+  gate_close(&filled_up);
   gate_close(&gate);
 }
 
