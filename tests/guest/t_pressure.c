@@ -285,16 +285,21 @@ static void churn_for_ever(void) {
   }
 }
 
-static void kill_while_pages_move(void) {
+/* So many times, each a moment later in what it does. */
+static void kill_again_and_again(body *run, unsigned times, useconds_t first, useconds_t step) {
   gate_make(&busy);
-  for (unsigned i = 0; i < 10; i++) {
-    pid_t pid = begin(churn_for_ever);
+  for (unsigned i = 0; i < times; i++) {
+    pid_t pid = begin(run);
     gate_pass(&busy);
-    usleep(2000 + i * 777);
+    usleep(first + i * step);
     kill(pid, SIGKILL);
     dies(pid, SIGKILL);
   }
   gate_close(&busy);
+}
+
+static void kill_while_pages_move(void) {
+  kill_again_and_again(churn_for_ever, 10, 2000, 777);
 }
 
 /* ---- System calls whose buffers are away ------------------------------------------------------------------------------------- */
@@ -511,15 +516,7 @@ static void threads_for_ever(void) {
 }
 
 static void threads_killed(void) {
-  gate_make(&busy);
-  for (unsigned i = 0; i < 6; i++) {
-    pid_t pid = begin(threads_for_ever);
-    gate_pass(&busy);
-    usleep(3000 + i * 1777);
-    kill(pid, SIGKILL);
-    dies(pid, SIGKILL);
-  }
-  gate_close(&busy);
+  kill_again_and_again(threads_for_ever, 6, 3000, 1777);
 }
 
 /* ---- The request ------------------------------------------------------------------------------------------------------------- */

@@ -265,15 +265,20 @@ static _Noreturn void touches(void) {
     q_yield();
 }
 
-static void faulters_killed(void) {
+/* So many times, each so many ticks later in what this program does. */
+static void kill_again_and_again(const char *what, unsigned times, uint64_t first, uint64_t step) {
   struct p_death death;
-  for (unsigned round = 0; round < 50; round++) {
-    uint64_t id = spawn(0, ARGV("t_thread", "touches"));
-    q_sleep_until(q_time() + 2000 + round * 377);
+  for (unsigned i = 0; i < times; i++) {
+    uint64_t id = spawn(0, ARGV("t_thread", what));
+    q_sleep_until(q_time() + first + i * step);
     CHECK_EQ(p_kill_program(id), 0);
     CHECK_EQ(p_wait_for(id, &death), id);
     CHECK_EQ(death.reason, P_REASON_KILLED);
   }
+}
+
+static void faulters_killed(void) {
+  kill_again_and_again("touches", 50, 2000, 377);
 }
 
 /* What one reads, all others may overwrite before it writes, but for the semaphore. */
@@ -386,14 +391,7 @@ static int crowd(void) {
 }
 
 static void many_threads_killed(void) {
-  struct p_death death;
-  for (unsigned i = 0; i < 5; i++) {
-    uint64_t id = spawn(0, ARGV("t_thread", "crowd"));
-    q_sleep_until(q_time() + 300000 + i * 37777);
-    CHECK_EQ(p_kill_program(id), 0);
-    CHECK_EQ(p_wait_for(id, &death), id);
-    CHECK_EQ(death.reason, P_REASON_KILLED);
-  }
+  kill_again_and_again("crowd", 5, 300000, 37777);
 }
 
 static const struct test tests[] = {
