@@ -8,6 +8,12 @@
 
 static struct slab slab = {.bytes = (sizeof(struct policy_memory) + 15) & ~15ul};
 
+void space_policy_drop(struct space *space) {
+  if (space->memory)
+    slab_give(&slab, space->memory);
+  space->memory = NULL;
+}
+
 static void note_heap(struct space *space) {
   struct policy_memory *memory = space->memory;
   memory->heap = (struct policy_area){.id = space->badge,
@@ -30,6 +36,8 @@ bool space_policy(struct space *space, const struct policy_set *set) {
   bool needs = fetch->process_bytes || fetch->fault || set->allocate.policy;
   if (needs && !space->memory && !(space->memory = slab_take(&slab)))
     return false;
+  if (!needs)
+    space_policy_drop(space);
   space->policy = set;
   space_policy_begin(space);
   space_note(space);
@@ -46,10 +54,4 @@ bool space_policy_copy(const struct space *from, struct space *to) {
   to->memory->open = false;
   note_heap(to);
   return true;
-}
-
-void space_policy_drop(struct space *space) {
-  if (space->memory)
-    slab_give(&slab, space->memory);
-  space->memory = NULL;
 }
