@@ -302,7 +302,7 @@ MUTATIONS = {
         ("a fork that fails keeps pages", "    drop_all(child, unshared);\n", ""),
         ("a fork forgets the break", "  space_set_break(child, parent->brk);\n", ""),
         ("a fork's policy is told of another heap", "  space_set_break(child, parent->brk);\n", "  child->brk = parent->brk;\n"),
-        ("exec's policy is told of what was", "  space_policy_begin(space);\n", ""),
+        ("exec's policy is told of what was", "  space_policy_begin(space); /*", "  /*"),
         ("a fork is charged nothing", "child->stats.peak = parent->stats.resident;", "child->stats.peak = 0;"),
         ("exec keeps the break", "  space->brk = next->brk;\n", ""),
         ("exec forgets its promise", "  space->promised = next->promised;\n", ""),

@@ -1247,21 +1247,30 @@ static void parked_twice(void) {
   MUST(frames_available() == USABLE - indexed && !promised);
 }
 
+/* Of pages that the server has written: the first byte of each is one more than that of the one before. */
+static struct object *server_object(uint64_t pages, uint8_t *first) {
+  program_of(SERVER, false);
+  change_break(SERVER, (int64_t)(pages * 4096), 0);
+  struct object *object = object_new(pages * 4096);
+  MUST(object && object_reserve(object) && object_name(object, SERVER->space->badge));
+  object->creator = SERVER->space->badge;
+  for (uint64_t i = 0; i < pages; i++) {
+    fault(SERVER, SERVER->space->heap + i * 4096, Q_FAULT_WRITE, 0);
+    clearing = true;
+    MUST(!space_freeze(SERVER->space, SERVER->space->heap + i * 4096, object, i));
+    clearing = false;
+  }
+  *first = (uint8_t)(written - pages + 1);
+  return object;
+}
+
 /* What is discarded comes as it came first: of a file, or zeros, though PROT_NONE had taken what was written. */
 static void discarded(void) {
   struct model *m = &models[1];
   set_up();
-  program_of(SERVER, false);
   program_of(m, false);
-  change_break(SERVER, 4096, 0);
-  struct object *object = object_new(4096);
-  MUST(object && object_reserve(object) && object_name(object, SERVER->space->badge));
-  object->creator = SERVER->space->badge;
-  fault(SERVER, SERVER->space->heap, Q_FAULT_WRITE, 0);
-  uint8_t in_file = written;
-  clearing = true;
-  MUST(!space_freeze(SERVER->space, SERVER->space->heap, object, 0));
-  clearing = false;
+  uint8_t in_file;
+  struct object *object = server_object(1, &in_file);
   uint64_t file = map_some(m, 1, 3, object), zeros = map_some(m, 3, 3, NULL);
   *shadow(m, file) = in_file;
   for (unsigned i = 0; i < 3; i++)
@@ -1375,6 +1384,28 @@ static void asked_once(void) {
   MUST(frames_available() == USABLE - indexed);
 }
 
+/* What it says of memory that shows a file brings no zeros. */
+static void asked_of_a_file(void) {
+  static const uint8_t start[4] = {0, 0, 24, 0};
+  struct model *m = &models[1];
+  uint8_t first;
+  set_up();
+  begin(m, start);
+  struct object *object = server_object(4, &first);
+  uint64_t at = wanted_page = map_some(m, 4, 3, object);
+  wanted_pages = 4;
+  for (uint64_t i = 0; i < 4; i++)
+    *shadow(m, at + i * 4096) = (uint8_t)(first + i);
+  for (uint64_t i = 0; i < 4; i++)
+    MUST(first_byte(m, at + i * 4096, Q_FAULT_READ) == (uint8_t)(first + i));
+  object_unname(object);
+  space_drop_object(object);
+  end(m);
+  end(SERVER);
+  cache_drop();
+  MUST(frames_available() == USABLE - indexed);
+}
+
 /* Ids are not used again, though slots are. */
 static void come_and_go(void) {
   static uint64_t ids[2000];
@@ -1403,6 +1434,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   promised_once();
   forked_beside_shared();
   asked_once();
+  asked_of_a_file();
   come_and_go();
   return 0;
 }
