@@ -155,6 +155,11 @@ void space_free(struct space *space); /* nobody asks for its record any more */
 unsigned space_refusal(const struct space *space, uint64_t va, unsigned kind, uint64_t sp);
 /* there: the frame that is mapped | Q_FAULT_SOLE, 0: none. */
 void space_fault(struct space *space, uint64_t va, unsigned kind, uint64_t sp, uint64_t there, struct answer *answer);
+static inline __attribute__((always_inline)) void count_first_touch(struct space *space, uint64_t kind) {
+  space->stats.faults[kind]++;
+  if (++space->stats.resident > space->stats.peak)
+    space->stats.peak = space->stats.resident;
+}
 /* The common fault where nothing is mapped, decided in a few instructions: the first touch of a page of the heap where no
  * policy has a say. The frame to be mapped there, readable and writable; 0: it is another fault, or there is no zeroed frame
  * at hand. */
@@ -165,12 +170,11 @@ static inline __attribute__((always_inline)) uint64_t space_fault_plain(struct s
   uint64_t frame = frame_take_plain(stock);
   if (__builtin_expect(!frame, 0))
     return 0;
-  space->stats.faults[kind]++;
-  if (++space->stats.resident > space->stats.peak)
-    space->stats.peak = space->stats.resident;
+  count_first_touch(space, kind);
   return frame;
 }
-/* The same where a policy has a say, if it is for space_fault_hooked() to hear: it was, when it was asked last. */
+/* Whether it is worth asking the policy by space_fault_hooked(): not if it wanted more than the page when it was asked last, or has
+ * been asked of the fault that is being answered. */
 static inline bool space_is_hooked(const struct space *space) {
   return space->hook && !space->memory->wide && !space->memory->open;
 }
@@ -194,9 +198,7 @@ static inline __attribute__((always_inline)) uint64_t space_fault_hooked(struct 
     space->heap_touched.end = page + Q_PAGE_SIZE;
   else
     extent_add(&space->heap_touched, page, page + Q_PAGE_SIZE);
-  space->stats.faults[kind]++;
-  if (++space->stats.resident > space->stats.peak)
-    space->stats.peak = space->stats.resident;
+  count_first_touch(space, kind);
   return frame;
 }
 /* As space_fault_plain(), of a program that has, or had, several threads: other threads of the pager may be at others of its
