@@ -19,6 +19,8 @@ static const char *why(int64_t error) {
            "(docs/policies.md)";
   case ENOTSUP:
     return "the machine was booted without budget=, or with one for all, or the process has its memory promised";
+  case ENOTRECOVERABLE:
+    return "one of these did not return when it was asked, and is asked no more";
   case ENFILE:
     return "32 different policies were chosen since the machine was booted, and no more are remembered";
   default:
@@ -54,6 +56,8 @@ static int show(const char *text, uint64_t id) {
   printf("; %lu resident, %lu evicted, %lu of these written, %lu read back; %lu proposals wrong\n",
          (unsigned long)s.resident, (unsigned long)s.evicted, (unsigned long)s.written, (unsigned long)s.refaults,
          (unsigned long)s.wrong);
+  if (f.lost)
+    printf("one of these did not return when it was asked, and is asked no more\n");
   for (uint64_t i = 0; i < f.count; i++)
     printf("%s %lu%s", f.figure[i].name, (unsigned long)f.figure[i].value, i + 1 < f.count ? ", " : "\n");
   return 0;

@@ -162,11 +162,27 @@ static struct ret thread_op_start(struct thread *thread, word pc, word sp, word 
     return fail(Q_E_ARG);
   if (thread->state != THREAD_NEW || thread->evicted)
     return fail(Q_E_BUSY);
-  thread->x[REG_PC] = pc;
-  thread->x[REG_SP] = sp;
-  thread->x[REG_A0] = argument;
+  if (pc) {
+    thread->x[REG_PC] = pc;
+    thread->x[REG_SP] = sp;
+    thread->x[REG_A0] = argument;
+  }
   thread_ready(thread);
   return ok(0);
+}
+
+/* What it did when its hart was told to leave it may have been a call, in which it waits now. */
+static struct ret thread_op_stop(struct thread *thread) {
+  if (thread == current)
+    return fail(Q_E_ARG);
+  if (thread_evict(thread))
+    restart();
+  thread->evicted = false;
+  if (thread->state == THREAD_READY) {
+    thread_unready(thread);
+    thread->state = THREAD_NEW;
+  }
+  return thread->state == THREAD_NEW ? ok(0) : fail(Q_E_BUSY);
 }
 
 static struct ret thread_op_create(struct task *task, word priority, word pc, word sp, word argument) {
@@ -415,6 +431,7 @@ static const struct operation {
     ROW(thread, create, OBJECT_TASK, Q_RIGHT_THREAD),
     ROW(thread, start, OBJECT_THREAD, Q_RIGHT_MANAGE),
     ROW(thread, priority, OBJECT_THREAD, Q_RIGHT_MANAGE),
+    ROW(thread, stop, OBJECT_THREAD, Q_RIGHT_MANAGE),
     ROW(pager, create, OBJECT_PAGER, Q_RIGHT_CREATE),
     ROW(pager, window, OBJECT_PAGER, Q_RIGHT_MAP, 2, OBJECT_TASK, Q_RIGHT_MANAGE),
     ROW(pager, donate, OBJECT_PAGER, Q_RIGHT_MAP),

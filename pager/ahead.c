@@ -4,6 +4,7 @@
  * is cut to the pages around the faulting one that are not there, and to the frames that lie in a row. */
 #include <assert.h>
 
+#include "ask.h"
 #include "pool.h"
 #include "space.h"
 
@@ -85,7 +86,7 @@ static struct policy_range ask(struct space *space, const struct area *area, uin
   if (!known) {
     memory->asked = (struct policy_range){page, 1};
     memory->asked_of = page;
-    space->policy->fetch.policy->fault(&area->about, page, &memory->asked);
+    ASK(space->policy->fetch.policy, fault, &area->about, page, &memory->asked);
   }
   memory->open = false;
   if (area->about.kind == POLICY_HEAP)
@@ -251,9 +252,9 @@ void ahead_of_first_touch(struct space *space, uint64_t start, uint64_t end) {
   if (region && !region->prot)
     return;
   area.kind = region ? POLICY_MAPPING : start < space->heap ? POLICY_IMAGE : POLICY_HEAP;
-  space->policy->fetch.policy->made(&area, &range);
+  ASK(space->policy->fetch.policy, made, &area, &range);
   uint64_t from = PAGE_OF(range.page), pages = range.pages;
-  if (from < start || from >= end || pages > frames_available() / 2)
+  if (from < start || from >= end || pages > frames_available() / 2 || !space->policy->fetch.policy->made)
     return;
   pages = pages < (end - from) >> Q_PAGE_SHIFT ? pages : (end - from) >> Q_PAGE_SHIFT;
   bring_in_all(space, from, from + pages * Q_PAGE_SIZE);
@@ -267,7 +268,7 @@ bool ahead_advised(struct space *space, unsigned advice, struct extent *run) {
     return false;
   uint64_t start = run->start > area.about.start ? run->start : area.about.start;
   struct policy_range range = {start, (run->end - start) >> Q_PAGE_SHIFT};
-  space->policy->fetch.policy->advice(&area.about, (enum policy_advice)advice, &range);
+  ASK(space->policy->fetch.policy, advice, &area.about, (enum policy_advice)advice, &range);
   uint64_t from = PAGE_OF(range.page), most = (area.about.end - from) >> Q_PAGE_SHIFT;
   bool good = from >= area.about.start && from < area.about.end && area.about.kind != POLICY_STACK;
   uint64_t pages = !good ? 0 : range.pages < most ? range.pages : most;

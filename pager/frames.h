@@ -31,6 +31,12 @@ struct sent {
   bool spent; /* the token is: it need not be asked about again */
 };
 
+/* A plain fault that a policy is just being asked of (main.c), for the case that it does not say anything (watch.c). */
+struct asked_fault {
+  q_token token; /* 0: none is */
+  uint64_t badge;
+};
+
 /* Frames that one thread of the pager hands out first, the last one first: they are off all lists already, and USED by their
  * state. Each is a stack with 0 below. Hot ones are zeroed. */
 struct stock {
@@ -39,6 +45,7 @@ struct stock {
   struct sent sent;
   uint64_t *hot, *cold, hot_stack[1 + FRAMES_HOT], cold_stack[1 + FRAMES_HOT];
   uint64_t misses; /* frames that were zeroed when they were needed */
+  struct asked_fault asked;
 } __attribute__((aligned(64)));
 
 /* On the hot path, hence here. */

@@ -30,6 +30,8 @@
 #define TLS 512 /* picolibc's, above the stack: start.S */
 
 static uint32_t lock = 1;   /* the first thread has it until it serves */
+static q_handle threads[STOCKS];
+static uint64_t stacks[STOCKS];
 extern char pager_thread[]; /* start.S */
 uint64_t contended;
 
@@ -148,6 +150,12 @@ uint64_t harts_memory(void) {
   return (boot->harts - 1) * STACK;
 }
 
+static int64_t begin(uint64_t number, uint64_t stack) {
+  stacks[number] = stack;
+  int64_t error = q_thread_create(boot->task, Q_PRIORITY_PAGER, &threads[number]);
+  return error ? error : q_thread_start(threads[number], (uint64_t)pager_thread, stack, number);
+}
+
 bool harts_start(char *memory) {
   int64_t error = 0;
   frames_share((unsigned)boot->harts);
@@ -156,7 +164,20 @@ bool harts_start(char *memory) {
   for (uint64_t i = 1; i < boot->harts && !error; i++) {
     char *block = memory + i * STACK - TLS;
     order_begin(block);
-    error = q_thread_begin(boot->task, Q_PRIORITY_PAGER, (uint64_t)pager_thread, (uint64_t)block, i);
+    error = begin(i, (uint64_t)block);
   }
   return !error;
+}
+
+void harts_first(uint64_t stack) {
+  threads[0] = boot->thread;
+  stacks[0] = stack;
+}
+
+q_handle thread_of(uint64_t number) {
+  return threads[number];
+}
+
+uint64_t stack_of(uint64_t number) {
+  return stacks[number];
 }

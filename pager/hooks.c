@@ -2,20 +2,21 @@
 /* What policies are told and asked of programs as a whole: that they begin and end, whether one may begin, and figures for people. */
 #include <string.h>
 
+#include "ask.h"
 #include "pool.h"
 #include "space.h"
 
 void pool_begins(struct pool *pool, const struct space *space, const struct space *original) {
   const struct policy *policy = pool->policy;
   if (original && policy->forked)
-    policy->forked(&pool->about, original->badge, space->badge);
+    ASK(policy, forked, &pool->about, original->badge, space->badge);
   else if (policy->started)
-    policy->started(&pool->about, space->badge);
+    ASK(policy, started, &pool->about, space->badge);
 }
 
 void pool_ends(struct pool *pool, const struct space *space) {
   if (pool->policy->ended)
-    pool->policy->ended(&pool->about, space->badge);
+    ASK(pool->policy, ended, &pool->about, space->badge);
 }
 
 /* ---- Admission ------------------------------------------------------------------------------------------------------------ */
@@ -40,7 +41,7 @@ bool policy_admits(const struct policy_set *set, enum policy_start how, const st
     about.programs++;
     about.wanted += budget ? budget : space->stats.resident;
   }
-  return set->admit.policy->admit(&about);
+  return ASK_OR(true, set->admit.policy, admit, &about);
 }
 
 /* ---- Figures --------------------------------------------------------------------------------------------------------------- */
@@ -48,7 +49,7 @@ static void ask(const struct policy *policy, const struct policy_asked *asked, s
   uint64_t value[POLICY_FIGURES] = {0};
   if (!policy || !policy->statistics)
     return;
-  policy->statistics(asked, value);
+  ASK(policy, statistics, asked, value);
   for (unsigned i = 0; i < POLICY_FIGURES && policy->figures[i]; i++, figures->count++) {
     figures->figure[figures->count].value = value[i];
     strncpy(figures->figure[figures->count].name, policy->figures[i], sizeof figures->figure->name - 1);
@@ -67,4 +68,5 @@ void space_figures(const struct space *space, struct p_figures *figures) {
     ask(pool->policy, &(struct policy_asked){pool->options.options, &pool->about, NULL}, figures);
   ask(set->allocate.policy, &(struct policy_asked){set->allocate.options, NULL, memory ? memory->allocate : NULL},
       figures);
+  figures->lost = set->lost;
 }

@@ -33,6 +33,7 @@ void space_begin(struct space *space, uint64_t badge, const struct image *image,
 void spaces_begin(struct space **table) {
   spaces = table;
   memset(backed, 0, sizeof backed);
+  policies_begin();
 }
 
 void spaces_note(void) {

@@ -9,6 +9,7 @@
 
 #include "cpio.h"
 #include "absent.h"
+#include "ask.h"
 #include "pool.h"
 
 const struct q_boot *boot;
@@ -291,22 +292,22 @@ static inline __attribute__((always_inline)) uint64_t answer_asked(q_handle endp
                                                                    struct q_received *m) {
   struct q_received now = *m;
   struct space *space;
-  uint64_t badge = 0, frame;
+  uint64_t frame;
+  stock->asked.badge = 0;
   while (now.kind == Q_MSG_FAULT && !now.word[3] && (alone || !stock->doubt) && (space = space_find(now.badge))) {
     struct q_received fault = {.kind = Q_MSG_FAULT,
                                .label = now.label,
                                .word = {now.word[0], now.word[1], now.word[2], 0},
                                .token = now.token,
                                .badge = space->badge};
-    frame = space_fault_hooked(space, fault.word[0], fault.label, stock);
+    frame = space_fault_hooked(space, fault.word[0], fault.label, fault.token, stock);
     now = fault;
     if (!frame)
       break;
-    badge = space->badge;
     answer_with(frame, 0, endpoint, stock, alone, &now);
   }
   *m = now;
-  return badge;
+  return stock->asked.badge;
 }
 
 /* With one thread of the pager, and beside others. */
@@ -456,13 +457,38 @@ static inline __attribute__((always_inline)) _Noreturn void serve(struct stock *
   }
 }
 
+static __attribute__((noinline)) _Noreturn void serve_alone(void) {
+  serve(stocks, true);
+}
+
 _Noreturn void pager_serve(uint64_t number) {
+  if (boot->harts == 1)
+    serve_alone();
   serve(&stocks[number], false);
+}
+
+/* The policy of a program did not answer (watch.c). Until the locks are given up for a moment, that program is there. */
+_Noreturn void pager_again(uint64_t number) {
+  struct stock *stock = &stocks[number];
+  struct q_reply r = {.label = Q_REPLY_RETRY, .token = stock->asked.token};
+  uint64_t hook = (uint64_t)space_find(stock->asked.badge)->hook;
+  stock->asked.token = 0;
+  if (boot->harts > 1)
+    take_all(stock);
+  asked_hook = hook;
+  ask_left();
+  q_reply(&r);
+  if (boot->harts > 1)
+    release_all();
+  pager_serve(number);
 }
 
 _Noreturn void pager_main(const struct q_boot *info) {
   boot = info;
+  harts_first((uint64_t)__builtin_frame_address(0));
   take_over();
+  if (!watch_start())
+    give_up("no kernel memory for a thread");
   options_read();
   if (pool_pages && !policy.replace.policy) {
     say("boot options: budget=%lu needs a policy that says which pages go: policy=clock, say",
@@ -478,8 +504,7 @@ _Noreturn void pager_main(const struct q_boot *info) {
     give_up("no kernel memory for a thread");
   if (!options_run() && !servers_count())
     give_up("no program runs; name one with the boot option run=PROGRAM or serve=PROGRAM");
-  if (boot->harts == 1)
-    serve(stocks, true);
-  release_all();
+  if (boot->harts > 1)
+    release_all();
   pager_serve(0);
 }

@@ -18,6 +18,7 @@ static bool serve(char *words) {
 
 static bool choose_policy(char *words) {
   static char chosen[sizeof((struct p_system *)0)->policy];
+  watch_begin();
   if (strlen(words) < sizeof chosen && policy_choose(strcpy(chosen, words), &policy))
     return true;
   say("the boot option policy=%s is none of:", words);

@@ -148,7 +148,8 @@ struct policy_asked {
   const void *process;            /* of the others: as in struct policy_area. NULL: the program has none yet */
 };
 
-/* All hooks may be NULL, and cost nothing then. */
+/* All hooks may be NULL, and cost nothing then. One that has not returned after a second is left; nothing of its policy is asked any
+ * more then, and another is in its place: demand for fetching, null for replacement, and none for the rest. */
 struct policy {
   const char *name, *usage; /* usage: its words, with all that may be said */
   /* Takes what stands after the name and a comma into `options`, POLICY_OPTIONS bytes of zeros; it is called with "" if nothing
@@ -209,10 +210,12 @@ struct policy_set {
   struct policy_choice fetch; /* demand, where no word says anything */
   /* NULL policies likewise: no page goes, no budget changes, all are admitted, and nobody is squeezed or ended for others. */
   struct policy_choice replace, allocate, admit, press;
+  bool lost; /* one of these did not return from a hook, and is not asked any more */
 };
 extern const struct policy *const policies[]; /* all, then NULL */
 /* What the words mean. false: they are not understood. *set keeps the pointer to them. */
 bool policy_choose(const char *words, struct policy_set *set);
+bool policy_option(const struct policy *policy, const char *text, void *options); /* asks it; its hook is there */
 extern const struct policy policy_demand;
 
 /* ---- For policies -------------------------------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "absent.h"
+#include "ask.h"
 #include "slab.h"
 
 /* Of each frame; where is 0 while it is in no pool. */
@@ -24,7 +25,7 @@ uint64_t pool_pages, pool_seed = 1;
 bool pool_of_all, pool_again;
 uint64_t pool_turn;
 static struct page *pages;
-static struct pool *of_all;
+static struct pool *of_all, *all;
 static struct slab slab = {.bytes = (sizeof(struct pool) + 15) & ~15ul};
 
 #define WHOM 0xffeul
@@ -121,7 +122,7 @@ static void leave(struct pool *pool, struct page *page, uint64_t frame, enum pol
   assert(pool->frame[index] == frame_number(frame) + 1);
   pool->changing = true;
   if (pool->policy->unmapped)
-    pool->policy->unmapped(&pool->about, index, reason);
+    ASK(pool->policy, unmapped, &pool->about, index, reason);
   pool->changing = false;
   page->where = 0;
   pool->frame[index] = 0;
@@ -146,7 +147,7 @@ static bool enter(struct pool *pool, uint64_t where, uint64_t frame, uint32_t sl
     absent_forget(space_of(where), address_of(where));
   pool->changing = true;
   if (pool->policy->mapped)
-    pool->policy->mapped(&pool->about, index, reason);
+    ASK(pool->policy, mapped, &pool->about, index, reason);
   pool->changing = false;
   pool->about.refault = 0;
   return true;
@@ -348,7 +349,7 @@ static void write_ahead(struct pool *pool, uint32_t index) {
   absent_free(absent);
 }
 
-bool policy_write(struct policy_pool *about, uint32_t index) {
+static bool begin_write(struct policy_pool *about, uint32_t index) {
   if (pool_of(about)->changing)
     return false; /* its slot may be given back already, or its frame not be mapped yet */
   if (!policy_dirty(about, index))
@@ -357,6 +358,19 @@ bool policy_write(struct policy_pool *about, uint32_t index) {
   if (!absent_find(space_of(page->where), address_of(page->where)))
     write_ahead(pool_of(about), index);
   return !policy_dirty(about, index);
+}
+
+bool policy_write(struct policy_pool *about, uint32_t index) {
+  asked_inside = true;
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  bool clean = begin_write(about, index);
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  asked_inside = false;
+  if (!asked_late)
+    return clean;
+  asked_late = false;
+  ask_leave();
+  return clean;
 }
 
 /* ---- Whom it meets ------------------------------------------------------------------------------------------------------- */
@@ -374,7 +388,7 @@ static bool evict_any(struct pool *pool) {
 
 /* One page. The proposals of a policy are not believed: an index may be out of range, of no page, or one that was named before. */
 static bool evict_one(struct pool *pool, struct space *space) {
-  uint32_t victim[8], n = pool->policy->victims(&pool->about, victim, 1);
+  uint32_t victim[8], n = ASK_OR(0, pool->policy, victims, &pool->about, victim, 1);
   bool there = n && is_there(&pool->about, victim[0]);
   space->stats.wrong += (n && !there) + (n > 1);
   return (there && evict(pool, victim[0])) || evict_any(pool);
@@ -423,7 +437,7 @@ void pool_cold(struct space *space, struct extent run) {
   for (uint32_t i = 0; i < pool->about.size && pool->policy->cold; i++) {
     uint64_t where = pool->frame[i] ? page_of(frame_of(pool, i))->where : 0, at = address_of(where);
     if (where && space_of(where) == space && at >= run.start && at < run.end)
-      pool->policy->cold(&pool->about, i);
+      ASK(pool->policy, cold, &pool->about, i);
   }
 }
 
@@ -456,7 +470,7 @@ static void allocate(struct space *space) {
                        .most = pool->about.size,
                        .used = used},
                       space};
-  uint32_t wanted = choice->policy->budget(&need.about), most = pool->about.size;
+  uint32_t wanted = ASK_OR(pool->about.budget, choice->policy, budget, &need.about), most = pool->about.size;
   space->memory->last_fault = now;
   pool->about.budget = wanted < POOL_LEAST ? POOL_LEAST : wanted > most ? most : wanted;
   while (pool->about.resident > pool->about.budget && evict_one(pool, space))
@@ -470,7 +484,7 @@ static void count_fault(struct space *space) {
     return;
   pool->about.now++;
   if (pool->policy->tick)
-    pool->policy->tick(&pool->about);
+    ASK(pool->policy, tick, &pool->about);
   if (space->policy->allocate.policy && pool->users == 1)
     allocate(space);
 }
@@ -733,7 +747,7 @@ static void lay_out(struct pool *pool, const struct policy *policy, uint32_t siz
   pool->free = 1;
   pool->hand = size - 1;
   if (policy->begun)
-    policy->begun(&pool->about);
+    ASK(policy, begun, &pool->about);
 }
 
 /* Frames in a row for the tables of so many pages; 0: there are none. */
@@ -747,7 +761,8 @@ static struct pool *pool_new(const struct policy_set *set, uint32_t size) {
   struct pool *pool = slab_take(&slab);
   uint64_t count, memory = pool ? take_tables(set->replace.policy, size, &count) : 0;
   if (memory) {
-    *pool = (struct pool){.memory = memory, .frames = count, .users = 1, .options = set->replace};
+    *pool = (struct pool){.memory = memory, .frames = count, .users = 1, .options = set->replace, .next = all};
+    all = pool;
     pool->about.options = pool->options.options;
     lay_out(pool, set->replace.policy, size, frame_data(memory));
   } else if (pool) {
@@ -757,13 +772,23 @@ static struct pool *pool_new(const struct policy_set *set, uint32_t size) {
 }
 
 static void pool_drop(struct pool *pool) {
+  struct pool **at = &all;
   if (--pool->users)
     return;
+  while (*at != pool)
+    at = &(*at)->next;
+  *at = pool->next;
   of_all = of_all == pool ? NULL : of_all;
   assert(!pool->about.resident);
   for (uint64_t i = 0; i < pool->frames; i++)
     frame_give(pool->memory + i * Q_PAGE_SIZE);
   slab_give(&slab, pool);
+}
+
+void pools_mend(void) {
+  for (struct pool *pool = all; pool; pool = pool->next)
+    if (policy_is_lost(pool->policy))
+      pool->policy = &policy_null;
 }
 
 bool pool_join(struct space *space, const struct space *original) {

@@ -29,6 +29,7 @@ bool stuck_let_go(struct stuck *stuck);      /* nothing else can go. false: noth
 /* ---- pool.c ---- */
 struct pool {
   struct policy_pool about; /* the first member */
+  struct pool *next;        /* of all there are */
   const struct policy *policy;
   struct policy_choice options;
   uint32_t *frame;                    /* of each index: frame number + 1; 0: none */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "absent.h"
+#include "ask.h"
 #include "disk.h"
 #include "pool.h"
 #include "ram.h"
@@ -99,6 +100,7 @@ static const struct policy_set *set_of(const char *words, int *error) {
   if (i == 32 || sets[i].words)
     return i == 32 ? NULL : &sets[i];
   struct policy_set set;
+  watch_begin();
   if (!policy_choose(strcpy(text[i], words), &set)) {
     *error = EINVAL;
     return NULL;
@@ -110,6 +112,12 @@ static const struct policy_set *set_of(const char *words, int *error) {
 /* As the server does that they belong to, one of its clients may do this to another. */
 static bool may_change(const struct space *caller, const struct space *space) {
   return space == caller || descends(space, caller) || (caller->client && caller->parent == space->parent);
+}
+
+/* One of these does not answer, so that it would be chosen in vain. */
+static bool is_lost(const struct policy_set *set) {
+  policies_mend((struct policy_set *)(uintptr_t)set);
+  return set->lost;
 }
 
 int do_policy(struct space *caller, struct q_received *m, struct q_reply *r) {
@@ -128,6 +136,8 @@ int do_policy(struct space *caller, struct q_received *m, struct q_reply *r) {
   const struct policy_set *set = *words ? set_of(words, &error) : space->policy;
   if (set && *words && set->press.policy)
     return EINVAL; /* that is not of one program */
+  if (set && *words && is_lost(set))
+    return ENOTRECOVERABLE;
   return set ? pool_change(space, set, m->word[1]) : error;
 }
 

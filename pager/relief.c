@@ -2,6 +2,7 @@
 /* A page is wanted and no frame is to be had: a policy says which program gives up some of its pages, or ends. What it says is not
  * believed: it may name a server, a program whose memory is promised, or nobody. Then all is as without it. */
 #include "absent.h"
+#include "ask.h"
 #include "pool.h"
 #include "space.h"
 
@@ -11,6 +12,11 @@ static uint64_t kept; /* a frame of the pager's own: a page that is written when
 static void keep_one(void) {
   kept = frame_get_own();
   frames.tables += kept != 0;
+}
+
+void relief_mend(void) {
+  if (pressing && policy_is_lost(pressing->policy))
+    pressing = NULL;
 }
 
 static void give_kept(void) {
@@ -61,7 +67,8 @@ static void ask(const struct space *asks, struct policy_verdict *verdict) {
   for (uint64_t at = 0; (space = space_from(&at));)
     if (space != asks && is_candidate(space))
       count = add(list, count, asking, space);
-  pressing->policy->pressure(&(struct policy_shortage){pressing->options, asks->badge, list, count}, verdict);
+  struct policy_shortage shortage = {pressing->options, asks->badge, list, count};
+  ASK(pressing->policy, pressure, &shortage, verdict);
 }
 
 static bool is_good(const struct policy_verdict *verdict, const struct space *space) {
@@ -100,7 +107,7 @@ enum relief relieve(struct space *asks) {
   if (is_to_be_had(asks))
     return RELIEF_NONE; /* it wants something else: room in the store, say */
   give_kept();
-  for (unsigned round = 0; round < RELIEF_ROUNDS && relief == RELIEF_SOME; round++) {
+  for (unsigned round = 0; round < RELIEF_ROUNDS && relief == RELIEF_SOME && pressing; round++) {
     struct policy_verdict verdict = {0};
     ask(asks, &verdict);
     relief = carry_out(asks, &verdict);

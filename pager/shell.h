@@ -91,6 +91,9 @@ void threads_forget(struct space *space); /* but the first: their task has ended
 /* harts.c */
 uint64_t harts_memory(void);    /* bytes that harts_start() needs */
 bool harts_start(char *memory); /* false: no kernel memory for all the threads */
+void harts_first(uint64_t stack); /* of the thread that is there already */
+q_handle thread_of(uint64_t number);
+uint64_t stack_of(uint64_t number); /* with which it began */
 _Noreturn void pager_serve(uint64_t number);
 extern uint64_t contended; /* how often a thread had to wait for a lock */
 void lock_wait(uint32_t *word);
@@ -125,6 +128,11 @@ bool nobody_waits(struct stock *own, const struct q_received *m); /* it is so */
  * caller is gone. A program may end a thread of its own whose request another thread of the pager has received; and then it has one
  * thread, which gets plain answers beside that request. */
 bool settle(struct space *space, const struct q_received *m);
+
+/* watch.c: hooks that do not return */
+bool watch_start(void);                      /* false: no kernel memory */
+void watch_begin(void);                      /* before any policy is asked of anything: else nobody need watch */
+_Noreturn void pager_again(uint64_t number); /* main.c: where a thread begins whose plain fault's hook was left */
 
 /* pressure.c */
 const char *pressure_options(uint64_t ram_bytes); /* of the boot; what is wrong with them, or NULL */

@@ -44,7 +44,7 @@ static bool choose_one(const char *word, size_t length, struct policy_choice *ch
     return false;
   if (name < length)
     memcpy(text, word + name + 1, length - name - 1);
-  return (*found)->option ? (*found)->option(text, choice->options) : name == length;
+  return (*found)->option ? policy_option(*found, text, choice->options) : name == length;
 }
 
 /* One that has no hook at all is the null policy of fetching, demand. */

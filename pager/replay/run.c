@@ -43,6 +43,10 @@ void run_begin(struct run *run, uint32_t slots) {
   run_reserve(run);
 }
 
+bool policy_option(const struct policy *policy, const char *text, void *options) {
+  return policy->option(text, options);
+}
+
 bool run_choose(struct run *run, const char *words) {
   run->words = words;
   run->engine = &engine_policy;

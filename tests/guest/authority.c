@@ -371,6 +371,10 @@ static int64_t do_start(void) {
                                     : DATA_PAGE + below(9000));
 }
 
+static int64_t do_halt(void) {
+  return q_thread_stop(pick(THREAD));
+}
+
 static int64_t do_priority(void) {
   return q_thread_priority(pick(THREAD), below(8) ? below(7) : below(20));
 }
@@ -448,7 +452,7 @@ static const struct {
                   {"give", do_give, 4},         {"supervise", do_supervise, 2},
                   {"quota", do_quota, 2},       {"stop", do_stop, 1},
                   {"thread", do_thread, 6},     {"start", do_start, 7},
-                  {"priority", do_priority, 3}, {"endpoint", do_endpoint, 2},
+                  {"priority", do_priority, 3}, {"halt", do_halt, 2}, {"endpoint", do_endpoint, 2},
                   {"irq", do_irq, 4},           {"ack", do_ack, 1},
                   {"dup", do_dup, 4},           {"close", do_close, 3},
                   {"destroy", do_destroy, 4}};

@@ -4,7 +4,10 @@
  * ":hostile" is for the pager that has the policies of tests/host/hostile.c. */
 #include "unix.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 
 #define TEXT 160
 #define WORDS 8
@@ -182,12 +185,111 @@ static void two_at_once(void) {
   exits(begin_on(two_at_once_body, true), 0);
 }
 
+/* ---- Hooks that do not return --------------------------------------------------------------------------------------------- */
+static const struct {
+  const char *words;
+  unsigned budget;
+} endless[] = {{"endless_fault", 0},      {"endless_made", 0},      {"endless_advice", 0},     {"endless_budget+fifo", 8},
+               {"endless_admit", 0},      {"endless_begun", 8},      {"endless_mapped", 8},
+               {"endless_unmapped", 8},   {"endless_victims", 8},   {"endless_tick", 8},       {"endless_cold", 8},
+               {"endless_started", 8},    {"endless_forked", 8},    {"endless_ended", 8},      {"endless_statistics", 8},
+               {"asking", 8},             {"writing", 8},           {"again", 0}};
+
+static void *fill_more(void *argument) {
+  char *at = argument;
+  for (unsigned i = 0; i < 5; i++)
+    fill(at + i * PAGE, PAGE, i);
+  return NULL;
+}
+
+/* All that any of them is asked of; what was written is there. */
+static void everything(void) {
+  char *at = fresh(30);
+  for (unsigned round = 0; round < 3; round++) {
+    fill(at, 20 * PAGE, round);
+    MUST(filled(at, 20 * PAGE, round));
+  }
+  pthread_t thread;
+  MUST_EQ(pthread_create(&thread, NULL, fill_more, at + 22 * PAGE), 0);
+  fill(at + 28 * PAGE, PAGE, 1);
+  MUST_EQ(pthread_join(thread, NULL), 0);
+  for (unsigned i = 0; i < 5; i++)
+    MUST(filled(at + (22 + i) * PAGE, PAGE, i));
+  for (unsigned n = 0; n < 2; n++) {
+    MUST_EQ(madvise(at, 20 * PAGE, MADV_COLD), 0);
+    MUST_EQ(madvise(at, 20 * PAGE, MADV_WILLNEED), 0);
+  }
+  pid_t pid = fork();
+  if (!pid)
+    _exit(!filled(at, 20 * PAGE, 2));
+  MUST_EQ(status_of(pid), 0);
+  MUST(filled(at, 20 * PAGE, 2));
+}
+
+/* Three at a time do so: for one of them the policy may be lost before it begins. */
+static void endless_body(void) {
+  struct p_figures f;
+  const char *words = endless[policy].words;
+  bool chosen = false;
+  for (unsigned n = 0; n < 2; n++) { /* the second time some hook does not return */
+    int64_t error = p_policy(0, words, endless[policy].budget);
+    MUST(!error || error == -ENOTRECOVERABLE);
+    chosen |= !error;
+    if (!n)
+      fork() ? (void)wait(NULL) : everything();
+  }
+  everything();
+  for (unsigned n = 0; n < 2; n++)
+    MUST_EQ(p_figures_of(0, &f), 0);
+  MUST_EQ(f.lost, chosen);
+  MUST_EQ(p_policy(0, words, endless[policy].budget), -ENOTRECOVERABLE);
+  MUST_EQ(p_policy(0, "fifo", 8), 0);
+  everything();
+  MUST_EQ(p_figures_of(0, &f), 0);
+  MUST_EQ(f.lost, 0);
+}
+
+/* What cannot be read is not understood. */
+static void endless_option(void) {
+  MUST_EQ(p_policy(0, "endless_option,1", 8), 0);
+  for (unsigned n = 0; n < 2; n++)
+    MUST_EQ(p_policy(0, "endless_option,2", 8), -EINVAL);
+  everything();
+}
+
+static void under_endless_option(void) {
+  exits(begin(endless_option), 0);
+}
+
+/* It is left; beside it another program goes on. */
+static void under_endless(void) {
+  pid_t honest = begin(honest_body);
+  pid_t several[3] = {begin(endless_body), begin(endless_body), begin(endless_body)};
+  for (unsigned i = 0; i < 3; i++)
+    exits(several[i], 0);
+  CHECK_EQ(waitpid(honest, NULL, WNOHANG), 0);
+  kill(honest, SIGKILL);
+  dies(honest, SIGKILL);
+  policy++;
+}
+
+static int all_endless(void) {
+  static struct test tests[sizeof endless / sizeof *endless + 1];
+  unsigned n = 0;
+  for (; n < sizeof endless / sizeof *endless; n++)
+    tests[n] = (struct test){endless[n].words, under_endless};
+  tests[n++] = (struct test){"endless_option", under_endless_option};
+  return tap_run("policies", tests, n);
+}
+
 int main(int argc, char **argv) {
   static struct test tests[sizeof honest / sizeof *honest + 2];
   const char *which = argc > 1 ? argv[1] : "";
   bool bad = !strcmp(which, "hostile");
   unsigned n = 0, count = bad ? sizeof hostile / sizeof *hostile : sizeof honest / sizeof *honest;
   unix_begin("t_policies");
+  if (!strcmp(which, "endless"))
+    return all_endless();
   policies = bad ? hostile : honest;
   each = !strcmp(which, "all") ? 1 : each;
   for (unsigned p = 0; p < PROGRAMS; p++)

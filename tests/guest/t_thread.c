@@ -394,7 +394,120 @@ static void many_threads_killed(void) {
   kill_again_and_again("crowd", 5, 300000, 37777);
 }
 
+/* ---- Stopped, and started once more ------------------------------------------------------------------------------------------ */
+static volatile uint64_t wakes_at;
+static void count_up(void *argument) {
+  for (;;)
+    count[(uintptr_t)argument]++;
+}
+
+static void sleep_long(void *argument) {
+  finished = 1;
+  q_sleep_until(wakes_at);
+  finished = 2;
+  count_up(argument);
+}
+
+static bool counts(unsigned i) {
+  uint64_t before = count[i];
+  for (unsigned n = 0; n < 40 && count[i] == before; n++)
+    q_sleep_until(q_time() + 40 * NAP);
+  return count[i] != before;
+}
+
+static void stopped_and_resumed(void) {
+  start_all(count_up, 2);
+  for (unsigned i = 0; i < THREADS; i++) {
+    CHECK(counts(i));
+    CHECK_EQ(q_thread_start(threads[i].handle, 0, 0, 0), -Q_E_BUSY);
+    CHECK_EQ(q_thread_stop(threads[i].handle), 0);
+    CHECK(!counts(i));
+    CHECK_EQ(q_thread_stop(threads[i].handle), 0); /* it is */
+    CHECK_EQ(q_thread_start(threads[i].handle, 1, 0, 0), -Q_E_ARG);
+    CHECK_EQ(q_thread_resume(threads[i].handle), 0);
+    CHECK(counts(i));
+    CHECK_EQ(q_thread_resume(threads[i].handle), -Q_E_BUSY);
+  }
+  free_all();
+}
+
+/* The same stack and thread-local variables, from the start. */
+static void stopped_and_started_anew(void) {
+  static char stack[4096] __attribute__((aligned(16)));
+  start_all(count_up, 2);
+  CHECK_EQ(q_thread_stop(threads[0].handle), 0);
+  CHECK_EQ(q_thread_start(threads[0].handle, (uint64_t)count_up, (uint64_t)(stack + sizeof stack), THREADS - 1), 0);
+  CHECK_EQ(q_thread_stop(threads[THREADS - 1].handle), 0);
+  CHECK(counts(THREADS - 1)); /* the first does it now */
+  CHECK(!counts(0));
+  free_all();
+}
+
+static void stop_itself(void *argument) {
+  count[0] = (uint64_t)-q_thread_stop(((struct p_thread *)argument)->handle);
+  finished = 1;
+  p_thread_exit();
+}
+
+static void not_to_be_stopped(void) {
+  q_handle weak;
+  count[0] = 0, finished = 0;
+  CHECK_EQ(p_thread_start(&threads[0], stop_itself, &threads[0], 2), 0);
+  WAIT_FOR(finished);
+  CHECK_EQ(count[0], Q_E_ARG);
+  p_thread_free(&threads[0]);
+  CHECK_EQ(q_thread_stop(0), -Q_E_HANDLE);
+  CHECK_EQ(q_thread_stop(P_HANDLE_TASK), -Q_E_TYPE);
+  finished = 0, wakes_at = q_time() + 100 * NAP;
+  CHECK_EQ(p_thread_start(&threads[0], sleep_long, NULL, Q_PRIORITY_PROGRAM), 0);
+  WAIT_FOR(finished);
+  q_yield();
+  CHECK_EQ(q_handle_dup(threads[0].handle, Q_RIGHT_DUP, 0, &weak), 0);
+  CHECK_EQ(q_thread_stop(weak), -Q_E_RIGHTS);
+  CHECK_EQ(q_handle_close(weak), 0);
+  while (finished == 1) { /* it waits, but for the moments before and after */
+    int64_t error = q_thread_stop(threads[0].handle);
+    CHECK(error == -Q_E_BUSY || !q_thread_resume(threads[0].handle));
+    q_sleep_until(q_time() + NAP);
+  }
+  CHECK_EQ(finished, 2); /* though somebody wanted to stop it */
+  p_thread_free(&threads[0]);
+}
+
+/* Each stops the next, if that can be, and lets it go on. */
+static void stop_the_next(void *argument) {
+  unsigned i = (unsigned)(uintptr_t)argument, next = (i + 1) % THREADS;
+  for (count[i] = 0; count[i] < 300; count[i]++) {
+    int64_t error = q_thread_stop(threads[next].handle);
+    if (error && error != -Q_E_BUSY)
+      break;
+    q_thread_resume(threads[next].handle);
+    if (count[i] % 16 == i)
+      q_sleep_until(q_time() + 1);
+  }
+  __atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
+  p_thread_exit();
+}
+
+/* If all have stopped each other, who looks on wakes them. */
+static void stop_each_other(void) {
+  start_all(stop_the_next, 2);
+  for (unsigned n = 0; n < 10000 && finished < THREADS; n++) {
+    q_sleep_until(q_time() + 4 * NAP);
+    for (unsigned i = 0; i < THREADS; i++)
+      q_thread_resume(threads[i].handle);
+  }
+  CHECK_EQ(finished, THREADS);
+  for (unsigned i = 0; i < THREADS; i++)
+    CHECK_EQ(count[i], 300);
+  free_all();
+}
+
 static const struct test tests[] = {
+    {"a thread is stopped, and goes on", stopped_and_resumed},
+    {"a thread is stopped, and begins anew", stopped_and_started_anew},
+    {"a thread that waits can't be stopped, nor the caller", not_to_be_stopped},
+    {"threads stop each other", stop_each_other},
     {"a program of 30 threads is killed", many_threads_killed},
     {"a thread ends itself", ends_itself},
     {"semaphores", semaphores},

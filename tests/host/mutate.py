@@ -29,7 +29,7 @@ TESTS = {
               [], [], []),
     "pager fuzz": ("pager_fuzz.c", ["pager/frames.c", "pager/slab.c", "pager/image.c", "pager/object.c", "pager/space.c", "pager/ahead.c", "pager/region.c", "pager/tree.c",
                                     "pager/life.c", "pager/arguments.c", "pager/promise.c", "pager/policies.c", "pager/hooks.c", "pager/relief.c", "pager/advice.c", "pager/pool.c", "pager/stuck.c", "pager/absent.c", "pager/ram.c", *POLICIES],
-                   ["-fsanitize=fuzzer"], ["fuzz.py"], ["2500"]),
+                   ["-fsanitize=fuzzer", "-DPOLICIES_MORE=X(any)"], ["fuzz.py"], ["2500"]),
     "fdt": ("fdt_test.c", ["kernel/devicetree.c"], ["-lfdt"], ["fdt_test.py"], []),
     "fdt fuzz": ("fdt_fuzz.c", ["kernel/devicetree.c"], ["-fsanitize=fuzzer", "-lfdt"], ["fuzz.py"], ["50000"]),
     "tty fuzz": ("tty_fuzz.c", ["servers/posix/tty.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["3000"]),

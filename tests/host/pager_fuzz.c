@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The pager's core under random requests, against a model that is as simple as can be: for each space, an array of pages.
  * The model is also the backend, so it sees every mapping. It fails on purpose now and then, as the kernel may. */
+#include "ask.h"
 #include "space.h"
 
 #include <errno.h>
@@ -19,6 +20,9 @@
 #define SHADOWED 128 /* pages of mappings whose content the model knows */
 #define MADE 6
 #define OBJECT_MOST 8
+
+static bool losing; /* hooks do not return, as far as the pager can tell */
+static void choose_any(void);
 
 #define MUST(condition)                                                                                              \
   do {                                                                                                               \
@@ -492,6 +496,8 @@ static void set_up(void) {
   frames_add(RAM_BASE + 100 * 4096, USABLE * 4096);
   memset(table_of_spaces, 0, sizeof table_of_spaces);
   spaces_begin(table_of_spaces);
+  choose_any();
+  losing = false;
   indexed = 0;
   memset(blocks, 0, sizeof blocks);
   memset(had, 0, sizeof had);
@@ -507,8 +513,27 @@ static void set_up(void) {
 }
 
 /* ---- A policy that wants whatever the input says ---- */
+extern const struct policy policy_any;
+static void want(const struct policy_area *area, uint64_t page, struct policy_range *range);
 static uint64_t wanted_page;
 static unsigned wanted_pages;
+
+static unsigned losses;
+void backend_lost(const struct policy *policy, const char *hook_name) {
+  MUST(!strcmp(policy->name, "any") && policy_is_lost(policy));
+  MUST(!strcmp(hook_name, "fault") || !strcmp(hook_name, "made") || !strcmp(hook_name, "advice"));
+  losses++;
+}
+
+static void lose(const void *hook) {
+  const struct space *space;
+  asked_hook = (uint64_t)(uintptr_t)hook;
+  asked_otherwise = 7;
+  if (losing)
+    MUST(ask_left() == 7);
+  for (uint64_t at = 0; losing && (space = space_from(&at));)
+    MUST(strcmp(space->policy->fetch.policy->name, "any") && space->hook != want);
+}
 
 static unsigned hook_calls;
 static void want(const struct policy_area *area, uint64_t page, struct policy_range *range) {
@@ -522,12 +547,14 @@ static void want(const struct policy_area *area, uint64_t page, struct policy_ra
   *(char *)area->process = 1; /* what it keeps */
   range->page = wanted_page;
   range->pages = wanted_pages;
+  lose(want);
 }
 
 static void want_made(const struct policy_area *area, struct policy_range *range) {
   MUST(range->page == area->start && range->pages == (area->end - area->start) >> 12);
   range->page = wanted_page;
   range->pages = wanted_pages;
+  lose(want_made);
 }
 
 static void want_advised(const struct policy_area *area, enum policy_advice advice, struct policy_range *range) {
@@ -535,17 +562,22 @@ static void want_advised(const struct policy_area *area, enum policy_advice advi
        range->pages <= (area->end - range->page) >> 12);
   range->page = wanted_page;
   range->pages = wanted_pages;
+  lose(want_advised);
 }
 
-static const struct policy policy_any = {
+const struct policy policy_any = {
     .name = "any", .usage = "any", .process_bytes = 1, .fault = want, .made = want_made, .advice = want_advised};
 static const struct policy_set none = {.fetch = {.policy = &policy_demand}};
 
+static struct policy_set chosen[8];
+static void choose_any(void) {
+  chosen[6] = chosen[7] = (struct policy_set){.fetch = {.policy = &policy_any}};
+}
+
 static const struct policy_set *choose(uint8_t number) {
   static const char *const words[] = {"demand", "window", "window,2", "window,64", "eager", "readahead,8+ws"};
-  static struct policy_set chosen[7] = {[6] = {.fetch = {.policy = &policy_any}}};
-  unsigned n = number % 8 < 6 ? number % 8 : 6;
-  MUST(n == 6 || policy_choose(words[n], &chosen[n]));
+  unsigned n = number % 8;
+  MUST(n > 5 || policy_choose(words[n], &chosen[n]));
   return &chosen[n];
 }
 
@@ -656,7 +688,9 @@ static void answer_fault(struct space *space, uint64_t va, unsigned kind, uint64
                    : kind == Q_FAULT_WRITE ? space_copy_plain(space, va, sp, there, frames.stock)
                                            : 0;
   for (unsigned i = 0; i < 2 && !frame && !there && (!i || space_is_hooked(space)); i++) /* it may be tried again */
-    frame = space_fault_hooked(space, va, kind, frames.stock);
+    frame = space_fault_hooked(space, va, kind, 1, frames.stock);
+  if (!frame && space->memory && policy_is_lost(&policy_any))
+    space->memory->open = false; /* of a hook that is left nothing comes */
   enum relief relief = RELIEF_SOME;
   if (frame)
     *answer = (struct answer){PAGE_OF(va), frame | Q_PROT_READ | Q_PROT_WRITE, there ? there | 1 : 0, 0, true, 1};
@@ -1043,6 +1077,7 @@ static void step(const uint8_t *op) {
   wanted_page = m->space->heap + (op[0] >> 2) * 4096ul;
   wanted_page = op[0] & 64 ? P_STACK_TOP - (op[0] >> 2) % 16 * 4096ul : op[0] & 128 ? 0ul - number : wanted_page;
   wanted_pages = 1 + op[3] % 40;
+  losing = op[3] % 251 == 250;
   fail_in = op[1] >> 6 == 3 ? 1 + op[3] % 4 : 0;
   fail_with = op[2] & 1 ? Q_E_NOMEM : Q_E_EXISTS;
   verdict = (struct policy_verdict){(enum policy_relief)(op[2] % 5), op[3] % 7 == 6 ? number : op[3] % 7, op[2]};
@@ -1406,6 +1441,40 @@ static void asked_of_a_file(void) {
   MUST(frames_available() == USABLE - indexed);
 }
 
+/* A hook that does not return is left, and nothing of its policy is asked again: not of those that have it, nor of those that get it. */
+static void left(void) {
+  static const uint8_t start[4] = {0, 0, 24, 0}, other[4] = {0, 0, 28, 0}, advice[4] = {0, 24, 1, 0};
+  struct model *m = &models[1], *second = &models[2];
+  for (unsigned hook = 0; hook < 3; hook++) {
+    set_up();
+    begin(m, start);
+    begin(second, start);
+    losses = 0;
+    losing = hook == 1;
+    change_break(m, 8 * 4096, 0);
+    wanted_page = m->space->heap;
+    wanted_pages = 3;
+    losing = hook == 0;
+    MUST(hook == 1 || (second->space->hook == want && m->space->hook == want));
+    fault(m, wanted_page, Q_FAULT_WRITE, 0);
+    losing = hook == 2;
+    if (hook == 2)
+      advise(m, 4 * 4096, advice);
+    MUST(losses == 1 && !second->space->hook && policy_is_lost(&policy_any));
+    end(second);
+    begin(second, other);
+    MUST(!second->space->hook && second->space->policy->fetch.policy == &policy_demand && second->space->policy->lost);
+    change_break(second, 8 * 4096, 0);
+    fault(second, second->space->heap, Q_FAULT_WRITE, 0);
+    MUST(losses == 1);
+    check_all();
+    end(m);
+    end(second);
+    cache_drop();
+    MUST(frames_available() == USABLE - indexed);
+  }
+}
+
 /* Ids are not used again, though slots are. */
 static void come_and_go(void) {
   static uint64_t ids[2000];
@@ -1434,6 +1503,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   promised_once();
   forked_beside_shared();
   asked_once();
+  left();
   asked_of_a_file();
   come_and_go();
   return 0;

@@ -127,6 +127,11 @@ int backend_share(struct space *parent, struct space *child, uint64_t va, uint64
   return 0;
 }
 
+void backend_lost(const struct policy *policy, const char *hook_name) { /* all hooks return here */
+  (void)policy, (void)hook_name;
+  abort();
+}
+
 void backend_end(struct space *space) { /* no policy of pressure is chosen here */
   (void)space;
   abort();

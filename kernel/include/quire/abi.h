@@ -73,6 +73,7 @@ typedef uint64_t q_token;  /* one-shot right to answer one waiting thread; 0 is 
   X(thread, 0, create)                                                                                               \
   X(thread, 1, start)                                                                                                \
   X(thread, 2, priority)                                                                                             \
+  X(thread, 3, stop)                                                                                                 \
   X(pager, 0, create)                                                                                                \
   X(pager, 1, window)                                                                                                \
   X(pager, 2, donate)                                                                                                \
@@ -185,8 +186,11 @@ enum q_operation {
  * thread_create(a0 task, a2 priority 0..7, a3 pc or 0, a4 sp, a5 argument in a0)   Right: THREAD. Not above the caller's
  *   own priority. -> a0 0, a1 thread handle. With a pc it starts at once, and nobody has a handle to it: a1 0.
  *   Errors: E_ARG (priority, odd pc), E_DEAD (the task was stopped), E_NOMEM, E_FULL.
- * thread_start(a0 thread, a2 pc, a3 sp, a4 argument in a0)   Right: MANAGE. Once. Errors: E_BUSY (started before).
+ * thread_start(a0 thread, a2 pc, a3 sp, a4 argument in a0)   Right: MANAGE. One that is new or stopped; with pc 0, one that was
+ *   stopped goes on where it was. Its other registers are what they were. Errors: E_ARG (odd pc), E_BUSY (it is started).
  * thread_priority(a0 thread, a2 priority)        Right: MANAGE.
+ * thread_stop(a0 thread)                         Right: MANAGE. It runs no more, until it is started once more. -> a0 0. Errors:
+ *   E_ARG (the caller itself), E_BUSY (it does not run: it waits in a call, or for the answer to a fault).
  *
  * pager_create(a0 parent pager)                  Right: CREATE. -> a0 0, a1 pager handle, a2 handle of its endpoint
  *   (all rights). It owns no frames yet. Errors: E_NOMEM, E_FULL.

@@ -218,6 +218,13 @@ Q_INLINE int64_t q_thread_begin(q_handle task, uint64_t priority, uint64_t pc, u
 Q_INLINE int64_t q_thread_start(q_handle thread, uint64_t pc, uint64_t sp, uint64_t argument) {
   return Q_OPERATION(thread, start, thread, pc, sp, argument);
 }
+Q_INLINE int64_t q_thread_stop(q_handle thread) {
+  return Q_OPERATION(thread, stop, thread, 0);
+}
+/* One that was stopped, where it was. */
+Q_INLINE int64_t q_thread_resume(q_handle thread) {
+  return q_thread_start(thread, 0, 0, 0);
+}
 Q_INLINE int64_t q_thread_priority(q_handle thread, uint64_t priority) {
   return Q_OPERATION(thread, priority, thread, priority);
 }

@@ -253,6 +253,7 @@ struct p_stats { /* frames and pages of 4 KiB */
 
 struct p_figures {
   char words[P_POLICY_MAX];
+  uint64_t lost; /* 1: one of these did not return when it was asked, and is not asked any more */
   uint64_t count;
   struct {
     char name[16];
