@@ -8,7 +8,7 @@
 #include "policy.h"
 
 extern const struct policy policy_null; /* in place of what is lost: it leaves all choices to the pool */
-extern uint64_t asked_hook; /* the one that is asked, */
+extern uint64_t asked_hook;             /* the one that is asked, */
 /* the stack pointer by which it is left; 0: none is asked. Bit 0 is set by who watches, who sees then whether it is still the
  * same one, */
 extern uint64_t asked_sp;
@@ -24,7 +24,7 @@ extern char ask_hook[]; /* ask.S: calls asked_hook with just these */
 #define ASK(policy, hook, ...)                                                                                       \
   (asked_hook = (uint64_t)(policy)->hook, ((__typeof__((policy)->hook))(uintptr_t)ask_hook)(__VA_ARGS__))
 _Noreturn void ask_leave(void); /* the hook that is asked */
-#else /* the host's tests call it as it is */
+#else                           /* the host's tests call it as it is */
 #define ASK(policy, hook, ...) (asked_hook = (uint64_t)(uintptr_t)(policy)->hook, (policy)->hook(__VA_ARGS__))
 static inline void ask_leave(void) {
 }

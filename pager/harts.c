@@ -29,7 +29,7 @@
 #define STACK (16 * 1024)
 #define TLS 512 /* picolibc's, above the stack: start.S */
 
-static uint32_t lock = 1;   /* the first thread has it until it serves */
+static uint32_t lock = 1; /* the first thread has it until it serves */
 static q_handle threads[STOCKS];
 static uint64_t stacks[STOCKS];
 extern char pager_thread[]; /* start.S */

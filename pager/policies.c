@@ -98,13 +98,14 @@ void policies_mend(struct policy_set *set) {
 
 /* The hook's name in that policy; NULL: it is none of its. */
 static const char *hook_name(const struct policy *policy, uint64_t hook) {
-#define HOOK(name) {#name, offsetof(struct policy, name)}
+#define HOOK(name)                                                                                                   \
+  { #name, offsetof(struct policy, name) }
   static const struct {
     const char *name;
     size_t offset;
-  } hooks[] = {HOOK(option), HOOK(fault), HOOK(made), HOOK(advice), HOOK(begun), HOOK(mapped),
-               HOOK(unmapped), HOOK(victims), HOOK(tick), HOOK(cold), HOOK(started), HOOK(forked),
-               HOOK(ended), HOOK(budget), HOOK(admit), HOOK(pressure), HOOK(statistics)};
+  } hooks[] = {HOOK(option),   HOOK(fault),   HOOK(made),  HOOK(advice),   HOOK(begun),     HOOK(mapped),
+               HOOK(unmapped), HOOK(victims), HOOK(tick),  HOOK(cold),     HOOK(started),   HOOK(forked),
+               HOOK(ended),    HOOK(budget),  HOOK(admit), HOOK(pressure), HOOK(statistics)};
 #undef HOOK
   for (unsigned i = 0; i < sizeof hooks / sizeof *hooks; i++) {
     uint64_t there;

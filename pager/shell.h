@@ -89,8 +89,8 @@ bool place_back(uint64_t place, uint64_t *there, uint64_t bytes); /* so many are
 void threads_forget(struct space *space); /* but the first: their task has ended, or will at once */
 
 /* harts.c */
-uint64_t harts_memory(void);    /* bytes that harts_start() needs */
-bool harts_start(char *memory); /* false: no kernel memory for all the threads */
+uint64_t harts_memory(void);      /* bytes that harts_start() needs */
+bool harts_start(char *memory);   /* false: no kernel memory for all the threads */
 void harts_first(uint64_t stack); /* of the thread that is there already */
 q_handle thread_of(uint64_t number);
 uint64_t stack_of(uint64_t number); /* with which it began */

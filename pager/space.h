@@ -33,7 +33,8 @@ struct absents {
 };
 
 struct policy_memory {
-  struct policy_area heap; /* the program's own, as its policy of fetching is told of it; first, where a fault finds it at once */
+  struct policy_area
+      heap; /* the program's own, as its policy of fetching is told of it; first, where a fault finds it at once */
   char fetch[POLICY_PROCESS],
       allocate[POLICY_PROCESS]; /* zeros when a program starts or gets other policies, a copy at fork */
   uint64_t last_fault;          /* likewise: time, ticks; 0: none yet */
@@ -180,8 +181,8 @@ static inline bool space_is_hooked(const struct space *space) {
 }
 /* Of a program whose policy says no more than that the page comes. What else it says is kept for space_fault(). If it says nothing,
  * ever, stock->asked is what is known of the fault then; nothing has been done before that is cleared. */
-static inline __attribute__((always_inline)) uint64_t space_fault_hooked(struct space *space, uint64_t va, uint64_t kind,
-                                                                         q_token token, struct stock *stock) {
+static inline __attribute__((always_inline)) uint64_t
+space_fault_hooked(struct space *space, uint64_t va, uint64_t kind, q_token token, struct stock *stock) {
   if (!space->hook || va - space->heap >= space->brk - space->heap || kind >> 1)
     return 0;
   uint64_t page = PAGE_OF(va);
@@ -290,7 +291,7 @@ void region_leave(struct space *space, struct region *region);
 uint64_t highest_gap(const struct space *space, uint64_t bytes);
 
 /* ---- policies.c ---- */
-void policies_begin(void); /* all of them are asked */
+void policies_begin(void);                                            /* all of them are asked */
 bool space_policy(struct space *space, const struct policy_set *set); /* false: no memory, as the next */
 void space_policy_begin(struct space *space);                         /* they keep nothing of it so far */
 bool space_policy_copy(const struct space *from, struct space *to);   /* with what they keep */
@@ -329,7 +330,7 @@ static inline bool space_admits(const struct policy_set *set, enum policy_start 
 void space_figures(const struct space *space, struct p_figures *figures);
 extern const struct policy_choice *pressing; /* the boot's policy of pressure; NULL: there is none */
 void relief_begin(const struct policy_choice *choice);
-void relief_mend(void); /* after a policy was lost (ask.h) */
+void relief_mend(void);                                /* after a policy was lost (ask.h) */
 enum relief { RELIEF_NONE, RELIEF_SOME, RELIEF_SELF }; /* SOME: try again; SELF: the program that asks is to end */
 #define RELIEF_ROUNDS 4
 enum relief relieve(struct space *asks); /* if there is a policy of pressure */

@@ -79,18 +79,14 @@ _Noreturn void watch_for_ever(void) {
   }
 }
 
-static q_handle watcher; /* 0: it has begun */
+static q_handle watcher;
 
 bool watch_start(void) {
   return !q_thread_create(boot->task, Q_PRIORITY_PAGER, &watcher);
 }
 
 void watch_begin(void) {
-  if (!watcher)
-    return;
-  q_thread_start(watcher, (uint64_t)watch_thread, (uint64_t)(stack + sizeof stack), 0);
-  q_handle_close(watcher);
-  watcher = 0;
+  q_thread_start(watcher, (uint64_t)watch_thread, (uint64_t)(stack + sizeof stack), 0); /* once: else it is E_BUSY */
 }
 
 void backend_lost(const struct policy *policy, const char *hook_name) {

@@ -452,10 +452,10 @@ static const struct {
                   {"give", do_give, 4},         {"supervise", do_supervise, 2},
                   {"quota", do_quota, 2},       {"stop", do_stop, 1},
                   {"thread", do_thread, 6},     {"start", do_start, 7},
-                  {"priority", do_priority, 3}, {"halt", do_halt, 2}, {"endpoint", do_endpoint, 2},
-                  {"irq", do_irq, 4},           {"ack", do_ack, 1},
-                  {"dup", do_dup, 4},           {"close", do_close, 3},
-                  {"destroy", do_destroy, 4}};
+                  {"priority", do_priority, 3}, {"halt", do_halt, 2},
+                  {"endpoint", do_endpoint, 2}, {"irq", do_irq, 4},
+                  {"ack", do_ack, 1},           {"dup", do_dup, 4},
+                  {"close", do_close, 3},       {"destroy", do_destroy, 4}};
 #define OPERATIONS (sizeof operations / sizeof *operations)
 
 static unsigned some_operation(void) {

@@ -113,7 +113,8 @@ static void statistics(const struct policy_asked *asked, uint64_t *figure) {
   FOR_EVER(true);
 }
 
-#define FETCHING(hook) const struct policy policy_endless_##hook = {.name = "endless_" #hook, .usage = "", .hook = hook};
+#define FETCHING(hook)                                                                                               \
+  const struct policy policy_endless_##hook = {.name = "endless_" #hook, .usage = "", .hook = hook};
 #define REPLACING(hook)                                                                                              \
   const struct policy policy_endless_##hook = {                                                                      \
       .name = "endless_" #hook, .usage = "", .note_bytes = 4, .victims = first, .hook = hook};

@@ -1463,7 +1463,8 @@ static void left(void) {
     MUST(losses == 1 && !second->space->hook && policy_is_lost(&policy_any));
     end(second);
     begin(second, other);
-    MUST(!second->space->hook && second->space->policy->fetch.policy == &policy_demand && second->space->policy->lost);
+    MUST(!second->space->hook && second->space->policy->fetch.policy == &policy_demand &&
+         second->space->policy->lost);
     change_break(second, 8 * 4096, 0);
     fault(second, second->space->heap, Q_FAULT_WRITE, 0);
     MUST(losses == 1);
