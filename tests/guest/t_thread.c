@@ -477,7 +477,8 @@ static void not_to_be_stopped(void) {
 /* Each stops the next, if that can be, and lets it go on. */
 static void stop_the_next(void *argument) {
   unsigned i = (unsigned)(uintptr_t)argument, next = (i + 1) % THREADS;
-  for (count[i] = 0; count[i] < 300; count[i]++) {
+  await(&go, 1);
+  for (; count[i] < 300; count[i]++) {
     int64_t error = q_thread_stop(threads[next].handle);
     if (error && error != -Q_E_BUSY)
       break;
@@ -491,7 +492,9 @@ static void stop_the_next(void *argument) {
 
 /* If all have stopped each other, who looks on wakes them. */
 static void stop_each_other(void) {
+  go = 0;
   start_all(stop_the_next, 2);
+  go = 1;
   for (unsigned n = 0; n < 10000 && finished < THREADS; n++) {
     q_sleep_until(q_time() + 4 * NAP);
     for (unsigned i = 0; i < THREADS; i++)
