@@ -260,6 +260,7 @@ int main(int argc, char **argv) {
   struct options options = {.seed = 1};
   struct trace trace = {0};
   unsigned differ = 0;
+  run_watch();
   const char *file = read_options(&options, argc, argv);
   struct run *runs = runs_of(&options, &trace); /* so that a wrong name is refused before a long trace is read */
   if (options.make)

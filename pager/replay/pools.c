@@ -112,7 +112,7 @@ static void clock_add(struct run *run, uint64_t from) {
 #define TIMED(run, call)                                                                                             \
   do {                                                                                                               \
     uint64_t timed_from = clock_ns(run);                                                                             \
-    call;                                                                                                            \
+    ASK(call);                                                                                                       \
     clock_add(run, timed_from);                                                                                      \
   } while (0)
 
@@ -309,7 +309,7 @@ static void begin_pool(struct run *run, struct pool *pool, uint32_t base, uint32
   for (uint32_t index = run->frames; index--;)
     pool->free[pool->frees++] = index;
   if (policy->begun)
-    policy->begun(&pool->about);
+    ASK(policy->begun(&pool->about));
 }
 
 static void *process_bytes(const struct policy *policy) {
@@ -344,7 +344,7 @@ static void start_programs(struct run *run) {
   const struct machine *machine = run->own;
   const struct policy *policy = run->set.replace.policy;
   for (uint32_t i = 0; policy->started && i < run->trace->processes; i++)
-    policy->started(&machine->program[i].pool->about, run->trace->process[i]);
+    ASK(policy->started(&machine->program[i].pool->about, run->trace->process[i]));
 }
 
 static void begin(struct run *run) {
@@ -373,7 +373,7 @@ static void add_figures(struct counts *counts, const struct policy *policy, cons
   uint64_t value[POLICY_FIGURES] = {0};
   if (!policy || !policy->statistics)
     return;
-  policy->statistics(asked, value);
+  ASK(policy->statistics(asked, value));
   for (unsigned i = 0; i < POLICY_FIGURES && policy->figures[i]; i++) {
     unsigned at = 0;
     while (counts->own[at].name && counts->own[at].name != policy->figures[i])
@@ -404,9 +404,9 @@ static void end_programs(struct run *run) {
   const struct policy *policy = run->set.replace.policy;
   for (uint32_t slot = 0; policy->unmapped && slot < run->slots; slot++)
     if (run->page[slot] != TRACE_NONE)
-      policy->unmapped(&machine->pool[slot / run->frames].about, slot % run->frames, POLICY_EXIT);
+      ASK(policy->unmapped(&machine->pool[slot / run->frames].about, slot % run->frames, POLICY_EXIT));
   for (uint32_t i = 0; policy->ended && i < run->trace->processes; i++)
-    policy->ended(&machine->program[i].pool->about, run->trace->process[i]);
+    ASK(policy->ended(&machine->program[i].pool->about, run->trace->process[i]));
 }
 
 static void end(struct run *run) {

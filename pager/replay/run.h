@@ -85,6 +85,18 @@ void run_reserve(struct run *run);               /* the trace has got more pages
 void run_all(struct run *run, bool timed);       /* begin, replay, end, and what is counted at the end */
 void run_finish(struct run *run);
 
+/* Around each hook. One that does not return within ten seconds of the processor's time ends the program, which says so: without its
+ * answer the rest would be no figures of that policy's. */
+#define ASK(call)                                                                                                    \
+  do {                                                                                                               \
+    run_asked++;                                                                                                     \
+    call;                                                                                                            \
+    run_asked++;                                                                                                     \
+  } while (0)
+extern volatile unsigned run_asked;       /* odd: a hook is being asked, */
+extern const char *volatile run_asked_of; /* of these words */
+void run_watch(void);                     /* from now on */
+
 /* A miss on the page, at a fault of that number, 1 and up. How many faults ago it was evicted; 0: it was not. */
 uint32_t run_miss(struct run *run, uint32_t page, uint32_t fault);
 void run_enter(struct run *run, uint32_t page, uint32_t frame, uint8_t bits);

@@ -75,6 +75,7 @@ static void step(FILE *line, struct run *run, size_t runs, int width, int first)
   fprintf(line, "%*s%c", first - 1, label(run->trace, reference >> 1, text), reference & 1 ? 'w' : ' ');
   for (size_t i = 0; i < runs; i++) {
     uint64_t misses = run[i].counts.misses;
+    run_asked_of = run[i].words;
     run[i].engine->replay(&run[i], at + 1);
     fprintf(line, "   %c", run[i].counts.misses > misses ? '*' : ' ');
     int n = 1 + print_frames(line, &run[i], width), column = column_width(&run[i], width);

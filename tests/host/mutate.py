@@ -21,7 +21,8 @@ SECONDS = 100  # for one test
 POLICIES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pager/policy").glob("*.c"))
 REPLAYER = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pager/replay").glob("*.c"))
 TESTS = {
-    "replay": ("hostile.c", REPLAYER + POLICIES + ["tests/host/meddling.c"], ["-D_GNU_SOURCE", "-DPOLICIES_MORE=X(hostile) X(glutton) X(grasping) X(scribbler) X(slow) X(nosy) X(meddling) X(urging) X(refusing) X(pressing)", "-lm"], ["replay_test.py"], []),
+    "replay": ("hostile.c", REPLAYER + POLICIES + ["tests/host/meddling.c", "tests/host/endless.c"],
+               ["-D_GNU_SOURCE", "-DPOLICIES_MORE=X(hostile) X(glutton) X(grasping) X(scribbler) X(slow) X(nosy) X(meddling) X(urging) X(refusing) X(pressing) X(endless_victims) X(endless_fault) X(endless_option)", "-DPATIENCE=1", "-lm"], ["replay_test.py"], []),
     "frames fuzz": ("frames_fuzz.c", ["pager/frames.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["1000"]),
     "image fuzz": ("image_fuzz.c", ["pager/image.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["10000"]),
     "pools": ("pool_test.c", ["pager/frames.c", "pager/slab.c", "pager/image.c", "pager/object.c", "pager/space.c", "pager/ahead.c", "pager/region.c", "pager/tree.c",

@@ -370,6 +370,9 @@ def hostile():
             good = one["resident"] <= n and one["untouched"] <= one["fetched"] and sum(one["refault"]) <= one["misses"]
             yield good and (one["wrong"] > 0 or n in (1, 100) or not words.startswith(("glutton", "urging"))) or bool(ERRORS.append(f"{words} {n}: {one}"))
     yield figures(["glutton+hostile,2"], [30], text, program=CHECKED)["glutton+hostile,2", 30]["wrong"] > 1000
+    for words in ("endless_victims", "endless_fault+fifo", "endless_option,2"):
+        done = run("--policy", words[:-1] + "1" if words[-1] == "2" else "null", "--policy", words, "--frames", 4, "-", text=text, program=CHECKED)
+        yield done.returncode == 2 and words in done.error and "has not returned" in done.error or bool(ERRORS.append(f"{words}: {done}"))
 
 
 def main():
