@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-LOGS = ("testlog.json", "testlog-harts2.json", "testlog-harts4.json", "benchmarklog.json", "thirdpartylog.json")
+LOGS = ("testlog.json", "testlog-short.json", "testlog-harts2.json", "testlog-harts4.json", "benchmarklog.json", "thirdpartylog.json")
 ONE = "# SKIP it is about the turns that one hart gives"  # tests/guest/tap.c says so, and each test runs on some machine
 MANY = "# SKIP it needs several harts"
 LINE = re.compile(r"^(ok|not ok) \d+(?: - )?(.*)$", re.M)

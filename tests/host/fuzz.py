@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 
-FULL = 3
+FULL = 8
 TEXT, DATA = bytes(range(1, 256)) * 17, b"data" * 60
 GOOD = {"ident": b"\x7fELF\2\1\1", "type": 2, "machine": 243, "entry": 0x10010, "phentsize": 56, "table": 64}
 
