@@ -10,7 +10,7 @@
  *   - tasks, endpoints, handles and the upper levels of page tables: it reads them, and only what has all locks writes them.
  * Several threads of one task may be at its page tables at once, each on its own hart.
  * Order: kernel_lock, then the harts' locks by number. Who holds only its own gives that up before it takes them all, so
- * whatever it looked at before may have changed, but for its own thread: nobody ends a thread that runs on another hart
+ * whatever it looked at before may have changed, but for its own thread: nobody ends or stops a thread that runs on another hart
  * (thread_evict()). Builds with checks assert the order, and that who gives up a lock has it. */
 #include "kernel.h"
 #include "order.h"
@@ -111,7 +111,7 @@ static uint64_t sbi_mask(uint64_t harts) {
   return mask;
 }
 
-/* One call at a time: a hart that is called again and again, as by one that tries to end its thread (thread_evict()), would
+/* One call at a time: a hart that is called again and again, as by one that tries to end or stop its thread (thread_evict()), would
  * do nothing but heed the firmware's interrupts, and never come to see why. */
 void hart_kick(struct hart *hart) {
   if (hart == this_hart() || hart->kicked)

@@ -158,7 +158,7 @@ void thread_move(struct thread *thread, struct hart *to); /* one that does not r
 static inline bool thread_movable(const struct thread *thread) {
   return thread->hart == this_hart() || thread->hart->fpu != thread;
 }
-/* One that runs on another hart is not to be touched. That hart is told to leave it; try again. */
+/* One that runs on another hart is not to be touched. That hart is told to leave it; try again (thread_end(), thread_op_stop()). */
 bool thread_evict(struct thread *thread); /* false: it runs on no other hart */
 /* This hart's of a task's or an endpoint's array with one for each hart. */
 #define hart_own(hart, array) ((__typeof__(&(array)[0]))((char *)(array) + (hart)->place))

@@ -165,7 +165,7 @@ struct thread {
   struct object object;
   uint8_t state, priority, rank; /* rank: of the leftist heap */
   uint8_t asked;                 /* its copy runs again: of these sides (1 << Q_FAULT_*) a pager was asked at once */
-  bool evicted;                  /* it is to leave its hart, and not to be ready again: it will be ended */
+  bool evicted; /* it is to leave its hart, and not to be ready again: it is being ended or stopped */
 };
 _Static_assert(sizeof(struct thread) <= 1024, "four slots a page");
 _Static_assert(offsetof(struct thread, x) == THREAD_REGS && offsetof(struct thread, f) == THREAD_FP &&

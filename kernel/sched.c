@@ -224,8 +224,10 @@ void thread_move(struct thread *thread, struct hart *to) {
 bool thread_evict(struct thread *thread) {
   if (thread == current || thread->state == THREAD_NEW)
     return false;
-  if (current->evicted) /* of two that end each other one has to be left to do it */
+  if (current->evicted) { /* of two that end each other one has to be left to do it */
+    this_hart()->resched |= RESCHED_HIGHER;
     return true;
+  }
   if (thread->state != THREAD_READY || thread->link.list)
     return false;
   ASSERT(thread->hart->current == thread);

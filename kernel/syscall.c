@@ -160,8 +160,9 @@ static struct ret task_op_supervise(struct task *task, const struct handle *to, 
 static struct ret thread_op_start(struct thread *thread, word pc, word sp, word argument) {
   if (pc & 1)
     return fail(Q_E_ARG);
-  if (thread->state != THREAD_NEW || thread->evicted)
+  if (thread->state != THREAD_NEW)
     return fail(Q_E_BUSY);
+  thread->evicted = false; /* whoever wanted it stopped may be gone; who ends it tells its hart once more */
   if (pc) {
     thread->x[REG_PC] = pc;
     thread->x[REG_SP] = sp;

@@ -87,6 +87,8 @@ static struct policy_range ask(struct space *space, const struct area *area, uin
     memory->asked = (struct policy_range){page, 1};
     memory->asked_of = page;
     ASK(space->policy->fetch.policy, fault, &area->about, page, &memory->asked);
+    if (!space->policy->fetch.policy->fault) /* it was lost */
+      memory->asked = (struct policy_range){page, 1};
   }
   memory->open = false;
   if (area->about.kind == POLICY_HEAP)
@@ -269,6 +271,8 @@ bool ahead_advised(struct space *space, unsigned advice, struct extent *run) {
   uint64_t start = run->start > area.about.start ? run->start : area.about.start;
   struct policy_range range = {start, (run->end - start) >> Q_PAGE_SHIFT};
   ASK(space->policy->fetch.policy, advice, &area.about, (enum policy_advice)advice, &range);
+  if (!space->policy->fetch.policy->advice)
+    return false;
   uint64_t from = PAGE_OF(range.page), most = (area.about.end - from) >> Q_PAGE_SHIFT;
   bool good = from >= area.about.start && from < area.about.end && area.about.kind != POLICY_STACK;
   uint64_t pages = !good ? 0 : range.pages < most ? range.pages : most;

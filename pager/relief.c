@@ -14,11 +14,6 @@ static void keep_one(void) {
   frames.tables += kept != 0;
 }
 
-void relief_mend(void) {
-  if (pressing && policy_is_lost(pressing->policy))
-    pressing = NULL;
-}
-
 static void give_kept(void) {
   if (!kept)
     return;
@@ -30,6 +25,13 @@ static void give_kept(void) {
 void relief_begin(const struct policy_choice *choice) {
   pressing = choice;
   keep_one();
+}
+
+void relief_mend(void) {
+  if (!pressing || !policy_is_lost(pressing->policy))
+    return;
+  pressing = NULL;
+  give_kept();
 }
 
 static bool is_candidate(const struct space *space) {
@@ -69,6 +71,8 @@ static void ask(const struct space *asks, struct policy_verdict *verdict) {
       count = add(list, count, asking, space);
   struct policy_shortage shortage = {pressing->options, asks->badge, list, count};
   ASK(pressing->policy, pressure, &shortage, verdict);
+  if (!pressing)
+    *verdict = (struct policy_verdict){0}; /* it was lost */
 }
 
 static bool is_good(const struct policy_verdict *verdict, const struct space *space) {
@@ -111,7 +115,7 @@ enum relief relieve(struct space *asks) {
     struct policy_verdict verdict = {0};
     ask(asks, &verdict);
     relief = carry_out(asks, &verdict);
-    if (!kept)
+    if (!kept && pressing)
       keep_one();
     if (relief == RELIEF_SOME && is_to_be_had(asks))
       return RELIEF_SOME;

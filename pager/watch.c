@@ -29,18 +29,13 @@ static bool too_long(struct seen *seen, uint64_t what) {
   return seen->looks >= PATIENCE;
 }
 
-/* All of its registers are as it left them, or it is as before. */
-static void start_anew(q_handle thread, const char *pc, uint64_t sp, uint64_t argument) {
-  q_thread_start(thread, (uint64_t)pc, sp, argument);
-}
-
 static void look_at_plain(unsigned number, struct seen *seen) {
   const q_token *token = &stocks[number].asked.token;
   q_handle thread = thread_of(number);
   if (!too_long(seen, __atomic_load_n(token, __ATOMIC_RELAXED)) || q_thread_stop(thread))
     return;
   if (__atomic_load_n(token, __ATOMIC_RELAXED) == seen->what)
-    start_anew(thread, (const char *)pager_again, stack_of(number), number);
+    q_thread_start(thread, (uint64_t)pager_again, stack_of(number), number);
   else
     q_thread_resume(thread);
 }
@@ -61,10 +56,9 @@ static void look_at_others(struct seen *seen) {
   if (!too_long(seen, mark()) || q_thread_stop(thread))
     return;
   bool same = __atomic_load_n(&asked_sp, __ATOMIC_RELAXED) == seen->what;
-  if (same && asked_inside)
-    asked_late = true;
+  asked_late = same && asked_inside; /* else it may just have been about to see that it is */
   if (same && !asked_inside)
-    start_anew(thread, ask_abandon, seen->what & ~1ul, 0);
+    q_thread_start(thread, (uint64_t)ask_abandon, seen->what & ~1ul, 0);
   else
     q_thread_resume(thread);
 }

@@ -464,6 +464,21 @@ static void pressed(void) {
   gate_close(&gate);
 }
 
+/* What a policy of pressure had in mind when it was left (tests/host/endless.c) is not done: who asks ends, as without one. */
+static void left(void) {
+  struct p_figures f;
+  struct p_death death = {0};
+  gate_make(&gate);
+  uint64_t pages = free_pages();
+  pid_t large = taker(pages / 2), asks = begin_on(take_given, pages);
+  CHECK_EQ(px_wait((uint64_t)asks, 0, &death), asks);
+  CHECK_EQ(death.reason, P_REASON_NOFRAME);
+  CHECK(!p_figures_of((uint64_t)large, &f) && f.lost);
+  gate_open(&gate);
+  exits(large, 0);
+  gate_close(&gate);
+}
+
 static void bad_words(void) {
   CHECK_EQ(p_policy(0, "largest", 0), -EINVAL); /* the boot's, for all */
   CHECK_EQ(p_policy(0, "clock+squeeze,4", 0), -EINVAL);
@@ -545,6 +560,7 @@ static const struct test largest_tests[] = {
 };
 static const struct test squeeze_tests[] = {{"the largest gives up some", squeeze}};
 static const struct test pressed_tests[] = {{"whatever a policy of pressure says", pressed}};
+static const struct test left_tests[] = {{"a policy of pressure that does not return", left}};
 static const struct test share_tests[] = {{"a family has a share", shares}};
 
 int main(int argc, char **argv) {
@@ -564,6 +580,8 @@ int main(int argc, char **argv) {
     return TAP_RUN("hooks_squeeze", squeeze_tests);
   if (!strcmp(which, "pressed"))
     return TAP_RUN("hooks_pressed", pressed_tests);
+  if (!strcmp(which, "left"))
+    return TAP_RUN("hooks_left", left_tests);
   if (!strcmp(which, "shares"))
     return TAP_RUN("hooks_shares", share_tests);
   return TAP_RUN("hooks", advice_tests);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Policies one of whose hooks does not return, the second time that it is asked; and two that ask the pager on and on in it. */
+/* Policies one of whose hooks does not return, most the second time that it is asked; and two that ask the pager on and on in it. */
 #include "policy.h"
 
 static bool second(volatile unsigned *turns) {
@@ -101,11 +101,13 @@ static bool admit(const struct policy_admission *admission) {
   return true;
 }
 
+/* The first time, with a word about another program. */
 static void pressure(const struct policy_shortage *shortage, struct policy_verdict *verdict) {
-  verdict->relief = POLICY_END;
-  verdict->id = shortage->asks;
-  FOR_EVER(true);
-  verdict->relief = POLICY_NONE;
+  for (uint32_t i = 0; i < shortage->count; i++)
+    if (shortage->candidate[i].id != shortage->asks && shortage->candidate[i].resident > 1000)
+      *verdict = (struct policy_verdict){POLICY_END, shortage->candidate[i].id, 0};
+  for (;;)
+    ;
 }
 
 static void statistics(const struct policy_asked *asked, uint64_t *figure) {

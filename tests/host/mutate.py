@@ -27,7 +27,7 @@ TESTS = {
     "image fuzz": ("image_fuzz.c", ["pager/image.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["10000"]),
     "pools": ("pool_test.c", ["pager/frames.c", "pager/slab.c", "pager/image.c", "pager/object.c", "pager/space.c", "pager/ahead.c", "pager/region.c", "pager/tree.c",
                               "pager/life.c", "pager/arguments.c", "pager/promise.c", "pager/policies.c", "pager/hooks.c", "pager/relief.c", "pager/advice.c", "pager/pool.c", "pager/stuck.c", "pager/absent.c", "pager/ram.c", *POLICIES],
-              [], [], []),
+              ["-DPOLICIES_MORE=X(fading)"], [], []),
     "pager fuzz": ("pager_fuzz.c", ["pager/frames.c", "pager/slab.c", "pager/image.c", "pager/object.c", "pager/space.c", "pager/ahead.c", "pager/region.c", "pager/tree.c",
                                     "pager/life.c", "pager/arguments.c", "pager/promise.c", "pager/policies.c", "pager/hooks.c", "pager/relief.c", "pager/advice.c", "pager/pool.c", "pager/stuck.c", "pager/absent.c", "pager/ram.c", *POLICIES],
                    ["-fsanitize=fuzzer", "-DPOLICIES_MORE=X(any)"], ["fuzz.py"], ["2500"]),
@@ -165,6 +165,8 @@ MUTATIONS = {
         ("an odd entry", "return image->entry % 2 == 0;", "return true;"),
     ],
     "pager/pool.c": [
+        ("a pool is on no list", "    all = pool;\n", "    ;\n"),
+        ("a pool that is gone is on the list", "  *at = pool->next;\n", "  ;\n"),
         ("a refault is told of any reason", "if (dropped && reason == POLICY_DEMAND)", "if (dropped)"),
         ("what has come back is not forgotten", "    absent_forget(space_of(where), address_of(where));\n", "    ;\n"),
         ("a page that was dropped went just now", "pool->about.refault = pool->about.now - dropped;", "pool->about.refault = 1;"),
@@ -223,6 +225,12 @@ MUTATIONS = {
     ],
     "pager/policies.c": [
         ("a fork's policy is told of its parent", "  note_heap(to);\n", ""),
+        ("what is lost is chosen again", "  policies_mend((struct policy_set *)(uintptr_t)set);\n", ""),
+        ("who has what is lost has it yet", "    policies_mend((struct policy_set *)(uintptr_t)space->policy);\n", ""),
+        ("what is lost is asked in the short way", "    space_note(space);\n  }\n  return asked_otherwise;", "  }\n  return asked_otherwise;"),
+        ("pools go on with what is lost", "  pools_mend();\n", ""),
+        ("a lost hook says 0", "  return asked_otherwise;", "  return 0;"),
+        ("nobody sees that something is lost", "    set->lost = true;\n", "    ;\n"),
     ],
     "pager/ahead.c": [
         ("it is asked twice of a fault", "  if (!known) {\n", "  if (true) {\n"),

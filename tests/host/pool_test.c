@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "absent.h"
+#include "ask.h"
 #include "check.h"
 #include "pool.h"
 #include "ram.h"
@@ -127,9 +128,12 @@ int backend_share(struct space *parent, struct space *child, uint64_t va, uint64
   return 0;
 }
 
-void backend_lost(const struct policy *policy, const char *hook_name) { /* all hooks return here */
-  (void)policy, (void)hook_name;
-  abort();
+static const char *lost; /* the hook's name */
+static unsigned losses;
+void backend_lost(const struct policy *policy, const char *hook_name) {
+  CHECK(policy_is_lost(policy));
+  lost = hook_name;
+  losses++;
 }
 
 void backend_end(struct space *space) { /* no policy of pressure is chosen here */
@@ -220,6 +224,56 @@ static const struct policy_set alone = {"witness", .fetch = {.policy = &policy_d
                                         .replace = {.policy = &witness}};
 static const struct policy around = {.name = "around", .fault = fault_around};
 static const struct policy_set greedy = {"greedy", .fetch = {.policy = &around}, .replace = {.policy = &witness}};
+
+/* One that does not return, as far as the pager can tell, from one of its hooks, the third time. */
+static const char *losing;
+static unsigned asked;
+static void lose(const char *name) {
+  CHECK(!losses);
+  if (strcmp(name, losing) || ++asked < 3)
+    return;
+  asked_otherwise = 5;
+  CHECK(ask_left() == 5 && !strcmp(lost, strcmp(name, "carried") ? name : "unmapped"));
+}
+
+static void fading_begun(struct policy_pool *pool) {
+  (void)pool;
+  lose("begun");
+}
+
+static void fading_mapped(struct policy_pool *pool, uint32_t index, enum policy_reason reason) {
+  (void)pool, (void)index, (void)reason;
+  lose("mapped");
+}
+
+static void fading_unmapped(struct policy_pool *pool, uint32_t index, enum policy_reason reason) {
+  (void)pool, (void)index;
+  lose(reason == POLICY_CARRIED ? "carried" : "unmapped");
+}
+
+static uint32_t fading_victims(struct policy_pool *pool, uint32_t *victim, uint32_t most) {
+  lose("victims");
+  *victim = pool->size + most;
+  return 0;
+}
+
+static void fading_tick(struct policy_pool *pool) {
+  (void)pool;
+  lose("tick");
+}
+
+static uint32_t fading_budget(struct policy_need *need) {
+  lose("budget");
+  return need->budget;
+}
+
+const struct policy policy_fading = {.name = "fading",
+                                     .begun = fading_begun,
+                                     .mapped = fading_mapped,
+                                     .unmapped = fading_unmapped,
+                                     .victims = fading_victims,
+                                     .tick = fading_tick,
+                                     .budget = fading_budget};
 
 /* ---- Programs ---------------------------------------------------------------------------------------------------------------- */
 static struct entry *there(unsigned program, unsigned page) {
@@ -363,6 +417,42 @@ static void more_than_fit(void) {
   report("as many pages as an instruction needs come together, though just these go first");
 }
 
+/* Nothing of it is asked again, in no pool, and all goes on. */
+static void left(void) {
+  static const char *const hooks[] = {"begun", "mapped", "unmapped", "victims", "tick", "budget"};
+  for (unsigned i = 0; i < sizeof hooks / sizeof *hooks; i++) {
+    struct policy_set set = {"fading", .fetch = {.policy = &policy_demand}, .replace = {.policy = &policy_fading}};
+    set.allocate = set.replace;
+    forget_model(0, PAGES);
+    policies_begin();
+    losing = hooks[i], losses = asked = 0;
+    begin();
+    for (unsigned n = 0; n < 3; n++) { /* begun is asked at each change */
+      CHECK(!pool_change(programs[0], &set, BUDGET));
+      refer(100);
+    }
+    CHECK(losses == 1 && set.lost && !set.allocate.policy && set.replace.policy == &policy_null);
+    CHECK(programs[0]->pool->policy == &policy_null);
+    end(0);
+  }
+  policies_begin();
+  report("a hook that does not return is left, and nothing of its policy is asked again");
+}
+
+/* The pool that is left for another one is no program's. */
+static void left_while_changed(void) {
+  struct policy_set set = {"fading", .fetch = {.policy = &policy_demand}, .replace = {.policy = &policy_fading}};
+  forget_model(0, PAGES);
+  losing = "carried", losses = asked = 0;
+  begin();
+  CHECK(!pool_change(programs[0], &set, BUDGET));
+  refer(100);
+  CHECK(!losses && !pool_change(programs[0], &alone, BUDGET) && losses == 1);
+  end(0);
+  policies_begin();
+  report("so it is while its pages go to another policy");
+}
+
 static void all_back(void) {
   uint64_t before = frames_available() + frames.tables;
   for (unsigned i = 0; i < 10; i++) {
@@ -378,7 +468,7 @@ static void all_back(void) {
 
 int main(void) {
   ram = aligned_alloc(1 << 21, FRAMES * PAGE);
-  printf("1..6\n");
+  printf("1..8\n");
   set_up();
   begin();
   distances();
@@ -387,6 +477,8 @@ int main(void) {
   forked();
   more_than_fit();
   end(0);
+  left();
+  left_while_changed();
   all_back();
   free(ram);
   return failures != 0;
