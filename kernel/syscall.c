@@ -160,6 +160,8 @@ static struct ret task_op_supervise(struct task *task, const struct handle *to, 
 static struct ret thread_op_start(struct thread *thread, word pc, word sp, word argument) {
   if (pc & 1)
     return fail(Q_E_ARG);
+  if (thread->task->stopped)
+    return fail(Q_E_DEAD);
   if (thread->state != THREAD_NEW)
     return fail(Q_E_BUSY);
   thread->evicted = false; /* whoever wanted it stopped may be gone; who ends it tells its hart once more */

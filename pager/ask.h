@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How hooks of policies are asked. One that has not returned after a second is left behind (watch.c): whoever asked it goes on as if
+/* How hooks of policies are asked. One that has not returned after two seconds is left behind (watch.c): whoever asked it goes on as if
  * it had said nothing, and it is asked no more, nor is anything else of that policy (policies.c). This is of all hooks that are
  * asked under all of the pager's locks. The one hook that is not is asked by answer_asked() (main.c), which can begin anew. */
 #ifndef ASK_H
@@ -14,6 +14,8 @@ extern uint64_t asked_hook;             /* the one that is asked, */
 extern uint64_t asked_sp;
 extern uint64_t asked_otherwise; /* and what it returns if it is left */
 
+/* What policies have asked of pages that takes a system call, ever, and of a pool of which size last: who asks a lot takes his time. */
+extern uint64_t asked_pages, asked_size;
 /* What a policy may call that is not to be left half done. */
 extern volatile bool asked_inside; /* it is being done */
 extern volatile bool asked_late;   /* and the hook that called it is to be left after it */

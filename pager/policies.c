@@ -63,7 +63,7 @@ bool space_policy_copy(const struct space *from, struct space *to) {
 #define LOST 64 /* if there are more, one may be asked once more */
 static const struct policy *lost[LOST];
 static unsigned lost_count;
-uint64_t asked_hook, asked_sp, asked_otherwise;
+uint64_t asked_hook, asked_sp, asked_otherwise, asked_pages, asked_size;
 volatile bool asked_inside, asked_late;
 
 void policies_begin(void) {

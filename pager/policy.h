@@ -148,7 +148,7 @@ struct policy_asked {
   const void *process;            /* of the others: as in struct policy_area. NULL: the program has none yet */
 };
 
-/* All hooks may be NULL, and cost nothing then. One that has not returned after a second is left; nothing of its policy is asked any
+/* All hooks may be NULL, and cost nothing then. One that has not returned after two seconds is left; nothing of its policy is asked any
  * more then, and another is in its place: demand for fetching, null for replacement, and none for the rest. */
 struct policy {
   const char *name, *usage; /* usage: its words, with all that may be said */

@@ -75,19 +75,25 @@ struct policy_page policy_page(const struct policy_pool *about, uint32_t index) 
   return (struct policy_page){space_of(where)->badge, address_of(where)};
 }
 
+static struct backend_pages look(const struct policy_pool *about, uint64_t where, bool clear) {
+  asked_pages++;
+  asked_size = about->size;
+  return backend_look(space_of(where), address_of(where), 1, clear);
+}
+
 /* The bits of pages around it are cleared with its own only if it is alone that is asked for: so one at a time. */
 bool policy_accessed(struct policy_pool *about, uint32_t index) {
   if (!is_there(about, index))
     return false;
   uint64_t where = page_of(frame_of(pool_of(about), index))->where;
-  return backend_look(space_of(where), address_of(where), 1, true).accessed;
+  return look(about, where, true).accessed;
 }
 
 bool policy_dirty(struct policy_pool *about, uint32_t index) {
   if (!is_there(about, index))
     return false;
   uint64_t where = page_of(frame_of(pool_of(about), index))->where;
-  return where & MODIFIED || backend_look(space_of(where), address_of(where), 1, false).dirty;
+  return where & MODIFIED || look(about, where, false).dirty;
 }
 
 uint64_t policy_random(

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A hook of a policy that does not return must not stop the pager. A thread of the pager's own priority looks ten times a second
  * whether a hook is being asked that it has seen there before: it runs between the slices of the one that asks, or on another hart.
- * After a second of that the asking thread is stopped. If it is in that hook still, it begins where the hook is left:
+ * After two seconds of that the asking thread is stopped. They do not count while the hook asks of the pool's pages, each a few
+ * times at most: with many pages and a slow machine that may take longer. If it is in that hook still, it begins where the hook is left:
  *   - in the place of the hook's return, where all locks are held (ask.h);
  *   - or, since a plain fault's hook is asked with nothing decided and nothing taken (answer_asked(), main.c), anew: with the
  *     faulter told to try again. What such a thread had on its stack and in its registers is no loss then.
@@ -11,7 +12,8 @@
 #include "ask.h"
 
 #define LOOKS 10 /* a second */
-#define PATIENCE LOOKS
+#define PATIENCE (2 * LOOKS)
+#define QUESTIONS 8 /* about each page of the pool: more is no way to get on */
 
 extern char watch_thread[], ask_abandon[]; /* ask.S */
 _Noreturn void watch_for_ever(void);
@@ -50,17 +52,33 @@ static uint64_t mark(void) {
   return 0;
 }
 
+/* The thread stands still. */
+static void leave(q_handle thread, uint64_t what) {
+  bool same = __atomic_load_n(&asked_sp, __ATOMIC_RELAXED) == what;
+  asked_late = same && asked_inside; /* else it may just have been about to see that it is */
+  if (same && !asked_inside)
+    q_thread_start(thread, (uint64_t)ask_abandon, what & ~1ul, 0);
+  else
+    q_thread_resume(thread);
+}
+
+/* It has asked since the last look, and not too often since the first. */
+static bool asks_on(const struct seen *seen) {
+  static uint64_t first, last;
+  uint64_t now = __atomic_load_n(&asked_pages, __ATOMIC_RELAXED), before = last;
+  last = now;
+  first = seen->looks ? first : now;
+  return now != before && now - first < QUESTIONS * asked_size;
+}
+
 static void look_at_others(struct seen *seen) {
   unsigned number = boot->harts > 1 ? (unsigned)(frames.stock - stocks) : 0;
   q_handle thread = thread_of(number);
-  if (!too_long(seen, mark()) || q_thread_stop(thread))
-    return;
-  bool same = __atomic_load_n(&asked_sp, __ATOMIC_RELAXED) == seen->what;
-  asked_late = same && asked_inside; /* else it may just have been about to see that it is */
-  if (same && !asked_inside)
-    q_thread_start(thread, (uint64_t)ask_abandon, seen->what & ~1ul, 0);
-  else
-    q_thread_resume(thread);
+  bool late = too_long(seen, mark());
+  if (asks_on(seen))
+    seen->looks = seen->looks ? 1 : 0;
+  else if (late && !q_thread_stop(thread))
+    leave(thread, seen->what);
 }
 
 _Noreturn void watch_for_ever(void) {
@@ -84,6 +102,6 @@ void watch_begin(void) {
 }
 
 void backend_lost(const struct policy *policy, const char *hook_name) {
-  say("policy %s: %s() has not returned for a second: it is asked no more, and all goes on without it", policy->name,
-      hook_name);
+  say("policy %s: %s() has not returned for two seconds: it is asked no more, and all goes on without it",
+      policy->name, hook_name);
 }

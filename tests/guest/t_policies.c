@@ -278,12 +278,30 @@ static void under_endless(void) {
   policy++;
 }
 
+static void thorough_body(void) {
+  struct p_figures f;
+  char *at = fresh(70);
+  MUST_EQ(p_policy(0, "thorough", 60), 0);
+  uint64_t from = q_time();
+  fill(at, 70 * PAGE, 1);
+  MUST(filled(at, 70 * PAGE, 1) && !p_figures_of(0, &f));
+  printf("# %lu ms\n", (unsigned long)((q_time() - from) / 10000));
+  MUST_EQ(f.lost, 0);
+}
+
+/* It asks of one page after the other. */
+static void takes_its_time(void) {
+  exits(begin(thorough_body), 0);
+}
+
 static int all_endless(bool few) {
-  static struct test tests[sizeof endless / sizeof *endless + 1];
+  static struct test tests[sizeof endless / sizeof *endless + 2];
   unsigned n = 0, count = few ? FEW : sizeof endless / sizeof *endless;
   for (; n < count; n++)
     tests[n] = (struct test){endless[n].words, under_endless};
   tests[n++] = (struct test){"endless_option", under_endless_option};
+  if (!few)
+    tests[n++] = (struct test){"one that takes long, and asks", takes_its_time};
   return tap_run("policies", tests, n);
 }
 

@@ -66,6 +66,18 @@ static uint32_t asking(struct policy_pool *pool, uint32_t *victim, uint32_t most
   return most > 0;
 }
 
+/* As one of very many pages, once: it takes more than the time, but not for ever. */
+static uint32_t thorough(struct policy_pool *pool, uint32_t *victim, uint32_t most) {
+  static bool was;
+  *victim = pool->size - most;
+  for (uint32_t i = 0; i < pool->size && !was; i++)
+    if (policy_accessed(pool, i) || !i)
+      for (volatile unsigned n = 0; n < 3000000; n++)
+        ;
+  was = true;
+  return 1;
+}
+
 static void writing(struct policy_pool *pool) {
   static uint32_t index;
   FOR_EVER(policy_write(pool, ++index % pool->size));
@@ -138,6 +150,7 @@ REPLACING(ended)
 REPLACING(statistics)
 const struct policy policy_endless_victims = {.name = "endless_victims", .usage = "", .victims = victims};
 const struct policy policy_asking = {.name = "asking", .usage = "", .victims = asking};
+const struct policy policy_thorough = {.name = "thorough", .usage = "", .victims = thorough};
 const struct policy policy_writing = {.name = "writing", .usage = "", .victims = first, .tick = writing};
 /* Of threads, whose faults are asked about in another way than those of programs of one. */
 static void fault_again(const struct policy_area *area, uint64_t page, struct policy_range *range) {

@@ -187,7 +187,8 @@ enum q_operation {
  *   own priority. -> a0 0, a1 thread handle. With a pc it starts at once, and nobody has a handle to it: a1 0.
  *   Errors: E_ARG (priority, odd pc), E_DEAD (the task was stopped), E_NOMEM, E_FULL.
  * thread_start(a0 thread, a2 pc, a3 sp, a4 argument in a0)   Right: MANAGE. One that is new or stopped. With pc 0
- *   all registers are what they were: one that was stopped goes on (and a new one begins at 0). Errors: E_ARG (odd pc), E_BUSY.
+ *   all registers are what they were: one that was stopped goes on (and a new one begins at 0). Errors: E_ARG (odd pc), E_BUSY,
+ *   E_DEAD (the task was stopped).
  * thread_priority(a0 thread, a2 priority)        Right: MANAGE.
  * thread_stop(a0 thread)                         Right: MANAGE. It runs no more, until it is started once more. -> a0 0. Errors:
  *   E_ARG (the caller itself), E_BUSY (it does not run: it waits in a call, or for the answer to a fault).
