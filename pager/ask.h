@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How hooks of policies are asked. One that has not returned after two seconds is left behind (watch.c): whoever asked it goes on as if
- * it had said nothing, and it is asked no more, nor is anything else of that policy (policies.c). This is of all hooks that are
+ * it had said nothing, and it is asked no more, nor is anything else of that policy (lost.c). This is of all hooks that are
  * asked under all of the pager's locks. The one hook that is not is asked by answer_asked() (main.c), which can begin anew. */
 #ifndef ASK_H
 #define ASK_H
@@ -33,7 +33,7 @@ static inline void ask_leave(void) {
 #endif
 #define ASK_OR(otherwise, policy, hook, ...) (asked_otherwise = (otherwise), ASK(policy, hook, __VA_ARGS__))
 
-/* policies.c: in the place of the hook that was left: what it returns. */
+/* lost.c: in the place of the hook that was left: what it returns. */
 uint64_t ask_left(void);
 bool policy_is_lost(const struct policy *policy); /* a hook of it was left */
 /* Those of the set that are lost are replaced by what asks nobody. */

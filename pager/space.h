@@ -291,7 +291,7 @@ void region_leave(struct space *space, struct region *region);
 uint64_t highest_gap(const struct space *space, uint64_t bytes);
 
 /* ---- policies.c ---- */
-void policies_begin(void);                                            /* all of them are asked */
+void policies_begin(void);                                            /* lost.c: all of them are asked */
 bool space_policy(struct space *space, const struct policy_set *set); /* false: no memory, as the next */
 void space_policy_begin(struct space *space);                         /* they keep nothing of it so far */
 bool space_policy_copy(const struct space *from, struct space *to);   /* with what they keep */

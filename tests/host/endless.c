@@ -72,7 +72,7 @@ static uint32_t thorough(struct policy_pool *pool, uint32_t *victim, uint32_t mo
   *victim = pool->size - most;
   for (uint32_t i = 0; i < pool->size && !was; i++)
     if (policy_accessed(pool, i) || !i)
-      for (volatile unsigned n = 0; n < 3000000; n++)
+      for (volatile unsigned n = 0; n < 20000000; n++)
         ;
   was = true;
   return 1;

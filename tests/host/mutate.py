@@ -26,10 +26,10 @@ TESTS = {
     "frames fuzz": ("frames_fuzz.c", ["pager/frames.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["1000"]),
     "image fuzz": ("image_fuzz.c", ["pager/image.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["10000"]),
     "pools": ("pool_test.c", ["pager/frames.c", "pager/slab.c", "pager/image.c", "pager/object.c", "pager/space.c", "pager/ahead.c", "pager/region.c", "pager/tree.c",
-                              "pager/life.c", "pager/arguments.c", "pager/promise.c", "pager/policies.c", "pager/hooks.c", "pager/relief.c", "pager/advice.c", "pager/pool.c", "pager/stuck.c", "pager/absent.c", "pager/ram.c", *POLICIES],
+                              "pager/life.c", "pager/arguments.c", "pager/promise.c", "pager/policies.c", "pager/hooks.c", "pager/lost.c", "pager/relief.c", "pager/advice.c", "pager/pool.c", "pager/stuck.c", "pager/absent.c", "pager/ram.c", *POLICIES],
               ["-DPOLICIES_MORE=X(fading)"], [], []),
     "pager fuzz": ("pager_fuzz.c", ["pager/frames.c", "pager/slab.c", "pager/image.c", "pager/object.c", "pager/space.c", "pager/ahead.c", "pager/region.c", "pager/tree.c",
-                                    "pager/life.c", "pager/arguments.c", "pager/promise.c", "pager/policies.c", "pager/hooks.c", "pager/relief.c", "pager/advice.c", "pager/pool.c", "pager/stuck.c", "pager/absent.c", "pager/ram.c", *POLICIES],
+                                    "pager/life.c", "pager/arguments.c", "pager/promise.c", "pager/policies.c", "pager/hooks.c", "pager/lost.c", "pager/relief.c", "pager/advice.c", "pager/pool.c", "pager/stuck.c", "pager/absent.c", "pager/ram.c", *POLICIES],
                    ["-fsanitize=fuzzer", "-DPOLICIES_MORE=X(any)"], ["fuzz.py"], ["2500"]),
     "fdt": ("fdt_test.c", ["kernel/devicetree.c"], ["-lfdt"], ["fdt_test.py"], []),
     "fdt fuzz": ("fdt_fuzz.c", ["kernel/devicetree.c"], ["-fsanitize=fuzzer", "-lfdt"], ["fuzz.py"], ["50000"]),
@@ -226,6 +226,8 @@ MUTATIONS = {
     "pager/policies.c": [
         ("a fork's policy is told of its parent", "  note_heap(to);\n", ""),
         ("what is lost is chosen again", "  policies_mend((struct policy_set *)(uintptr_t)set);\n", ""),
+    ],
+    "pager/lost.c": [
         ("who has what is lost has it yet", "    policies_mend((struct policy_set *)(uintptr_t)space->policy);\n", ""),
         ("what is lost is asked in the short way", "    space_note(space);\n  }\n  return asked_otherwise;", "  }\n  return asked_otherwise;"),
         ("pools go on with what is lost", "  pools_mend();\n", ""),
