@@ -26,13 +26,13 @@ STAGES = (  # what, whether a fault handled in the kernel does it too, on which 
     ("trap: registers saved, lock", True, "in", {"trap_entry", "other_trap"}),
     ("what is mapped there", True, "in", LOOK),
     ("message to the pager, new address space", False, "in", None),
-    ("pager: message taken, space found, answer made", False, "pager", {"q_reply_recv", "pager_main", "space_find", "answer_plain",
-     "answer_one", "answer_fault"}),
+    ("pager: message taken, space found, answer made", False, "pager", {"q_reply_recv", "serve", "serve_alone", "space_find",
+     "answer_plain", "answer_with", "answer_faults", "answer_one", "answer_fault"}),
     ("pager: zeroing or copying", True, "pager", {"zero_page", "zero_pages", "zero_pages_here", "copy_page",
      "copy_page_here"}),
     ("pager: the decision, a frame", True, "pager", None),
-    ("the page mapped, its frame checked", True, "out", LOOK | {"map_page", "replace_page", "frame_unmapped", "fence_page"}),
-    ("the program goes on: registers restored", True, "out", {"resume"}),
+    ("the page mapped, its frame checked", True, "out", LOOK | {"map_page", "replace_page", "frame_unmapped", "fence_page", "change"}),
+    ("the program goes on: registers restored", True, "out", {"resume", "resume_alone", "resume_fast"}),
     ("second trap, answer checked, old address space", False, "out", None),
 )
 COSTS = ((50, 0, 0), (150, 100, 5), (500, 500, 20))  # cycles: a trap, a write of satp, a cache line; an instruction takes one

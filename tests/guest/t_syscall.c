@@ -96,7 +96,7 @@ static void threads_start_clean(void) {
 /* ---- Names of nothing ------------------------------------------------------------------------------------------------ */
 static void unknown_calls(void) {
   static const uint64_t numbers[] = {16, 17, 31, 32, 255, 256, 1ul << 32, (1ul << 32) + 1, 1ul << 63, ~0ul};
-  static const uint64_t calls[][2] = {{Q_SYS_task, 5},   {Q_SYS_thread, 3}, {Q_SYS_pager, 5},
+  static const uint64_t calls[][2] = {{Q_SYS_task, 5},   {Q_SYS_thread, 4}, {Q_SYS_pager, 5},
                                       {Q_SYS_handle, 4}, {Q_SYS_object, 2}, {Q_SYS_machine, 4}};
   for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
     CALL(numbers[i], -Q_E_CALL, 1, P_HANDLE_MACHINE, 0, 0, 0, 0, 0);
@@ -127,6 +127,7 @@ static const struct operation operations[] = {
     {Q_SYS_thread, Q_thread_create, false},
     {Q_SYS_thread, Q_thread_start, false},
     {Q_SYS_thread, Q_thread_priority, false},
+    {Q_SYS_thread, Q_thread_stop, false},
     {Q_SYS_pager, Q_pager_create, false},
     {Q_SYS_pager, Q_pager_window, false},
     {Q_SYS_pager, Q_pager_donate, false},
