@@ -31,7 +31,7 @@ STAGES = (  # what, whether a fault handled in the kernel does it too, on which 
     ("pager: zeroing or copying", True, "pager", {"zero_page", "zero_pages", "zero_pages_here", "copy_page",
      "copy_page_here"}),
     ("pager: the decision, a frame", True, "pager", None),
-    ("the page mapped, its frame checked", True, "out", LOOK | {"map_page", "replace_page", "frame_unmapped", "fence_page", "change"}),
+    ("the page mapped, its frame checked", True, "out", LOOK | {"map_page", "replace_frame", "count_down", "fence_page", "change"}),
     ("the program goes on: registers restored", True, "out", {"resume", "resume_alone", "resume_fast"}),
     ("second trap, answer checked, old address space", False, "out", None),
 )
