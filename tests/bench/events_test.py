@@ -57,7 +57,7 @@ WINDOW = next(events.windows(FAULT))
 FOUND = events.events_of(GOOD, FAULT)
 CELLS = dict(zip(events.HEADS, events.cells("fault", FOUND["fault"])))
 SIXTEEN = dict(zip(events.HEADS, events.cells("fault", {**WINDOW, "runs": 16})))
-WAY = [("program", ""), ("kernel", "trap_entry"), ("kernel", "new"), ("pager", "pager_main"), ("pager", "zero_page"), ("pager", "new"),
+WAY = [("program", ""), ("kernel", "trap_entry"), ("kernel", "new"), ("pager", "answer_plain"), ("pager", "zero_page"), ("pager", "new"),
        ("kernel", "trap_entry"), ("kernel", "map_page"), ("kernel", "resume"), ("program", "")]
 STAGED = price.staged(WAY)
 ALL = collections.Counter(what for what, *_ in price.STAGES)
