@@ -204,15 +204,16 @@ other:
   return false;
 }
 
-/* A mapping less of the frame, which is to keep another if it is shared. Others may be counting theirs at this moment. */
+/* A mapping less of the frame, which is to keep another if it is shared, and none if not. Others may be counting theirs at this
+ * moment. */
 INLINE bool count_down(struct frame *frame, word shared) {
   for (;;) {
     struct frame now = {.word = *(volatile word *)&frame->word}, less = now;
-    if (!--less.count) {
-      if (shared)
-        return false;
+    bool kept = --less.count;
+    if (kept != !!shared)
+      return false;
+    if (!kept)
       less.flags &= FRAME_BUSY;
-    }
     if (change(&frame->word, now.word, less.word))
       return true;
   }

@@ -382,25 +382,15 @@ static inline int check_frame(const struct pager *pager, pa_t pa, unsigned prot)
 static int check_slot(struct task *task, uva_t va, uint64_t expected) {
   pte_t *slot = leaf_at(task, va, false), pte = slot ? *slot : 0;
   bool good = expected ? pte & PTE_V && pte_pa(pte) == (expected & ~3ul) : !(pte & PTE_V);
-  const struct frame *frame = expected & Q_EXPECT_SHARED ? frame_of(expected) : NULL;
-  if (frame && frame->count == 1)
-    return Q_E_EXISTS;
-  return good ? 0 : Q_E_EXISTS;
-}
-
-static bool is_same_frame(const struct mapping *m) {
-  return m->expected && frame_of(m->expected) && (m->frame_prot ^ m->expected) < Q_PAGE_SIZE;
+  const struct frame *frame = expected ? frame_of(expected) : NULL;
+  bool shared = expected & Q_EXPECT_SHARED;
+  return good && (!frame || (frame->count > 1) == shared) ? 0 : Q_E_EXISTS;
 }
 
 /* The frame's only mapping, which is replaced by one of the same frame, may change sides, as with protect. */
 static bool replaces_itself(const struct mapping *m) {
-  return is_same_frame(m) && frame_of(m->expected)->count == 1;
-}
-
-/* Who was told that it alone has the page is to write it, and by now another has it, too. */
-static bool is_alone_no_more(const struct mapping *m) {
-  bool writable = m->frame_prot & Q_PROT_WRITE, shared = m->expected & Q_EXPECT_SHARED;
-  return is_same_frame(m) && writable && !shared && frame_of(m->expected)->count > 1;
+  const struct frame *frame = m->expected ? frame_of(m->expected) : NULL;
+  return frame && (m->frame_prot ^ m->expected) < Q_PAGE_SIZE && frame->count == 1;
 }
 
 static int check_map(struct task *task, const struct mapping *m) {
@@ -415,8 +405,6 @@ static int check_map(struct task *task, const struct mapping *m) {
     if (!error)
       error = check_slot(task, m->va + at, m->expected);
   }
-  if (!error && is_alone_no_more(m))
-    error = Q_E_EXISTS;
   return error;
 }
 

@@ -390,7 +390,8 @@ static struct q_reply break_lent(const struct q_received *m) {
   memcpy(window(second), window(first), 4096);
   if (q_unmap(boot->pager, task, LENT(n - 1), 1, &removed, 1, &u) || u.written != 1)
     __atomic_fetch_add(&common->wrong, 1, __ATOMIC_RELAXED);
-  return (struct q_reply){.label = Q_REPLY_MAP, .word = {page, second | RW, 1, first | Q_EXPECT}, .token = m->token};
+  return (struct q_reply){
+      .label = Q_REPLY_MAP, .word = {page, second | RW, 1, first | Q_EXPECT | Q_EXPECT_SHARED}, .token = m->token};
 }
 
 static void lend(unsigned number) {

@@ -249,7 +249,38 @@ static void replace_what_is_expected(void) {
   CHECK_EQ(map(page + 4096, FRAME(3) | Q_PROT_READ),
            0); /* a fork, after a fault had found that nobody shares the page */
   CHECK_EQ(q_map(boot->pager, task, page, FRAME(3) | RW, 1, FRAME(3) | Q_EXPECT), -Q_E_EXISTS);
+  CHECK_EQ(q_map(boot->pager, task, page, FRAME(3) | Q_PROT_READ, 1, FRAME(3) | Q_EXPECT), -Q_E_EXISTS);
+  CHECK_EQ(q_map(boot->pager, task, page, FRAME(4) | RW, 1, FRAME(3) | Q_EXPECT), -Q_E_EXISTS);
   CHECK_EQ(q_map(boot->pager, task, page, FRAME(3) | RW, 1, FRAME(3) | Q_EXPECT | Q_EXPECT_SHARED), 0);
+  destroy_client();
+}
+
+/* Answered by a call that also receives: so the shortest ways refuse it, too. */
+static int64_t replace_shared(const struct q_received *m, uint64_t expected, struct q_received *next) {
+  struct q_reply r = {Q_REPLY_MAP, {DATA_PAGE, FRAME(2) | RW, 1, expected}, m->token, 0};
+  q_reply_recv(boot->endpoint, &r, next);
+  return next->kind;
+}
+
+/* Since the fault another has got the page, or has it no more: the answer was decided upon for something else. */
+static void answer_that_is_overtaken(void) {
+  struct q_received m, next;
+  make_client(7);
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | Q_PROT_READ), 0);
+  run(client_start, DATA_PAGE);
+  m = expect_fault(DATA_PAGE, Q_FAULT_WRITE);
+  CHECK_EQ(m.word[3], FRAME(1) | Q_FAULT_SOLE);
+  CHECK_EQ(replace_shared(&m, FRAME(1) | Q_EXPECT | Q_EXPECT_SHARED, &next), -Q_E_EXISTS);
+  CHECK_EQ(map(DATA_PAGE + 4096, FRAME(1) | Q_PROT_READ), 0);
+  CHECK_EQ(replace_shared(&m, FRAME(1) | Q_EXPECT, &next), -Q_E_EXISTS);
+  CHECK_EQ(replace_shared(&m, FRAME(1) | Q_EXPECT | Q_EXPECT_SHARED, &next), Q_MSG_CALL);
+  CHECK_EQ(next.word[0], DATA_PAGE);
+  destroy_client();
+  make_client(7);
+  CHECK_EQ(map(DATA_PAGE, FRAME(1) | Q_PROT_READ), 0);
+  run(client_start, DATA_PAGE);
+  m = expect_fault(DATA_PAGE, Q_FAULT_WRITE);
+  CHECK_EQ(replace_shared(&m, FRAME(1) | Q_EXPECT, &next), Q_MSG_CALL);
   destroy_client();
 }
 
@@ -1365,6 +1396,7 @@ static const struct test tests[] = {
     {"an exception without a supervisor", exception_without_supervisor},
     {"an access fault is an exception", access_fault},
     {"only what is expected is replaced", replace_what_is_expected},
+    {"an answer that is overtaken", answer_that_is_overtaken},
     {"accessed and dirty bits", accessed_and_dirty},
     {"ranges with holes", ranges},
     {"one page in registers", one_page},

@@ -673,6 +673,9 @@ static bool carry_out(struct model *m, const struct answer *answer, uint64_t the
     return !backend_map_run(m->space, answer->page, answer->frame_prot, answer->pages);
   MUST(answer->pages == 1);
   MUST(PAGE_OF(answer->expected) == PAGE_OF(there));
+  bool shared = answer->expected & Q_EXPECT_SHARED;
+  if ((mapped[frame_number(PAGE_OF(there))] > 1) != shared)
+    return false;
   MUST(!clashes(frame, answer->frame_prot & 15) || (frame == PAGE_OF(there) && there & Q_FAULT_SOLE));
   if (fail_in && !--fail_in)
     return false;
@@ -693,7 +696,12 @@ static void answer_fault(struct space *space, uint64_t va, unsigned kind, uint64
     space->memory->open = false; /* of a hook that is left nothing comes */
   enum relief relief = RELIEF_SOME;
   if (frame)
-    *answer = (struct answer){PAGE_OF(va), frame | Q_PROT_READ | Q_PROT_WRITE, there ? there | 1 : 0, 0, true, 1};
+    *answer = (struct answer){PAGE_OF(va),
+                              frame | Q_PROT_READ | Q_PROT_WRITE,
+                              there ? PAGE_OF(there) | Q_EXPECT | (there & Q_FAULT_SOLE ? 0 : Q_EXPECT_SHARED) : 0,
+                              0,
+                              true,
+                              1};
   else
     space_fault(space, va, kind, sp, there, answer);
   MUST(hook_calls <= 1 && (!space->memory || !space->memory->open));
@@ -775,6 +783,22 @@ static void late_fault(struct model *m, uint64_t va, uint64_t there) {
   space_fault(m->space, va, Q_FAULT_WRITE, va, there, &answer);
   if (answer.frame_prot)
     space_undo(m->space, &answer);
+  MUST(m->space->stats.resident == before.resident && m->space->stats.shared == before.shared);
+}
+
+/* What it says is there is, but another program has got the page since, or has it no more. */
+static void overtaken_fault(struct model *m, uint64_t va) {
+  struct p_stats before = m->space->stats;
+  struct answer answer;
+  const struct page *page = find(m, PAGE_OF(va));
+  if (!page || page->prot & WRITABLE || space_refusal(m->space, va, Q_FAULT_WRITE, va))
+    return;
+  uint64_t there = page->frame | (mapped[frame_number(page->frame)] == 1 ? 0 : Q_FAULT_SOLE);
+  space_fault(m->space, va, Q_FAULT_WRITE, va, there, &answer);
+  if (!answer.frame_prot)
+    return;
+  MUST(!carry_out(m, &answer, there));
+  space_undo(m->space, &answer);
   MUST(m->space->stats.resident == before.resident && m->space->stats.shared == before.shared);
 }
 
@@ -1146,6 +1170,8 @@ static void step(const uint8_t *op) {
     if (op[2] % 4 == 1)
       late_fault(m, m->space->heap + op[3] * 4096ul,
                  any_frame(number * 37, op[0] & 64) | (op[0] & 128 ? Q_FAULT_SOLE : 0));
+    else if (op[2] % 4 == 2)
+      overtaken_fault(m, place_in_region(m, op, m->space->heap));
     else if (op[2] % 4)
       fault(m, place_in_region(m, op, m->space->heap), (op[1] >> 4) % 2, 0);
     else

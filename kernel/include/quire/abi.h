@@ -134,9 +134,9 @@ enum q_operation {
  * Answers to Q_MSG_FAULT, in a1:
  *   Q_REPLY_MAP      a2 page address, a3 frame address | Q_PROT_*, a4 pages (1..Q_MAP_MAX, consecutive frames),
  *                    a5 0, or frame address | Q_EXPECT that is expected to be there and is replaced (one page);
- *                    with Q_EXPECT_SHARED beside it the frame is expected to be mapped elsewhere, too: if it no longer
- *                    is, E_EXISTS, so that no frame is lost by two who both leave it to the other; without it, the same
- *                    frame is made writable only where it is mapped nowhere else, or E_EXISTS
+ *                    with Q_EXPECT_SHARED beside it the frame is expected to be mapped elsewhere, too, without it nowhere
+ *                    else. If that no longer holds, E_EXISTS: no frame is lost by two who both leave it to the other,
+ *                    and none is written or forgotten that another has got meanwhile
  *   Q_REPLY_RETRY    the page is there: let the thread try again
  *   Q_REPLY_REFUSE   a2 E_FAULT or E_NOFRAME. A kernel copy: the call returns E_FAULT / E_NOFRAME (caller's own
  *                    memory) or the server gets COPY_FAILED. The program itself: its supervisor gets an EXCEPTION.
