@@ -103,11 +103,11 @@ static int do_illegal(char **argv) {
 /* ---- Families ---------------------------------------------------------------------------------------------------------- */
 static int do_leave(char **argv) { /* that many children that outlive it, and one that has ended */
   for (int i = atoi(argv[0]); i; i--)
-    if (start(WORKER("nap", "300000", "7")) < 0)
+    if (start(WORKER("nap", "3000000", "7")) < 0)
       return 1;
   if (start(WORKER("exit", "9")) < 0)
     return 2;
-  q_sleep_until(q_time() + 100000);
+  q_sleep_until(q_time() + 1000000);
   return 8;
 }
 
