@@ -110,7 +110,12 @@ static struct extent wanted(struct space *space, const struct area *area, uint64
                          page + (after < most_after ? after : most_after)};
 }
 
-struct extent ahead_of_return(struct space *space, uint64_t page, uint64_t sp, uint64_t refault) {
+bool ahead_covers(struct space *space, uint64_t page, uint64_t sp) {
+  struct area area;
+  return find_area(space, page, sp, &area);
+}
+
+struct extent ahead_wanted(struct space *space, uint64_t page, uint64_t sp, uint64_t refault) {
   struct area area;
   if (!space->policy->fetch.policy->fault || !find_area(space, page, sp, &area))
     return (struct extent){page, page + Q_PAGE_SIZE};
@@ -118,11 +123,7 @@ struct extent ahead_of_return(struct space *space, uint64_t page, uint64_t sp, u
   return wanted(space, &area, page);
 }
 
-/* Cuts it to the pages around this one that are not there. false: this one is. */
-static bool cut_to_absent(const struct space *space, const struct area *area, uint64_t page, struct extent *run) {
-  const struct extent *touched = area->touched;
-  if (touched && (run->start >= touched->end || run->end <= touched->start))
-    return true;
+bool ahead_cut(const struct space *space, uint64_t page, struct extent *run) {
   uint64_t from = run->start, pages = (run->end - from) >> Q_PAGE_SHIFT, at = (page - from) >> Q_PAGE_SHIFT;
   uint64_t present = backend_look(space, from, (unsigned)pages, false).present;
   uint64_t above = present >> at, below = at ? present << (64 - at) : 0;
@@ -133,6 +134,11 @@ static bool cut_to_absent(const struct space *space, const struct area *area, ui
   if (below)
     run->start = page - (uint64_t)__builtin_clzl(below) * Q_PAGE_SIZE;
   return true;
+}
+
+static bool is_untouched(const struct area *area, const struct extent *run) {
+  const struct extent *touched = area->touched;
+  return touched && (run->start >= touched->end || run->end <= touched->start);
 }
 
 /* Fewer frames lie in a row than there are pages: from the run's start if that reaches this page, else from this one on. */
@@ -171,13 +177,9 @@ bool ahead_of_fault(struct space *space, uint64_t sp, struct answer *answer) {
   uint64_t page = answer->page, frame;
   if (!find_area(space, page, sp, &area))
     return false;
-  if (space->pool)
-    area.about.refault = pool_refault(space, page);
   struct extent run = wanted(space, &area, page);
-  if (run.end - run.start > Q_PAGE_SIZE && !cut_to_absent(space, &area, page, &run))
+  if (run.end - run.start > Q_PAGE_SIZE && !is_untouched(&area, &run) && !ahead_cut(space, page, &run))
     return true; /* another thread's fault brought it in: try again */
-  if (space->pool)
-    pool_cut(space, page, &run);
   if (area.touched)
     extent_add(area.touched, run.start, run.end);
   if (run.end - run.start == Q_PAGE_SIZE)
@@ -191,8 +193,6 @@ bool ahead_of_fault(struct space *space, uint64_t sp, struct answer *answer) {
   answer->first = true;
   answer->pages = (uint8_t)n;
   space->stats.ahead += n - 1;
-  if (space->pool)
-    pool_enter_run(space, page, answer);
   if (__builtin_expect(count_untouched && n > 1, 0))
     map_others(space, page, answer);
   return true;

@@ -64,6 +64,14 @@ enum policy_reason {
   POLICY_EXIT     /* went with the program */
 };
 
+/* What the pager, and so the replayer, makes of what a policy wants. */
+#define POLICY_LEAST                                                                                                 \
+  4 /* pages that a program may have whatever is said: an instruction may lie in two, and touch two */
+#define POLICY_RANGE 64 /* pages that come at one fault */
+#define POLICY_BESIDE                                                                                                \
+  4 /* in a pool, this part of its budget (a quarter) is the most that comes beside the page that faulted */
+#define POLICY_VICTIMS 8 /* that are asked for at once */
+
 /* The note of a page, as the policy's own type. */
 #define POLICY_NOTE(pool, index, type) ((type *)(void *)((pool)->notes + (size_t)(index) * sizeof(type)))
 

@@ -15,7 +15,8 @@
 struct page {
   uint64_t
       where; /* its address, from bit PROCESS_SHIFT on which of the spaces, and in the low bits for whom it came; MODIFIED */
-  uint32_t index;
+  uint32_t index : 30, accessed : 1,
+      used : 1;  /* it was, and what asked then cleared its bit: one for each who asks */
   uint32_t slot; /* which has what it was when it was read from there, number + 1; 0: none has */
 };
 #define PROCESS_SHIFT 40
@@ -81,12 +82,22 @@ static struct backend_pages look(const struct policy_pool *about, uint64_t where
   return backend_look(space_of(where), address_of(where), 1, clear);
 }
 
-/* The bits of pages around it are cleared with its own only if it is alone that is asked for: so one at a time. */
+/* Replacement and allocation ask for themselves, and the page has one bit. The bits of pages around it are cleared with its own only
+ * if it is alone that is asked for: so one at a time. */
+static struct page *look_and_clear(const struct policy_pool *about, uint32_t index) {
+  struct page *page = page_of(frame_of(pool_of(about), index));
+  bool accessed = look(about, page->where, true).accessed;
+  page->accessed |= accessed;
+  page->used |= accessed;
+  return page;
+}
+
 bool policy_accessed(struct policy_pool *about, uint32_t index) {
-  if (!is_there(about, index))
-    return false;
-  uint64_t where = page_of(frame_of(pool_of(about), index))->where;
-  return look(about, where, true).accessed;
+  struct page *page = is_there(about, index) ? look_and_clear(about, index) : NULL;
+  bool accessed = page && page->accessed;
+  if (page)
+    page->accessed = false;
+  return accessed;
 }
 
 bool policy_dirty(struct policy_pool *about, uint32_t index) {
@@ -145,7 +156,7 @@ static bool enter(struct pool *pool, uint64_t where, uint64_t frame, uint32_t sl
   pool->frame[index] = (uint32_t)frame_number(frame) + 1;
   memset(pool->about.notes + index * pool->about.note_bytes, 0, pool->about.note_bytes);
   pool->about.resident++;
-  *page_of(frame) = (struct page){where | pool->faulter, index, slot};
+  *page_of(frame) = (struct page){.where = where | pool->faulter, .index = index, .slot = slot};
   uint64_t dropped = absent_dropped(space_of(where), address_of(where));
   if (dropped && reason == POLICY_DEMAND)
     pool->about.refault = pool->about.now - dropped;
@@ -392,19 +403,29 @@ static bool evict_any(struct pool *pool) {
   return false;
 }
 
-/* One page. The proposals of a policy are not believed: an index may be out of range, of no page, or one that was named before. */
-static bool evict_one(struct pool *pool, struct space *space) {
-  uint32_t victim[8], n = ASK_OR(0, pool->policy, victims, &pool->about, victim, 1);
-  bool there = n && is_there(&pool->about, victim[0]);
-  space->stats.wrong += (n && !there) + (n > 1);
-  return (there && evict(pool, victim[0])) || evict_any(pool);
+/* One page at least, and up to so many. The proposals of a policy are not believed: an index may be out of range, of no page, or one that
+ * was named before. How many went. */
+static uint32_t evict_some(struct pool *pool, struct space *space, uint32_t most) {
+  uint32_t victim[POLICY_VICTIMS], asked = most < POLICY_VICTIMS ? most : POLICY_VICTIMS, gone = 0;
+  uint32_t n = ASK_OR(0, pool->policy, victims, &pool->about, victim, asked);
+  space->stats.wrong += n > asked;
+  for (uint32_t i = 0; i < n && i < asked; i++) {
+    bool there = is_there(&pool->about, victim[i]);
+    space->stats.wrong += !there;
+    gone += there && evict(pool, victim[i]);
+  }
+  return gone ? gone : evict_any(pool);
+}
+
+static bool shrink_to(struct pool *pool, struct space *space, uint32_t most) {
+  while (pool->about.resident > most)
+    if (!evict_some(pool, space, pool->about.resident - most))
+      return false;
+  return true;
 }
 
 static bool make_room(struct pool *pool, struct space *space) {
-  while (pool->about.resident >= pool->about.budget)
-    if (!evict_one(pool, space))
-      return false;
-  return true;
+  return shrink_to(pool, space, pool->about.budget - 1);
 }
 
 bool pool_room(struct space *space, uint64_t page) {
@@ -433,8 +454,10 @@ uint32_t pool_squeeze(struct space *space, uint32_t pages) {
   uint32_t gone = 0;
   if (pool->users > 1)
     return squeeze_shared(space, pages);
-  while (gone < pages && pool->about.resident > POOL_LEAST && evict_one(pool, space))
-    gone++;
+  for (uint32_t more = 1; more && gone < pages && pool->about.resident > POOL_LEAST; gone += more) {
+    uint32_t most = pool->about.resident - POOL_LEAST;
+    more = evict_some(pool, space, pages - gone < most ? pages - gone : most);
+  }
   return gone;
 }
 
@@ -457,8 +480,12 @@ static uint32_t used(const struct policy_need *about) {
   struct space *space = ((const struct need *)(const void *)about)->space;
   struct pool *pool = space->pool;
   uint32_t count = 0;
-  for (uint32_t i = 0; i < pool->about.size; i++)
-    count += pool->frame[i] && policy_accessed(&pool->about, i);
+  for (uint32_t i = 0; i < pool->about.size; i++) {
+    struct page *page = pool->frame[i] ? look_and_clear(&pool->about, i) : NULL;
+    count += page && page->used;
+    if (page)
+      page->used = false;
+  }
   return count;
 }
 
@@ -479,8 +506,7 @@ static void allocate(struct space *space) {
   uint32_t wanted = ASK_OR(pool->about.budget, choice->policy, budget, &need.about), most = pool->about.size;
   space->memory->last_fault = now;
   pool->about.budget = wanted < POOL_LEAST ? POOL_LEAST : wanted > most ? most : wanted;
-  while (pool->about.resident > pool->about.budget && evict_one(pool, space))
-    ;
+  shrink_to(pool, space, pool->about.budget);
 }
 
 /* A fault of this pool's: time goes on. */
@@ -524,7 +550,7 @@ bool pool_give_way(struct space *space, uint64_t page, struct answer *answer) {
   if (relief != RELIEF_NONE)
     return relief == RELIEF_SOME;
   space->pool->held = where_of(space, page);
-  bool good = evict_one(space->pool, space);
+  bool good = evict_some(space->pool, space, 1);
   space->pool->held = 0;
   return good;
 }
@@ -592,10 +618,9 @@ static bool come_back(struct space *space, struct absent *absent, enum policy_re
   return true;
 }
 
-/* As far as they are away: a quarter of the budget at most. */
-#define AHEAD_PART 4
+/* As far as they are away. */
 static void read_range(struct space *space, struct extent run, uint64_t but) {
-  uint32_t left = stuck_alone(&space->pool->stuck) ? 0 : space->pool->about.budget / AHEAD_PART;
+  uint32_t left = stuck_alone(&space->pool->stuck) ? 0 : space->pool->about.budget / POLICY_BESIDE;
   for (uint64_t at = run.start; at < run.end && left; at += Q_PAGE_SIZE) {
     struct absent *other = at == but ? NULL : absent_find(space, at);
     struct answer unused = {0};
@@ -612,7 +637,7 @@ static void read_range(struct space *space, struct extent run, uint64_t but) {
 static void read_ahead(struct space *space, const struct absent *absent, uint64_t sp) {
   uint64_t page = absent->page;
   uint64_t refault = absent->evicted ? space->pool->about.now - absent->evicted : 0;
-  struct extent run = ahead_of_return(space, page, sp, refault);
+  struct extent run = ahead_wanted(space, page, sp, refault);
   read_range(space, run, page);
 }
 
@@ -620,41 +645,58 @@ void pool_need(struct space *space, struct extent run) {
   read_range(space, run, Q_USER_TOP);
 }
 
-uint64_t pool_refault(const struct space *space, uint64_t page) {
-  uint64_t dropped = absent_dropped(space, page);
-  return dropped ? space->pool->about.now + 1 - dropped : 0;
+/* Pages that nothing is known of, around this one. */
+static struct extent cut(struct space *space, uint64_t page, struct extent run) {
+  uint64_t most = (space->pool->about.budget / POLICY_BESIDE + 1) * Q_PAGE_SIZE, at;
+  ahead_cut(space, page, &run);
+  for (at = page; at > run.start && !absent_find(space, at - Q_PAGE_SIZE); at -= Q_PAGE_SIZE)
+    ;
+  run.start = at;
+  for (at = page + Q_PAGE_SIZE; at < run.end && !absent_find(space, at); at += Q_PAGE_SIZE)
+    ;
+  run.end = at;
+  if (run.end - run.start > most)
+    run = (struct extent){page, run.end - page < most ? run.end : page + most};
+  return run;
 }
 
-void pool_cut(struct space *space, uint64_t page, struct extent *run) {
-  uint64_t most = (space->pool->about.budget / AHEAD_PART + 1) * Q_PAGE_SIZE, at;
-  for (at = page; at > run->start && !absent_find(space, at - Q_PAGE_SIZE); at -= Q_PAGE_SIZE)
-    ;
-  run->start = at;
-  for (at = page + Q_PAGE_SIZE; at < run->end && !absent_find(space, at); at += Q_PAGE_SIZE)
-    ;
-  run->end = at;
-  if (stuck_alone(&space->pool->stuck))
-    most = Q_PAGE_SIZE;
-  if (run->end - run->start > most)
-    *run = (struct extent){page, run->end - page < most ? run->end : page + most};
-}
-
-void pool_enter_run(struct space *space, uint64_t page, const struct answer *answer) {
-  for (unsigned i = 0; i < answer->pages; i++) {
-    uint64_t at = answer->page + i * Q_PAGE_SIZE;
-    if (at == page)
-      count_fault(space);
-    if (make_room(space->pool, space))
-      enter(space->pool, where_of(space, at), PAGE_OF(answer->frame_prot) + i * Q_PAGE_SIZE, 0,
-            at == page ? POLICY_DEMAND : POLICY_AROUND);
+/* Zeros, mapped now and made to look untouched. false: no more of them. */
+static bool bring_beside(struct space *space, uint64_t at) {
+  struct answer one = {.page = at};
+  if (!make_room(space->pool, space) || !bring_in(space, Q_FAULT_READ, &one))
+    return false;
+  if (backend_map(space, at, one.frame_prot)) {
+    space_undo(space, &one);
+    return false;
   }
+  space->stats.ahead++;
+  backend_look(space, at, 1, true);
+  enter(space->pool, where_of(space, at), PAGE_OF(one.frame_prot), 0, POLICY_AROUND);
+  return true;
+}
+
+/* The pages that the policy wants beside this one, which has not come yet. */
+static void bring_all_beside(struct space *space, uint64_t page, uint64_t sp) {
+  struct pool *pool = space->pool;
+  uint64_t dropped = absent_dropped(space, page), faulter = pool->faulter;
+  struct extent run = ahead_wanted(space, page, sp, dropped ? pool->about.now - dropped : 0);
+  if (run.end - run.start == Q_PAGE_SIZE || stuck_alone(&pool->stuck))
+    return;
+  run = cut(space, page, run);
+  pool->faulter = 0;
+  for (uint64_t at = run.start; at < run.end && (at == page || bring_beside(space, at)); at += Q_PAGE_SIZE)
+    ;
+  pool->faulter = faulter;
 }
 
 /* As a page comes first, or again if it had nothing to remember. */
 static void come_new(struct space *space, unsigned kind, uint64_t sp, struct answer *answer) {
   struct pool *pool = space->pool;
-  if (space->policy->fetch.policy->fault && ahead_of_fault(space, sp, answer))
-    return;
+  bool covered = ahead_covers(space, answer->page, sp);
+  if (covered) {
+    count_fault(space);
+    bring_all_beside(space, answer->page, sp);
+  }
   bool came =
       bring_in(space, kind, answer) || (pool_give_way(space, answer->page, answer) && bring_in(space, kind, answer));
   uint64_t frame = PAGE_OF(answer->frame_prot);
@@ -664,7 +706,8 @@ static void come_new(struct space *space, unsigned kind, uint64_t sp, struct ans
   }
   if (frame_state(frame) != STATE_USED)
     return;
-  count_fault(space);
+  if (!covered)
+    count_fault(space);
   if (pool_room(space, answer->page)) {
     enter(pool, where_of(space, answer->page), frame, 0, POLICY_DEMAND);
     return;
@@ -875,8 +918,7 @@ static void adopt_all(struct space *space) {
 static void carry(struct space *space, struct pool *from, struct pool *to) {
   from->about.budget = to->about.size;
   to->about.now = from->about.now;
-  while (from->about.resident > to->about.size && evict_one(from, space))
-    ;
+  shrink_to(from, space, to->about.size);
   for (uint32_t i = 0; i < from->about.size; i++) {
     if (!from->frame[i])
       continue;

@@ -10,7 +10,7 @@
 #include "space.h"
 #include "store.h"
 
-#define POOL_LEAST 4 /* pages: an instruction may lie in two, and touch two */
+#define POOL_LEAST POLICY_LEAST
 
 /* ---- stuck.c: a thread that gets nowhere ---- */
 /* What one instruction, or one copy of a system call, needs at once are so few pages that there is room for them; but what a policy
@@ -67,14 +67,8 @@ void pool_leave(struct space *space); /* after that */
 void pool_fault(struct space *space, unsigned kind, uint64_t sp, struct answer *answer);
 /* One more page may come in beside this one, which stays. false: none can go. */
 bool pool_room(struct space *space, uint64_t page);
-/* How many faults ago the page that faults next, which comes as it came first, was evicted; 0: that is not known. */
-uint64_t pool_refault(const struct space *space, uint64_t page);
 /* No frame is to be had: something makes place for this page. false: nothing can; answer's reason may say more. */
 bool pool_give_way(struct space *space, uint64_t page, struct answer *answer);
-/* Where a policy may bring in pages besides: not over what was evicted, nor more than a part of the budget. */
-void pool_cut(struct space *space, uint64_t page, struct extent *run);
-/* The answer's pages, of which this one was touched. There is room for one; if there is none for others, these are in no pool. */
-void pool_enter_run(struct space *space, uint64_t page, const struct answer *answer);
 /* A write has put one frame in another's place there, or made the old one writable. */
 void pool_replace(struct space *space, uint64_t page, uint64_t old, uint64_t now);
 /* So many of the program's pages go, if they can, but not the last few: how many did. */

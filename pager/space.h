@@ -12,7 +12,8 @@
 #include "object.h"
 #include "policy.h"
 
-#define FAULT_PAGES Q_MAP_MAX /* the most that one fault brings in */
+#define FAULT_PAGES POLICY_RANGE
+_Static_assert(FAULT_PAGES <= Q_MAP_MAX, "one answer maps them");
 
 enum space_state { SPACE_FREE, SPACE_ALIVE, SPACE_ENDED };
 
@@ -301,8 +302,12 @@ void space_policy_drop(struct space *space);
 extern bool count_untouched; /* what it brings in counts as touched only when it is */
 /* The page that answer names is to be brought in. false: it is not the policy's business, or there are no frames. */
 bool ahead_of_fault(struct space *space, uint64_t sp, struct answer *answer);
-/* What the policy wants around a page that was evicted so many faults ago: that page at least. */
-struct extent ahead_of_return(struct space *space, uint64_t page, uint64_t sp, uint64_t refault);
+/* Whether the page is of memory that is zeros of the program's own where nothing is mapped, which is what a policy is asked of. */
+bool ahead_covers(struct space *space, uint64_t page, uint64_t sp);
+/* What the policy wants around a page that was evicted so many faults ago, if at all: that page at least. */
+struct extent ahead_wanted(struct space *space, uint64_t page, uint64_t sp, uint64_t refault);
+/* Cuts a run of up to 64 pages to those around this one that are not there. false: this one is. */
+bool ahead_cut(const struct space *space, uint64_t page, struct extent *run);
 void ahead_of_first_touch(struct space *space, uint64_t start, uint64_t end);
 static inline void ahead_of_touch(struct space *space, uint64_t start, uint64_t end) { /* it has just been made */
   if (space->policy->fetch.policy->made && start < end && !space->pool)

@@ -10,9 +10,7 @@
 #include "run.h"
 
 #define PAGE 4096
-#define RANGE_MOST 64   /* pages of a fault, as in the pager */
-#define AHEAD 16        /* references */
-#define VICTIMS_MOST 64 /* that are asked for at once */
+#define AHEAD 16 /* references */
 
 struct pool {
   struct policy_pool about; /* first: what a policy is given a pointer to */
@@ -21,6 +19,7 @@ struct pool {
   uint32_t *free, frees; /* indices, the next one last */
   uint32_t high;         /* no index was ever in use from here on */
   uint32_t hand;         /* the last choice that was made for the policy */
+  bool changing;         /* a hook is told of a page that comes or goes */
   uint64_t random;
 };
 
@@ -59,7 +58,7 @@ bool policy_dirty(struct policy_pool *about, uint32_t index) {
 
 bool policy_write(struct policy_pool *about, uint32_t index) {
   const struct pool *pool = (const struct pool *)about;
-  bool there = bits_of(about, index);
+  bool there = bits_of(about, index) && !pool->changing;
   if (there)
     run_write(pool->run, pool->base + index);
   return there;
@@ -133,8 +132,10 @@ static void evict(struct pool *pool, uint32_t index) {
   run_leave(pool->run, pool->base + index, (uint32_t)pool->about.now);
   pool->about.resident--;
   pool->free[pool->frees++] = index;
+  pool->changing = true;
   if (replacement(pool)->unmapped)
     TIMED(pool->run, replacement(pool)->unmapped(&pool->about, index, POLICY_EVICTED));
+  pool->changing = false;
 }
 
 static bool is_there(const struct pool *pool, uint32_t index) {
@@ -151,7 +152,7 @@ static uint32_t choose(struct pool *pool) {
 
 /* One page at least goes, and at most so many. */
 static void evict_some(struct pool *pool, uint32_t most) {
-  uint32_t victim[VICTIMS_MOST] = {0}, asked = most < VICTIMS_MOST ? most : VICTIMS_MOST, n, gone = 0;
+  uint32_t victim[POLICY_VICTIMS] = {0}, asked = most < POLICY_VICTIMS ? most : POLICY_VICTIMS, n, gone = 0;
   TIMED(pool->run, n = replacement(pool)->victims(&pool->about, victim, asked));
   pool->run->counts.wrong += n > asked;
   for (uint32_t i = 0; i < n && i < asked; i++) {
@@ -167,28 +168,31 @@ static void evict_some(struct pool *pool, uint32_t most) {
   evict(pool, choose(pool));
 }
 
-static void make_room(struct pool *pool, uint32_t pages) {
-  while (pool->about.resident + pages > pool->about.budget)
-    evict_some(pool, pool->about.resident + pages - pool->about.budget);
+static void shrink_to(struct pool *pool, uint32_t most) {
+  while (pool->about.resident > most)
+    evict_some(pool, pool->about.resident - most);
 }
 
 /* ---- Coming -------------------------------------------------------------------------------------------------------------- */
 static void bring_in(struct pool *pool, uint32_t page, uint8_t bits, enum policy_reason reason) {
+  shrink_to(pool, pool->about.budget - 1);
   uint32_t index = pool->free[--pool->frees];
   pool->high = index < pool->high ? pool->high : index + 1;
   const struct policy *policy = replacement(pool);
   run_enter(pool->run, page, pool->base + index, bits);
   pool->about.resident++;
   memset(pool->about.notes + index * pool->about.note_bytes, 0, pool->about.note_bytes);
+  pool->changing = true;
   if (policy->mapped)
     TIMED(pool->run, policy->mapped(&pool->about, index, reason));
+  pool->changing = false;
 }
 
 struct extent {
   uint64_t first, pages; /* numbers of pages */
 };
 
-/* What the policy of fetching wants, cut to RANGE_MOST pages and to the area; the page is in it. */
+/* What the policy of fetching wants, cut to POLICY_RANGE pages and to the area; the page is in it. */
 static struct extent wanted(struct run *run, struct program *program, uint64_t number, uint32_t refault) {
   const struct policy *policy = run->set.fetch.policy;
   struct policy_range range = {number * PAGE, 1};
@@ -197,7 +201,7 @@ static struct extent wanted(struct run *run, struct program *program, uint64_t n
     return alone;
   program->area.refault = refault;
   TIMED(run, policy->fault(&program->area, number * PAGE, &range));
-  uint64_t pages = range.pages < RANGE_MOST ? range.pages : RANGE_MOST, before = number - range.page / PAGE;
+  uint64_t pages = range.pages < POLICY_RANGE ? range.pages : POLICY_RANGE, before = number - range.page / PAGE;
   if (before >= pages) {
     run->counts.wrong++;
     return alone;
@@ -208,23 +212,23 @@ static struct extent wanted(struct run *run, struct program *program, uint64_t n
   return (struct extent){number - before, before + (after < most_after ? after : most_after)};
 }
 
-static bool is_absent(struct run *run, uint32_t process, uint64_t number) {
+/* Neither there nor in the store, or not there and in it. */
+static bool is_absent(struct run *run, uint32_t process, uint64_t number, bool stored) {
   uint32_t page = trace_page(run->trace, process, number);
   run_reserve(run);
-  return run->where[page].frame == TRACE_NONE;
+  return run->where[page].frame == TRACE_NONE && run->stored[page] == stored;
 }
 
-/* The pages around this one that are not there, and no more than half the budget. */
+/* Of zeros those around this page of which nothing is known; cut as in the pager. */
 static struct extent cut(struct run *run, uint32_t process, uint64_t number, struct extent wanted, uint32_t budget) {
-  struct extent run_of = {number, 1};
-  uint64_t end = wanted.first + wanted.pages, most = budget / 2 > 1 ? budget / 2 : 1;
-  while (number + run_of.pages < end && run_of.pages < most && is_absent(run, process, number + run_of.pages))
-    run_of.pages++;
-  while (run_of.first > wanted.first && run_of.pages < most && is_absent(run, process, run_of.first - 1)) {
-    run_of.first--;
-    run_of.pages++;
-  }
-  return run_of;
+  uint64_t first = number, end = number + 1, most = budget / POLICY_BESIDE + 1;
+  while (first > wanted.first && is_absent(run, process, first - 1, false))
+    first--;
+  while (end < wanted.first + wanted.pages && is_absent(run, process, end, false))
+    end++;
+  if (end - first <= most)
+    return (struct extent){first, end - first};
+  return (struct extent){number, end - number < most ? end - number : most};
 }
 
 /* ---- A fault ------------------------------------------------------------------------------------------------------------- */
@@ -247,18 +251,25 @@ static void allocate(struct run *run, struct program *program) {
   need->budget = pool->about.budget;
   need->most = run->frames - others_budgets(run->own, pool);
   TIMED(run, budget = run->set.allocate.policy->budget(need));
-  pool->about.budget = budget < 1 ? 1 : budget < need->most ? budget : need->most;
+  budget = budget < POLICY_LEAST ? POLICY_LEAST : budget;
+  pool->about.budget = budget < need->most ? budget : need->most;
+  shrink_to(pool, pool->about.budget);
 }
 
-static void bring_in_all(struct run *run, struct pool *pool, uint32_t process, struct extent come, uint32_t reference,
-                         uint32_t refault) {
-  for (uint64_t number = come.first; number < come.first + come.pages; number++) {
-    uint32_t page = come.pages > 1 ? trace_page(run->trace, process, number) : reference >> 1;
-    bool demanded = page == reference >> 1;
-    pool->about.refault = demanded ? refault : 0;
-    bring_in(pool, page, demanded ? run_entering(run, reference) : 0, demanded ? POLICY_DEMAND : POLICY_AROUND);
+/* What comes with a page, and before it: zeros if that comes as such, else what is in the store as it is. */
+static void bring_in_beside(struct run *run, const struct program *program, uint32_t process, uint32_t page,
+                            struct extent come) {
+  uint64_t number = trace_number_of(run->trace, page);
+  uint32_t left = program->pool->about.budget / POLICY_BESIDE;
+  bool stored = run->stored[page];
+  if (!stored)
+    come = cut(run, process, number, come, program->pool->about.budget);
+  for (uint64_t at = come.first; at < come.first + come.pages && left; at++) {
+    if (at == number || !is_absent(run, process, at, stored))
+      continue;
+    bring_in(program->pool, trace_page(run->trace, process, at), 0, POLICY_AROUND);
+    left--;
   }
-  pool->about.refault = 0;
 }
 
 static void fault(struct run *run, uint32_t reference) {
@@ -273,9 +284,10 @@ static void fault(struct run *run, uint32_t reference) {
   allocate(run, program);
   struct extent come = wanted(run, program, number, refault);
   if (come.pages > 1)
-    come = cut(run, process, number, come, pool->about.budget);
-  make_room(pool, (uint32_t)come.pages);
-  bring_in_all(run, pool, process, come, reference, refault);
+    bring_in_beside(run, program, process, reference >> 1, come);
+  pool->about.refault = refault;
+  bring_in(pool, reference >> 1, run_entering(run, reference), POLICY_DEMAND);
+  pool->about.refault = 0;
   assert(pool->about.resident <= pool->about.budget && pool->frees == pool->about.size - pool->about.resident);
 }
 
