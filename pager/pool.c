@@ -403,16 +403,16 @@ static bool evict_any(struct pool *pool) {
   return false;
 }
 
-/* One page at least, and up to so many. The proposals of a policy are not believed: an index may be out of range, of no page, or one that
- * was named before. How many went. */
+/* One page at least, and up to so many. The proposals of a policy are not believed: an index may be out of range, of no page, one that
+ * was named before, or of a page that has to stay just now. How many went. */
 static uint32_t evict_some(struct pool *pool, struct space *space, uint32_t most) {
   uint32_t victim[POLICY_VICTIMS], asked = most < POLICY_VICTIMS ? most : POLICY_VICTIMS, gone = 0;
   uint32_t n = ASK_OR(0, pool->policy, victims, &pool->about, victim, asked);
   space->stats.wrong += n > asked;
   for (uint32_t i = 0; i < n && i < asked; i++) {
-    bool there = is_there(&pool->about, victim[i]);
-    space->stats.wrong += !there;
-    gone += there && evict(pool, victim[i]);
+    bool good = is_there(&pool->about, victim[i]) && evict(pool, victim[i]);
+    space->stats.wrong += !good;
+    gone += good;
   }
   return gone ? gone : evict_any(pool);
 }

@@ -431,6 +431,7 @@ static void forked(void) {
 static void more_than_fit(void) {
   for (unsigned pages = 2; pages <= POOL_LEAST; pages++) {
     needed = 100 + pages * 10;
+    uint64_t wrong = programs[0]->stats.wrong;
     unsigned faults = 0, there_now = 0, next = 0;
     CHECK(!pool_change(programs[0], pages % 2 ? &greedy : &alone, POOL_LEAST));
     for (; faults < 100 && there_now < pages; next = (next + 1) % pages) {
@@ -439,6 +440,7 @@ static void more_than_fit(void) {
         fault(0, needed + next, false), faults++;
     }
     CHECK(there_now == pages && faults < 20 * pages && faults > 16);
+    CHECK(programs[0]->stats.wrong > wrong); /* in the end they stay, though they are proposed */
   }
   needed = 0;
   report("as many pages as an instruction needs come together, though just these go first");
