@@ -49,13 +49,15 @@ static void help(void) {
       "\n"
       "Replays a trace of references to pages, FILE or - for standard input, and says how often each policy misses.\n"
       "FILE is binary (it begins with QTRACE1: pager/replay/qtrace.h), or text: page numbers, decimal or 0x...,\n"
-      "between blanks, commas and ends of lines, each with w after it if it is a write; # begins a comment.\n"
+      "between blanks, commas and ends of lines, each with w after it if it is a write; # begins a comment. Or, "
+      "with\n"
+      "--csv, it is CSV (RFC 4180), a record a line, each with as many fields as the first; CSV has no comments.\n"
       "\n"
       "  --policy POLICY     one of those below, with its options: clock; window,8+sieve; pff,500+fifo. May be "
       "repeated\n"
       "  --frames N,...      in so many frames, each number in turn\n"
       "  --csv COLUMN        FILE is CSV, with page numbers in this column: its number from 1 up, or its name in "
-      "line 1\n"
+      "the first line\n"
       "  --csv-process COLUMN, --csv-kind COLUMN\n"
       "                      the process (a number) and the kind (r, w, x; read, write, execute; 0, 1, 2) likewise\n"
       "  --addresses         text and CSV have addresses in bytes, in pages of 4096\n"
@@ -181,13 +183,13 @@ static void take(struct options *options, int option, const char *text) {
     add_frames(options, text);
     return;
   case CSV:
-    options->format.column = text;
+    options->format.column[COLUMN_PAGE] = text;
     return;
   case CSV_PROCESS:
-    options->format.process_column = text;
+    options->format.column[COLUMN_PROCESS] = text;
     return;
   case CSV_KIND:
-    options->format.kind_column = text;
+    options->format.column[COLUMN_KIND] = text;
     return;
   case MAKE:
     options->make = text;
@@ -214,7 +216,8 @@ static const char *read_options(struct options *options, int argc, char **argv) 
     fail("--policy is missing: see replay --list");
   if (!options->frames_n)
     fail("--frames is missing: in how many?");
-  if ((options->format.process_column || options->format.kind_column) && !options->format.column)
+  const char *const *column = options->format.column;
+  if ((column[COLUMN_PROCESS] || column[COLUMN_KIND]) && !column[COLUMN_PAGE])
     fail("--csv-process and --csv-kind are of CSV: say --csv COLUMN too");
   if (argc - optind != !options->make)
     fail("write one FILE, - for standard input, or --make: there are %d", argc - optind + !!options->make);

@@ -217,12 +217,17 @@ def formats():
         "hexadecimal, commas": (",".join(f"{page:#x}{'w' * (kind == 'w')}" for page, kind in records) + "\r\n", []),
         "addresses": ("\n".join(f"{(page << 12) + n:#x}{'w' * (kind == 'w')}" for n, (page, kind) in enumerate(records)), ["--addresses"]),
         "columns by number": ("\n".join(f'x,{kind}, "{page}"' for page, kind in records), ["--csv", 3, "--csv-kind", 2]),
+        "quotation marks": ('"page","by ""whom"", where"\r\n' + "\r\n".join(f'"{page}","a,""b"",{n}"' for n, (page, _) in enumerate(records)),
+                            ["--csv", "page"]),
+        "300 columns": ("\n".join("9," * 299 + f"{page}" for page, _ in records), ["--csv", 300]),
         "columns by name": ("pc,what,page\n" + "\n".join(f"9,{'read' if kind == 'r' else 'Write'},{page}" for page, kind in records),
                             ["--csv", "page", "--csv-kind", "what"]),
     }
     want = figures(["clock", "opt"], [5, 10], binary)
+    read = figures(["clock", "opt"], [5, 10], " ".join(str(page) for page, _ in records))
     for name, (text, options) in texts.items():
-        yield same(name, figures(["clock", "opt"], [5, 10], text, *options, program=CHECKED), want) and want["opt", 5]["write_backs"] > 0
+        wanted = read if "--csv" in options and "--csv-kind" not in options else want
+        yield same(name, figures(["clock", "opt"], [5, 10], text, *options, program=CHECKED), wanted) and want["opt", 5]["write_backs"] > 0
 
 
 def processes_apart():
@@ -244,9 +249,11 @@ REFUSED = [
     ([], "1 -2", r":1: '-2' is no page number"),
     ([], "1 2ww", r":1: '2ww' is no page number"),
     ([], "1 0x", r":1: '0x' is no page number"),
-    ([], "99999999999999999999999", r":1: '9+' is no page number"),
+    ([], "1\n99999999999999999999 1", r":2: page 9{20} is out of range, which ends at 4503599627370494"),
+    ([], "0x1000000000000000000000000", r":1: page 0x10+ is out of range"),
     ([], f"1\n\n{2 ** 52 - 1}", r":3: page 4503599627370495 is out of range, which ends at 4503599627370494: .* --addresses"),
-    (["--addresses"], "0xffffffffffffffff", r":1: page \d+ is out of range"),
+    (["--addresses"], "0xffffffffffffffff", r":1: address 0xf{16} is out of range, which ends at 18446744073709547519: the last page has"),
+    (["--addresses"], "99999999999999999999", r":1: address 9{20} is out of range"),
     ([], "# nothing\n\n", r"standard input: there is no reference in it"),
     ([], "", r"standard input: there is no reference in it"),
     ([], b"1 2\n\0", r":2: it has a byte 0: this is neither text nor"),
@@ -255,13 +262,30 @@ REFUSED = [
     ([], record_of(page_kind=2 ** 64 - 4096), r"record 2: 0xfffffffffffff000 is not"),
     ([], record_of(zero=1), r"record 2: its last four bytes are not 0"),
     ([], record_of()[:-5], r"record 2: it has 11 bytes of 16: the file was cut off, record it again"),
+    (["--csv", "1"], record_of(), r"standard input: it is a binary trace, .*: leave out --csv and --addresses"),
+    (["--addresses"], record_of(), r"standard input: it is a binary trace"),
     ([], b"QTRACE1\n", r"there is no reference in it"),
-    (["--csv", "2"], "1,2\n3", r"standard input:2: column 2 is missing, of 1"),
-    (["--csv", "2"], "1,2\n3,\n", r":2: column 2 is missing, of 2"),
-    (["--csv", "1"], "page\n3", r":1: 'page' is no page number: .*name the column: --csv NAME"),
-    (["--csv", "page"], "pages,x\n3,4", r":1: there is no column 'page': name one that this line has, or give its number"),
+    (["--csv", "2"], "1,2\n3", r"standard input:2: it has 1 field, but the first line has 2"),
+    (["--csv", "page"], "time,page,kind\n7,1,r\n8,1\n", r"standard input:3: it has 2 fields, but the first line has 3"),
+    (["--csv", "1"], "1,2\n3,4,5", r":2: it has 3 fields, but the first line has 2"),
+    (["--csv", "1"], "1,2\n3,4\n# 5", r":3: it has 1 field, but the first line has 2"),
+    (["--csv", "1"], "1\n#2", r":2: column '1': '#2' is no number"),
+    (["--csv", "2"], '"1,2",5\n1,"""2"""\n', r""":2: column '2': '""2""' is no number"""),
+    (["--csv", "2"], '1,"2\n3",4\n', r":1: a quotation mark is not closed on its line"),
+    (["--csv", "2"], '1,2"3"\n', r":1: a field is partly in quotation marks"),
+    (["--csv", "2"], '1,"2"3\n', r":1: a field is partly in quotation marks"),
+    (["--csv", "2"], "1,2\n3,\n", r":2: column '2' is empty"),
+    (["--csv", "b"], 'a,b\n1,2\n3,""\n', r":3: column 'b' is empty"),
+    (["--csv", "300"], "1,2\n", r":1: there is no column '300': name one that this line has, or give a number, 1 to 2"),
+    (["--csv", "1", "--csv-kind", "3"], "\n1,2\n", r":2: there is no column '3': .* 1 to 2"),
+    (["--csv", "0"], "1,2\n", r":1: there is no column '0'"),
+    (["--csv", "1"], "1\n99999999999999999999", r":2: page 9{20} is out of range"),
+    (["--csv", "1"], "page\n3", r":1: column '1': 'page' is no number: .*name the column: --csv NAME"),
+    (["--csv", "page"], "pages,x\n3,4", r":1: there is no column 'page': name one that this line has, or give a number"),
     (["--csv", "1", "--csv-kind", "2"], "1,r\n2,q", r":2: 'q' is no kind: it is r, w or x"),
     (["--csv", "1", "--csv-process", "2"], "1,1\n2,4294967296", r":2: process 4294967296 is out of range"),
+    (["--csv", "1", "--csv-process", "2"], "1,1\n2,99999999999999999999", r":2: process 9{20} is out of range"),
+    (["--csv", "1", "--csv-process", "pid"], "page,pid\n2,one", r":2: column 'pid': 'one' is no number"),
     (["--csv-kind", "2"], "1", r"say --csv COLUMN too"),
     (["--policy", "best"], "1", r"--policy best is none of these(.*\n)+  clock\n(.*\n)+  opt .*\n"),
     (["--policy", "clock,7"], "1", r"--policy clock,7 is none of these, or has an option that is none of theirs"),
