@@ -80,13 +80,39 @@ static void help(void) {
 }
 
 /* ---- Options ------------------------------------------------------------------------------------------------------------- */
-static void add_frames(struct options *options, const char *text) {
+struct known {
+  const char *name;
+  bool argument;
+  void (*take)(struct options *options, const struct known *known, const char *text);
+  size_t field;         /* of the options, where it goes */
+  const char *no, *yes; /* of take_either */
+};
+
+static void *field_of(struct options *options, const struct known *known) {
+  return (char *)options + known->field;
+}
+
+static void take_text(struct options *options, const struct known *known, const char *text) {
+  *(const char **)field_of(options, known) = text;
+}
+
+static void take_one_more(struct options *options, const struct known *known, const char *text) {
+  list_append(field_of(options, known), text);
+}
+
+static void take_either(struct options *options, const struct known *known, const char *text) {
+  if (strcmp(text, known->no) && strcmp(text, known->yes))
+    fail("--%s %s: write %s or %s", known->name, text, known->no, known->yes);
+  *(bool *)field_of(options, known) = !strcmp(text, known->yes);
+}
+
+static void take_frames(struct options *options, const struct known *known, const char *text) {
   for (const char *at = text;; at++) {
     char *end;
     errno = 0;
     unsigned long n = strtoul(at, &end, 10);
     if (end == at || *at == '-' || errno || !n || n > INT32_MAX || !strchr(",", *end))
-      fail("--frames %s: write numbers from 1 to %d with commas between them", text, INT32_MAX);
+      fail("--%s %s: write numbers from 1 to %d with commas between them", known->name, text, INT32_MAX);
     options->frames = grown(options->frames, options->frames_n, &options->frames_room, sizeof *options->frames);
     options->frames[options->frames_n++] = (uint32_t)n;
     at = end;
@@ -95,123 +121,63 @@ static void add_frames(struct options *options, const char *text) {
   }
 }
 
-static bool one_of(const char *option, const char *text, const char *no, const char *yes) {
-  if (strcmp(text, no) && strcmp(text, yes))
-    fail("--%s %s: write %s or %s", option, text, no, yes);
-  return !strcmp(text, yes);
+static void take_seed(struct options *options, const struct known *known, const char *text) {
+  if (!*text || !policy_number(text, 0, UINT64_MAX / 16, 0, &options->seed))
+    fail("--%s %s: write a decimal number up to %" PRIu64, known->name, text, UINT64_MAX / 16);
 }
 
-static uint64_t seed_of(const char *text) {
-  uint64_t seed;
-  if (!*text || !policy_number(text, 0, UINT64_MAX / 16, 0, &seed))
-    fail("--seed %s: write a decimal number up to %" PRIu64, text, UINT64_MAX / 16);
-  return seed;
+static void take_flag(struct options *options, const struct known *known, const char *text) {
+  (void)text;
+  *(bool *)field_of(options, known) = true;
 }
 
-enum {
-  POLICY = 256,
-  FRAMES,
-  CSV,
-  CSV_PROCESS,
-  CSV_KIND,
-  MAKE,
-  ENTER,
-  POOLS,
-  SEED,
-  EXPECT,
-  ADDRESSES,
-  STEP,
-  JSON,
-  TIME,
-  LIST,
-  HELP
+static void show_list(struct options *options, const struct known *known, const char *text) {
+  (void)options, (void)known, (void)text;
+  list_policies(stdout);
+  exit(0);
+}
+
+static void show_help(struct options *options, const struct known *known, const char *text) {
+  (void)options, (void)known, (void)text;
+  help();
+  exit(0);
+}
+
+#define FIELD(name) .field = offsetof(struct options, name)
+static const struct known known[] = {
+    {"policy", true, .take = take_one_more, FIELD(policies)},
+    {"frames", true, .take = take_frames},
+    {"csv", true, .take = take_text, FIELD(format.column[COLUMN_PAGE])},
+    {"csv-process", true, .take = take_text, FIELD(format.column[COLUMN_PROCESS])},
+    {"csv-kind", true, .take = take_text, FIELD(format.column[COLUMN_KIND])},
+    {"make", true, .take = take_text, FIELD(make)},
+    {"enter", true, .take = take_either, FIELD(enter_set), .no = "clear", .yes = "set"},
+    {"pools", true, .take = take_either, FIELD(pool_each), .no = "global", .yes = "each"},
+    {"seed", true, .take = take_seed},
+    {"expect", true, .take = take_one_more, FIELD(expectations)},
+    {"addresses", false, .take = take_flag, FIELD(format.addresses)},
+    {"step", false, .take = take_flag, FIELD(step)},
+    {"json", false, .take = take_flag, FIELD(json)},
+    {"time", false, .take = take_flag, FIELD(timed)},
+    {"list", false, .take = show_list},
+    {"help", false, .take = show_help},
 };
+#define KNOWN (sizeof known / sizeof *known)
 
-static const struct option longs[] = {{"policy", 1, NULL, POLICY},
-                                      {"frames", 1, NULL, FRAMES},
-                                      {"csv", 1, NULL, CSV},
-                                      {"csv-process", 1, NULL, CSV_PROCESS},
-                                      {"csv-kind", 1, NULL, CSV_KIND},
-                                      {"make", 1, NULL, MAKE},
-                                      {"enter", 1, NULL, ENTER},
-                                      {"pools", 1, NULL, POOLS},
-                                      {"seed", 1, NULL, SEED},
-                                      {"expect", 1, NULL, EXPECT},
-                                      {"addresses", 0, NULL, ADDRESSES},
-                                      {"step", 0, NULL, STEP},
-                                      {"json", 0, NULL, JSON},
-                                      {"time", 0, NULL, TIME},
-                                      {"list", 0, NULL, LIST},
-                                      {"help", 0, NULL, HELP},
-                                      {0}};
-
-static void take_plain(struct options *options, int option) {
-  switch (option) {
-  case ADDRESSES:
-    options->format.addresses = true;
-    return;
-  case STEP:
-    options->step = true;
-    return;
-  case JSON:
-    options->json = true;
-    return;
-  case TIME:
-    options->timed = true;
-    return;
-  case LIST:
-    list_policies(stdout);
-    exit(0);
-  case HELP:
-    help();
-    exit(0);
-  default: /* getopt has said what is wrong */
-    fputs("replay: see replay --help\n", stderr);
-    exit(2);
-  }
-}
-
-static void take(struct options *options, int option, const char *text) {
-  switch (option) {
-  case POLICY:
-    list_append(&options->policies, text);
-    return;
-  case EXPECT:
-    list_append(&options->expectations, text);
-    return;
-  case FRAMES:
-    add_frames(options, text);
-    return;
-  case CSV:
-    options->format.column[COLUMN_PAGE] = text;
-    return;
-  case CSV_PROCESS:
-    options->format.column[COLUMN_PROCESS] = text;
-    return;
-  case CSV_KIND:
-    options->format.column[COLUMN_KIND] = text;
-    return;
-  case MAKE:
-    options->make = text;
-    return;
-  case ENTER:
-    options->enter_set = one_of("enter", text, "clear", "set");
-    return;
-  case POOLS:
-    options->pool_each = one_of("pools", text, "global", "each");
-    return;
-  case SEED:
-    options->seed = seed_of(text);
-    return;
-  default:
-    take_plain(options, option);
+static void take_all(struct options *options, int argc, char **argv) {
+  struct option longs[KNOWN + 1] = {0};
+  int option, which;
+  for (size_t i = 0; i < KNOWN; i++)
+    longs[i] = (struct option){known[i].name, known[i].argument, NULL, 0};
+  while ((option = getopt_long(argc, argv, "", longs, &which)) != -1) {
+    if (option) /* getopt has said what is wrong */
+      fail("see replay --help");
+    known[which].take(options, &known[which], optarg);
   }
 }
 
 static const char *read_options(struct options *options, int argc, char **argv) {
-  int option;
-  while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1)
-    take(options, option, optarg);
+  take_all(options, argc, argv);
   if (!options->policies.n)
     fail("--policy is missing: see replay --list");
   if (!options->frames_n)
