@@ -9,6 +9,9 @@
 
 #include "show.h"
 
+#define FRAMES_MOST (1u << 28)  /* of a TiB; a run keeps some ten bytes for each */
+#define FRAMES_MOST_SHOWN 1000u /* side by side, by --step */
+
 struct list {
   const char **text;
   size_t n, room;
@@ -111,8 +114,8 @@ static void take_frames(struct options *options, const struct known *known, cons
     char *end;
     errno = 0;
     unsigned long n = strtoul(at, &end, 10);
-    if (end == at || *at == '-' || errno || !n || n > INT32_MAX || !strchr(",", *end))
-      fail("--%s %s: write numbers from 1 to %d with commas between them", known->name, text, INT32_MAX);
+    if (end == at || *at == '-' || errno || !n || n > FRAMES_MOST || !strchr(",", *end))
+      fail("--%s %s: write numbers from 1 to %u with commas between them", known->name, text, FRAMES_MOST);
     options->frames = grown(options->frames, options->frames_n, &options->frames_room, sizeof *options->frames);
     options->frames[options->frames_n++] = (uint32_t)n;
     at = end;
@@ -176,15 +179,27 @@ static void take_all(struct options *options, int argc, char **argv) {
   }
 }
 
+/* What one option says and another would leave undone, without a word. */
+static void refuse_idle(const struct options *options) {
+  const char *const *column = options->format.column;
+  if ((column[COLUMN_PROCESS] || column[COLUMN_KIND]) && !column[COLUMN_PAGE])
+    fail("--csv-process and --csv-kind are of CSV: say --csv COLUMN too");
+  if (options->make && (column[COLUMN_PAGE] || options->format.addresses))
+    fail("--csv and --addresses say how to read a FILE: leave them out beside --make");
+  if (options->step && (options->json || options->timed))
+    fail("--json and --time are of the figures, instead of which --step shows frames: leave them out, or --step");
+  for (size_t i = 0; i < options->frames_n; i++)
+    if (options->step && options->frames[i] > FRAMES_MOST_SHOWN)
+      fail("--step shows every frame, at most %u: --frames %u is too many", FRAMES_MOST_SHOWN, options->frames[i]);
+}
+
 static const char *read_options(struct options *options, int argc, char **argv) {
   take_all(options, argc, argv);
   if (!options->policies.n)
     fail("--policy is missing: see replay --list");
   if (!options->frames_n)
     fail("--frames is missing: in how many?");
-  const char *const *column = options->format.column;
-  if ((column[COLUMN_PROCESS] || column[COLUMN_KIND]) && !column[COLUMN_PAGE])
-    fail("--csv-process and --csv-kind are of CSV: say --csv COLUMN too");
+  refuse_idle(options);
   if (argc - optind != !options->make)
     fail("write one FILE, - for standard input, or --make: there are %d", argc - optind + !!options->make);
   return options->make ? options->make : argv[optind];
@@ -215,7 +230,17 @@ static struct run *runs_of(const struct options *options, struct trace *trace) {
   return runs;
 }
 
+/* Each pool has room for all frames, so that their number is only known with the trace. */
+static void check_frames(const struct run *run) {
+  bool each = run->engine == &engine_policy && (run->pool_each || run->set.allocate.policy);
+  if (each && (uint64_t)run->frames * run->trace->processes > FRAMES_MOST)
+    fail("%s: %u frames for each of %u processes are too many: %u in all", run->words, run->frames,
+         run->trace->processes, FRAMES_MOST);
+}
+
 static void replay_all(const struct options *options, struct summary *summary, struct run *runs) {
+  for (size_t i = 0; i < summary->runs; i++)
+    check_frames(&runs[i]);
   if (options->step) {
     step_all(runs, summary->runs);
     return;

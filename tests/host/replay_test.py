@@ -291,6 +291,12 @@ REFUSED = [
     (["--policy", "clock,7"], "1", r"--policy clock,7 is none of these, or has an option that is none of theirs"),
     (["--policy", "window"], "1", r"--policy window: it says what comes, but not what goes: write window\+fifo"),
     (["--policy", "fixed+fifo"], "1", r"--policy fixed\+fifo is none of these"),
+    (["--frames", "2147483647"], "1", r"--frames 2147483647: write numbers from 1 to 268435456"),
+    (["--pools", "each", "--frames", "134217729"], record_of(process=1), r"fifo: 134217729 frames for each of 2 processes are too many: 268435456"),
+    (["--policy", "fixed,3+fifo", "--frames", "268435456"], record_of(process=1), r"fixed,3\+fifo: 268435456 frames for each of 2"),
+    (["--step", "--frames", "1001"], "1", r"--step shows every frame, at most 1000: --frames 1001 is too many"),
+    (["--step", "--json"], "1", r"--json and --time are of the figures, .*--step"),
+    (["--step", "--time"], "1", r"--json and --time are of the figures, .*--step"),
     (["--frames", "0"], "1", r"--frames 0: write numbers from 1 to"),
     (["--frames", "3,,4"], "1", r"--frames 3,,4: write numbers"),
     (["--frames", "-1"], "1", r"--frames -1: write numbers"),
@@ -305,6 +311,8 @@ REFUSED = [
     (["--expect", "fifo:hits=1"], "1", r"fifo:hits=1: there is no such figure: see --json"),
     (["--expect", "=1"], "1", r"it names no policy"),
     (["--expect", "lru=1"], "1", r"lru=1: there was no such run: name it with --policy"),
+    (["--expect", "/dev/null"], "1", r"--expect /dev/null: it expects nothing"),
+    (["--expect", "/"], "1", r"--expect /: Is a directory"),
     (["--expect", "/nonexistent/file"], "1", r"--expect /nonexistent/file: No such file or directory"),
 ]
 
@@ -316,6 +324,8 @@ def refused():
         yield done.returncode == 2 and bool(re.search(message, done.error)) or bool(ERRORS.append(f"{arguments}: {done.error}"))
     for arguments, message in ((["-"], "--policy is missing"), (["--policy", "fifo", "-"], "--frames is missing"),
                                (["--policy", "fifo", "--frames", "2"], "there are 0"),
+                               (["--policy", "fifo", "--frames", "2", "--make", "9,9", "--addresses"], "leave them out beside --make"),
+                               (["--policy", "fifo", "--frames", "2", "--make", "9,9", "--csv", "1"], "leave them out beside --make"),
                                (["--policy", "fifo", "--frames", "2", "/nonexistent"], "/nonexistent: No such file")):
         done = run(*arguments, program=CHECKED)
         yield done.returncode == 2 and message in done.error or bool(ERRORS.append(done.error))
@@ -349,6 +359,9 @@ def expectations():
             file.write_text(lines)
             done = run("--expect", file, *base, text=STRINGS[1][0])
             yield same(lines, (done.returncode, done.error), (status, said))
+        file.write_text("# lru@3=10\n\n \n")
+        done = run("--expect", file, *base, text=STRINGS[1][0])
+        yield done.returncode == 2 and f"{file}: it expects nothing" in done.error
         file.write_text("lru@3=10\nlru@3\n")
         done = run("--expect", file, *base, text=STRINGS[1][0])
         yield done.returncode == 2 and f"{file}:2: lru@3: after = a count is missing" in done.error
