@@ -378,9 +378,13 @@ def repeats():
 
 
 def says_what_there_is():
-    """Every policy of the build is in --help, and the report has a row for each run."""
+    """Every policy of the build is in --help, and the report has a row for each run, how fast it was only with --time."""
     text = run("--help").out
     report = run("--policy", "fifo", "--policy", "opt", "--frames", "2,3", "-", text="1 2 3 1 2 3").out
+    timed = run("--policy", "clock", "--frames", "50", "--make", "20000,100", "--time").out
+    fast = re.search(r"^policy .* Mref/s ns in policy\n(clock .* (\d+\.\d) +\d+\.\d\d)$", timed, re.M)
+    if not fast or float(fast[2]) <= 0 or "Mref" in report:
+        return bool(ERRORS.append(timed))
     return all(re.search(rf"^  {re.escape(name.split(',')[0])}\b", text, re.M) for name in REPLACE + HOST + FETCH + ALLOCATE) and \
         len(re.findall(r"^(fifo|opt) +[23] +\d+\.\d{4} ", report, re.M)) == 4
 
