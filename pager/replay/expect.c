@@ -65,25 +65,32 @@ static unsigned check(const struct summary *summary, const char *text, const cha
   return differ;
 }
 
-static unsigned check_line(const struct summary *summary, char *line, const char *place) {
+/* Without its comment and the blanks around it. */
+static const char *stripped(char *line) {
   line[strcspn(line, "#\r\n")] = 0;
   line += strspn(line, " \t");
   for (size_t n = strlen(line); n && strchr(" \t", line[n - 1]); n--)
     line[n - 1] = 0;
-  return *line ? check(summary, line, place) : 0;
+  return line;
 }
 
 static unsigned check_file(const struct summary *summary, const char *file) {
   char *line = NULL, place[4200];
   size_t room = 0;
-  unsigned differ = 0;
+  unsigned differ = 0, expectations = 0;
   FILE *stream = fopen(file, "r");
   if (!stream)
     fail("--expect %s: %s; it is a file, or POLICY[@FRAMES][:FIGURE]=COUNT", file, strerror(errno));
   for (unsigned n = 1; getline(&line, &room, stream) > 0; n++) {
+    const char *text = stripped(line);
     snprintf(place, sizeof place, "%s:%u", file, n);
-    differ += check_line(summary, line, place);
+    expectations += *text != 0;
+    differ += *text ? check(summary, text, place) : 0;
   }
+  if (ferror(stream))
+    fail("--expect %s: %s", file, strerror(errno));
+  if (!expectations)
+    fail("--expect %s: it expects nothing: write POLICY[@FRAMES][:FIGURE]=COUNT, one a line", file);
   free(line);
   fclose(stream);
   return differ;

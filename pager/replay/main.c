@@ -9,6 +9,9 @@
 
 #include "show.h"
 
+#define FRAMES_MOST (1u << 28)  /* of a TiB; a run keeps some ten bytes for each */
+#define FRAMES_MOST_SHOWN 1000u /* side by side, by --step */
+
 struct list {
   const char **text;
   size_t n, room;
@@ -49,13 +52,15 @@ static void help(void) {
       "\n"
       "Replays a trace of references to pages, FILE or - for standard input, and says how often each policy misses.\n"
       "FILE is binary (it begins with QTRACE1: pager/replay/qtrace.h), or text: page numbers, decimal or 0x...,\n"
-      "between blanks, commas and ends of lines, each with w after it if it is a write; # begins a comment.\n"
+      "between blanks, commas and ends of lines, each with w after it if it is a write; # begins a comment. Or, "
+      "with\n"
+      "--csv, it is CSV (RFC 4180), a record a line, each with as many fields as the first; CSV has no comments.\n"
       "\n"
       "  --policy POLICY     one of those below, with its options: clock; window,8+sieve; pff,500+fifo. May be "
       "repeated\n"
       "  --frames N,...      in so many frames, each number in turn\n"
       "  --csv COLUMN        FILE is CSV, with page numbers in this column: its number from 1 up, or its name in "
-      "line 1\n"
+      "the first line\n"
       "  --csv-process COLUMN, --csv-kind COLUMN\n"
       "                      the process (a number) and the kind (r, w, x; read, write, execute; 0, 1, 2) likewise\n"
       "  --addresses         text and CSV have addresses in bytes, in pages of 4096\n"
@@ -78,13 +83,39 @@ static void help(void) {
 }
 
 /* ---- Options ------------------------------------------------------------------------------------------------------------- */
-static void add_frames(struct options *options, const char *text) {
+struct known {
+  const char *name;
+  bool argument;
+  void (*take)(struct options *options, const struct known *known, const char *text);
+  size_t field;         /* of the options, where it goes */
+  const char *no, *yes; /* of take_either */
+};
+
+static void *field_of(struct options *options, const struct known *known) {
+  return (char *)options + known->field;
+}
+
+static void take_text(struct options *options, const struct known *known, const char *text) {
+  *(const char **)field_of(options, known) = text;
+}
+
+static void take_one_more(struct options *options, const struct known *known, const char *text) {
+  list_append(field_of(options, known), text);
+}
+
+static void take_either(struct options *options, const struct known *known, const char *text) {
+  if (strcmp(text, known->no) && strcmp(text, known->yes))
+    fail("--%s %s: write %s or %s", known->name, text, known->no, known->yes);
+  *(bool *)field_of(options, known) = !strcmp(text, known->yes);
+}
+
+static void take_frames(struct options *options, const struct known *known, const char *text) {
   for (const char *at = text;; at++) {
     char *end;
     errno = 0;
     unsigned long n = strtoul(at, &end, 10);
-    if (end == at || *at == '-' || errno || !n || n > INT32_MAX || !strchr(",", *end))
-      fail("--frames %s: write numbers from 1 to %d with commas between them", text, INT32_MAX);
+    if (end == at || *at == '-' || errno || !n || n > FRAMES_MOST || !strchr(",", *end))
+      fail("--%s %s: write numbers from 1 to %u with commas between them", known->name, text, FRAMES_MOST);
     options->frames = grown(options->frames, options->frames_n, &options->frames_room, sizeof *options->frames);
     options->frames[options->frames_n++] = (uint32_t)n;
     at = end;
@@ -93,129 +124,82 @@ static void add_frames(struct options *options, const char *text) {
   }
 }
 
-static bool one_of(const char *option, const char *text, const char *no, const char *yes) {
-  if (strcmp(text, no) && strcmp(text, yes))
-    fail("--%s %s: write %s or %s", option, text, no, yes);
-  return !strcmp(text, yes);
+static void take_seed(struct options *options, const struct known *known, const char *text) {
+  if (!*text || !policy_number(text, 0, UINT64_MAX / 16, 0, &options->seed))
+    fail("--%s %s: write a decimal number up to %" PRIu64, known->name, text, UINT64_MAX / 16);
 }
 
-static uint64_t seed_of(const char *text) {
-  uint64_t seed;
-  if (!*text || !policy_number(text, 0, UINT64_MAX / 16, 0, &seed))
-    fail("--seed %s: write a decimal number up to %" PRIu64, text, UINT64_MAX / 16);
-  return seed;
+static void take_flag(struct options *options, const struct known *known, const char *text) {
+  (void)text;
+  *(bool *)field_of(options, known) = true;
 }
 
-enum {
-  POLICY = 256,
-  FRAMES,
-  CSV,
-  CSV_PROCESS,
-  CSV_KIND,
-  MAKE,
-  ENTER,
-  POOLS,
-  SEED,
-  EXPECT,
-  ADDRESSES,
-  STEP,
-  JSON,
-  TIME,
-  LIST,
-  HELP
+static void show_list(struct options *options, const struct known *known, const char *text) {
+  (void)options, (void)known, (void)text;
+  list_policies(stdout);
+  exit(0);
+}
+
+static void show_help(struct options *options, const struct known *known, const char *text) {
+  (void)options, (void)known, (void)text;
+  help();
+  exit(0);
+}
+
+#define FIELD(name) .field = offsetof(struct options, name)
+static const struct known known[] = {
+    {"policy", true, .take = take_one_more, FIELD(policies)},
+    {"frames", true, .take = take_frames},
+    {"csv", true, .take = take_text, FIELD(format.column[COLUMN_PAGE])},
+    {"csv-process", true, .take = take_text, FIELD(format.column[COLUMN_PROCESS])},
+    {"csv-kind", true, .take = take_text, FIELD(format.column[COLUMN_KIND])},
+    {"make", true, .take = take_text, FIELD(make)},
+    {"enter", true, .take = take_either, FIELD(enter_set), .no = "clear", .yes = "set"},
+    {"pools", true, .take = take_either, FIELD(pool_each), .no = "global", .yes = "each"},
+    {"seed", true, .take = take_seed},
+    {"expect", true, .take = take_one_more, FIELD(expectations)},
+    {"addresses", false, .take = take_flag, FIELD(format.addresses)},
+    {"step", false, .take = take_flag, FIELD(step)},
+    {"json", false, .take = take_flag, FIELD(json)},
+    {"time", false, .take = take_flag, FIELD(timed)},
+    {"list", false, .take = show_list},
+    {"help", false, .take = show_help},
 };
+#define KNOWN (sizeof known / sizeof *known)
 
-static const struct option longs[] = {{"policy", 1, NULL, POLICY},
-                                      {"frames", 1, NULL, FRAMES},
-                                      {"csv", 1, NULL, CSV},
-                                      {"csv-process", 1, NULL, CSV_PROCESS},
-                                      {"csv-kind", 1, NULL, CSV_KIND},
-                                      {"make", 1, NULL, MAKE},
-                                      {"enter", 1, NULL, ENTER},
-                                      {"pools", 1, NULL, POOLS},
-                                      {"seed", 1, NULL, SEED},
-                                      {"expect", 1, NULL, EXPECT},
-                                      {"addresses", 0, NULL, ADDRESSES},
-                                      {"step", 0, NULL, STEP},
-                                      {"json", 0, NULL, JSON},
-                                      {"time", 0, NULL, TIME},
-                                      {"list", 0, NULL, LIST},
-                                      {"help", 0, NULL, HELP},
-                                      {0}};
-
-static void take_plain(struct options *options, int option) {
-  switch (option) {
-  case ADDRESSES:
-    options->format.addresses = true;
-    return;
-  case STEP:
-    options->step = true;
-    return;
-  case JSON:
-    options->json = true;
-    return;
-  case TIME:
-    options->timed = true;
-    return;
-  case LIST:
-    list_policies(stdout);
-    exit(0);
-  case HELP:
-    help();
-    exit(0);
-  default: /* getopt has said what is wrong */
-    fputs("replay: see replay --help\n", stderr);
-    exit(2);
+static void take_all(struct options *options, int argc, char **argv) {
+  struct option longs[KNOWN + 1] = {0};
+  int option, which;
+  for (size_t i = 0; i < KNOWN; i++)
+    longs[i] = (struct option){known[i].name, known[i].argument, NULL, 0};
+  while ((option = getopt_long(argc, argv, "", longs, &which)) != -1) {
+    if (option) /* getopt has said what is wrong */
+      fail("see replay --help");
+    known[which].take(options, &known[which], optarg);
   }
 }
 
-static void take(struct options *options, int option, const char *text) {
-  switch (option) {
-  case POLICY:
-    list_append(&options->policies, text);
-    return;
-  case EXPECT:
-    list_append(&options->expectations, text);
-    return;
-  case FRAMES:
-    add_frames(options, text);
-    return;
-  case CSV:
-    options->format.column = text;
-    return;
-  case CSV_PROCESS:
-    options->format.process_column = text;
-    return;
-  case CSV_KIND:
-    options->format.kind_column = text;
-    return;
-  case MAKE:
-    options->make = text;
-    return;
-  case ENTER:
-    options->enter_set = one_of("enter", text, "clear", "set");
-    return;
-  case POOLS:
-    options->pool_each = one_of("pools", text, "global", "each");
-    return;
-  case SEED:
-    options->seed = seed_of(text);
-    return;
-  default:
-    take_plain(options, option);
-  }
+/* What one option says and another would leave undone, without a word. */
+static void refuse_idle(const struct options *options) {
+  const char *const *column = options->format.column;
+  if ((column[COLUMN_PROCESS] || column[COLUMN_KIND]) && !column[COLUMN_PAGE])
+    fail("--csv-process and --csv-kind are of CSV: say --csv COLUMN too");
+  if (options->make && (column[COLUMN_PAGE] || options->format.addresses))
+    fail("--csv and --addresses say how to read a FILE: leave them out beside --make");
+  if (options->step && (options->json || options->timed))
+    fail("--json and --time are of the figures, instead of which --step shows frames: leave them out, or --step");
+  for (size_t i = 0; i < options->frames_n; i++)
+    if (options->step && options->frames[i] > FRAMES_MOST_SHOWN)
+      fail("--step shows every frame, at most %u: --frames %u is too many", FRAMES_MOST_SHOWN, options->frames[i]);
 }
 
 static const char *read_options(struct options *options, int argc, char **argv) {
-  int option;
-  while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1)
-    take(options, option, optarg);
+  take_all(options, argc, argv);
   if (!options->policies.n)
     fail("--policy is missing: see replay --list");
   if (!options->frames_n)
     fail("--frames is missing: in how many?");
-  if ((options->format.process_column || options->format.kind_column) && !options->format.column)
-    fail("--csv-process and --csv-kind are of CSV: say --csv COLUMN too");
+  refuse_idle(options);
   if (argc - optind != !options->make)
     fail("write one FILE, - for standard input, or --make: there are %d", argc - optind + !!options->make);
   return options->make ? options->make : argv[optind];
@@ -246,7 +230,17 @@ static struct run *runs_of(const struct options *options, struct trace *trace) {
   return runs;
 }
 
+/* Each pool has room for all frames, so that their number is only known with the trace. */
+static void check_frames(const struct run *run) {
+  bool each = run->engine == &engine_policy && (run->pool_each || run->set.allocate.policy);
+  if (each && (uint64_t)run->frames * run->trace->processes > FRAMES_MOST)
+    fail("%s: %u frames for each of %u processes are too many: %u in all", run->words, run->frames,
+         run->trace->processes, FRAMES_MOST);
+}
+
 static void replay_all(const struct options *options, struct summary *summary, struct run *runs) {
+  for (size_t i = 0; i < summary->runs; i++)
+    check_frames(&runs[i]);
   if (options->step) {
     step_all(runs, summary->runs);
     return;

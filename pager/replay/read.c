@@ -11,44 +11,46 @@
 #include <string.h>
 #include <strings.h>
 
-#define COLUMNS 256
 #define PAGE_BYTES_LOG2 12
+#define BLANKS " \t\r"
+
+struct field {
+  const char *text;
+  size_t length;
+};
 
 struct reader {
   struct trace *trace;
   const char *file;
   const struct format *format;
   uint64_t line;
-  size_t page, process, kind; /* columns from 0 up; COLUMNS: none */
+  struct field *field; /* of this line of CSV */
+  size_t field_room;
+  size_t fields;          /* that each record has; 0: no line has said it */
+  size_t column[COLUMNS]; /* which of them, from 0 up, if the format names it */
 };
 
 /* ---- Numbers ------------------------------------------------------------------------------------------------------------- */
-/* A number of digits, or 0x and digits, from `text` on, up to what is none of it. NULL: there is none, or above 64 bits. */
+/* A number of digits, or 0x and digits, from `text` on, up to what is none of it. NULL: there is none. Above 64 bits it is UINT64_MAX,
+ * which nothing here may be. */
 static const char *number(const char *text, uint64_t *value) {
   char *end;
   bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
   if (!isdigit((unsigned char)*text) || (hexadecimal && !isxdigit((unsigned char)text[2])))
     return NULL;
-  errno = 0;
   *value = strtoull(text, &end, hexadecimal ? 16 : 10);
-  return errno ? NULL : end;
+  return end;
 }
 
-_Noreturn static void bad_page(const struct reader *r, const char *text, size_t length) {
-  fail("%s:%" PRIu64 ": '%.*s' is no %s: write a decimal number or 0x and a hexadecimal one%s", r->file, r->line,
-       (int)length, text, r->format->addresses ? "address" : "page number",
-       r->format->column ? " (if it is a column's name, name the column: --csv NAME)"
-                         : ", with w after it for a write");
-}
-
-/* The page that a number stands for. */
-static uint64_t page_of(const struct reader *r, uint64_t value) {
-  uint64_t page = r->format->addresses ? value >> PAGE_BYTES_LOG2 : value;
+/* The page that a number stands for, which was written so. */
+static uint64_t page_of(const struct reader *r, uint64_t value, struct field written) {
+  bool addresses = r->format->addresses;
+  uint64_t page = addresses ? value >> PAGE_BYTES_LOG2 : value;
   if (page > TRACE_PAGE_MOST)
-    fail("%s:%" PRIu64 ": page %" PRIu64 " is out of range, which ends at %" PRIu64 "%s", r->file, r->line, page,
-         TRACE_PAGE_MOST,
-         r->format->addresses ? ": the last page has no address behind it"
-                              : ": if these are addresses, say --addresses");
+    fail("%s:%" PRIu64 ": %s %.*s is out of range, which ends at %" PRIu64 "%s", r->file, r->line,
+         addresses ? "address" : "page", (int)written.length, written.text,
+         addresses ? ((TRACE_PAGE_MOST + 1) << PAGE_BYTES_LOG2) - 1 : TRACE_PAGE_MOST,
+         addresses ? ": the last page has no address behind it" : ": if these are addresses, say --addresses");
   return page;
 }
 
@@ -66,8 +68,7 @@ static uint32_t process_of(const struct reader *r, uint32_t name) {
 
 /* ---- Text ---------------------------------------------------------------------------------------------------------------- */
 static const char *skip_blanks(const char *at) {
-  while (*at == ' ' || *at == '\t' || *at == '\r')
-    at++;
+  at += strspn(at, BLANKS);
   return *at == '#' ? at + strlen(at) : at;
 }
 
@@ -76,9 +77,11 @@ static const char *read_number(const struct reader *r, const char *at, bool *com
   uint64_t value;
   const char *end = number(at, &value);
   bool write = end && *end == 'w';
-  if (!end || !strchr(" \t\r,#", end[write])) /* which includes the end */
-    bad_page(r, at, strcspn(at, " \t\r,#"));
-  add(r, 0, page_of(r, value), write ? QTRACE_WRITE : QTRACE_READ);
+  if (!end || !strchr(BLANKS ",#", end[write])) /* which includes the end */
+    fail("%s:%" PRIu64
+         ": '%.*s' is no %s: write a decimal number or 0x and a hexadecimal one, with w after it for a write",
+         r->file, r->line, (int)strcspn(at, BLANKS ",#"), at, r->format->addresses ? "address" : "page number");
+  add(r, 0, page_of(r, value, (struct field){at, (size_t)(end - at)}), write ? QTRACE_WRITE : QTRACE_READ);
   end = skip_blanks(end + write);
   *comma = *end == ',';
   return *comma ? skip_blanks(end + 1) : end;
@@ -96,94 +99,122 @@ static void read_text_line(struct reader *r, const char *line) {
     fail("%s:%" PRIu64 ": a page number is missing after the last comma", r->file, r->line);
 }
 
-/* ---- CSV ----------------------------------------------------------------------------------------------------------------- */
-struct field {
-  const char *text;
-  size_t length;
-};
+/* ---- CSV: RFC 4180, but that a field ends on its line, and blanks around it do not count ---------------------------------- */
+/* The quotation mark that closes a field, in which two are one; `at` is behind the one that opens it. */
+static const char *closing(const struct reader *r, const char *at) {
+  while ((at = strchr(at, '"')) && at[1] == '"')
+    at += 2;
+  if (!at)
+    fail("%s:%" PRIu64 ": a quotation mark is not closed on its line", r->file, r->line);
+  return at;
+}
 
-/* Fields without the blanks and quotation marks around them. */
-static size_t split(const char *line, struct field *field) {
+static const char *read_quoted(const struct reader *r, const char *text, struct field *field) {
+  const char *end = closing(r, text);
+  *field = (struct field){text, (size_t)(end - text)};
+  return end + 1 + strspn(end + 1, BLANKS);
+}
+
+static const char *read_plain(const char *text, struct field *field) {
+  const char *end = text + strcspn(text, ",\""), *last = end;
+  while (last > text && strchr(BLANKS, last[-1]))
+    last--;
+  *field = (struct field){text, (size_t)(last - text)};
+  return end;
+}
+
+/* The comma behind the field, or the end. */
+static const char *read_field(const struct reader *r, const char *at, struct field *field) {
+  at += strspn(at, BLANKS);
+  at = *at == '"' ? read_quoted(r, at + 1, field) : read_plain(at, field);
+  if (*at && *at != ',')
+    fail("%s:%" PRIu64 ": a field is partly in quotation marks: write all of it so, or none", r->file, r->line);
+  return at;
+}
+
+/* The line's fields are in r->field. Returns how many. */
+static size_t split(struct reader *r, const char *at) {
   size_t n = 0;
-  for (const char *at = line; n < COLUMNS; at++) {
-    size_t length = strcspn(at, ",");
-    const char *from = at, *to = at + length;
-    while (from < to && (isspace((unsigned char)*from) || *from == '"'))
-      from++;
-    while (to > from && (isspace((unsigned char)to[-1]) || to[-1] == '"'))
-      to--;
-    field[n++] = (struct field){from, (size_t)(to - from)};
-    at += length;
-    if (!*at)
-      break;
-  }
+  do {
+    r->field = grown(r->field, n, &r->field_room, sizeof *r->field);
+    at = read_field(r, at, &r->field[n++]);
+  } while (*at++);
   return n;
 }
 
-static const struct field *field_at(const struct reader *r, const struct field *fields, size_t n, size_t column) {
-  if (column >= n || !fields[column].length)
-    fail("%s:%" PRIu64 ": column %zu is missing, of %zu", r->file, r->line, column + 1, n);
-  return &fields[column];
+static struct field field_at(const struct reader *r, enum column column) {
+  struct field field = r->field[r->column[column]];
+  if (!field.length)
+    fail("%s:%" PRIu64 ": column '%s' is empty", r->file, r->line, r->format->column[column]);
+  return field;
 }
 
-static uint64_t number_at(const struct reader *r, const struct field *field) {
+static uint64_t number_at(const struct reader *r, enum column column) {
+  struct field field = field_at(r, column);
   uint64_t value;
-  const char *end = number(field->text, &value);
-  if (!end || end != field->text + field->length)
-    bad_page(r, field->text, field->length);
+  if (number(field.text, &value) != field.text + field.length)
+    fail("%s:%" PRIu64
+         ": column '%s': '%.*s' is no number: write a decimal one, or 0x and a hexadecimal one (if it is a "
+         "column's name, name the column: --csv NAME)",
+         r->file, r->line, r->format->column[column], (int)field.length, field.text);
   return value;
 }
 
-static enum qtrace_kind kind_at(const struct reader *r, const struct field *field) {
-  static const char *const names[] = {"0", "1", "2", "r", "w", "x", "read", "write", "execute"};
-  for (unsigned i = 0; i < 9; i++)
-    if (strlen(names[i]) == field->length && !strncasecmp(field->text, names[i], field->length))
-      return i % QTRACE_KINDS;
-  fail("%s:%" PRIu64 ": '%.*s' is no kind: it is r, w or x; read, write or execute; 0, 1 or 2", r->file, r->line,
-       (int)field->length, field->text);
-}
-
-static uint32_t process_at(const struct reader *r, const struct field *field) {
-  uint64_t name = number_at(r, field);
+static uint32_t process_at(const struct reader *r) {
+  struct field field = field_at(r, COLUMN_PROCESS);
+  uint64_t name = number_at(r, COLUMN_PROCESS);
   if (name > UINT32_MAX)
-    fail("%s:%" PRIu64 ": process %" PRIu64 " is out of range, which ends at %u", r->file, r->line, name, UINT32_MAX);
+    fail("%s:%" PRIu64 ": process %.*s is out of range, which ends at %u", r->file, r->line, (int)field.length,
+         field.text, UINT32_MAX);
   return process_of(r, (uint32_t)name);
 }
 
-static void read_csv_line(struct reader *r, const char *line) {
-  struct field fields[COLUMNS];
-  if (!*skip_blanks(line))
-    return;
-  size_t n = split(line, fields);
-  uint64_t page = page_of(r, number_at(r, field_at(r, fields, n, r->page)));
-  uint32_t process = r->process < COLUMNS ? process_at(r, field_at(r, fields, n, r->process)) : 0;
-  enum qtrace_kind kind = r->kind < COLUMNS ? kind_at(r, field_at(r, fields, n, r->kind)) : QTRACE_READ;
-  add(r, process, page, kind);
+static enum qtrace_kind kind_at(const struct reader *r) {
+  static const char *const names[] = {"0", "1", "2", "r", "w", "x", "read", "write", "execute"};
+  struct field field = field_at(r, COLUMN_KIND);
+  for (unsigned i = 0; i < 9; i++)
+    if (strlen(names[i]) == field.length && !strncasecmp(field.text, names[i], field.length))
+      return i % QTRACE_KINDS;
+  fail("%s:%" PRIu64 ": '%.*s' is no kind: it is r, w or x; read, write or execute; 0, 1 or 2", r->file, r->line,
+       (int)field.length, field.text);
 }
 
 /* The index of a column that is named by its number, or by its name in the first line, which then is no record. */
-static size_t column_of(const struct reader *r, const char *name, const char *first_line, bool *named) {
-  struct field fields[COLUMNS];
+static size_t column_of(const struct reader *r, const char *name, bool *named) {
   uint64_t value;
-  const char *end = name ? number(name, &value) : NULL;
-  if (!name)
-    return COLUMNS;
-  if (end && !*end && value && value <= COLUMNS)
+  const char *end = number(name, &value);
+  if (end && !*end && value && value <= r->fields)
     return value - 1;
   *named = true;
-  for (size_t n = split(first_line, fields), i = 0; i < n; i++)
-    if (strlen(name) == fields[i].length && !memcmp(name, fields[i].text, fields[i].length))
+  for (size_t i = 0; i < r->fields; i++)
+    if (strlen(name) == r->field[i].length && !memcmp(name, r->field[i].text, r->field[i].length))
       return i;
-  fail("%s:1: there is no column '%s': name one that this line has, or give its number, 1 to %d", r->file, name,
-       COLUMNS);
+  fail("%s:%" PRIu64 ": there is no column '%s': name one that this line has, or give a number, 1 to %zu", r->file,
+       r->line, name, r->fields);
 }
 
-static bool read_csv_head(struct reader *r, const char *first_line) {
+/* The first line says how many fields each has. Whether it is names. */
+static bool read_csv_head(struct reader *r, size_t fields) {
   bool named = false;
-  r->page = column_of(r, r->format->column, first_line, &named);
-  r->process = column_of(r, r->format->process_column, first_line, &named);
-  r->kind = column_of(r, r->format->kind_column, first_line, &named);
+  r->fields = fields;
+  for (unsigned i = 0; i < COLUMNS; i++)
+    if (r->format->column[i])
+      r->column[i] = column_of(r, r->format->column[i], &named);
   return named;
+}
+
+static void read_csv_line(struct reader *r, const char *line) {
+  if (!line[strspn(line, BLANKS)])
+    return;
+  size_t n = split(r, line);
+  if (!r->fields && read_csv_head(r, n))
+    return;
+  if (n != r->fields)
+    fail("%s:%" PRIu64 ": it has %zu field%s, but the first line has %zu", r->file, r->line, n, n == 1 ? "" : "s",
+         r->fields);
+  uint64_t page = page_of(r, number_at(r, COLUMN_PAGE), field_at(r, COLUMN_PAGE));
+  uint32_t process = r->format->column[COLUMN_PROCESS] ? process_at(r) : 0;
+  add(r, process, page, r->format->column[COLUMN_KIND] ? kind_at(r) : QTRACE_READ);
 }
 
 /* ---- Binary -------------------------------------------------------------------------------------------------------------- */
@@ -207,6 +238,9 @@ static void read_record(const struct reader *r, const unsigned char *at, uint64_
 }
 
 static void read_binary(struct reader *r, const char *data, size_t bytes) {
+  if (r->format->column[COLUMN_PAGE] || r->format->addresses)
+    fail("%s: it is a binary trace, which has no columns, and addresses always: leave out --csv and --addresses",
+         r->file);
   size_t records = (bytes - QTRACE_HEAD) / sizeof(struct qtrace_record);
   if ((bytes - QTRACE_HEAD) % sizeof(struct qtrace_record))
     fail("%s: record %zu: it has %zu bytes of %zu: the file was cut off, record it again", r->file, records + 1,
@@ -245,10 +279,7 @@ static void read_lines(struct reader *r, char *data, size_t bytes) {
       fail("%s:%" PRIu64 ": it has a byte 0: this is neither text nor does it begin as a binary trace does", r->file,
            r->line);
     *end = 0;
-    if (!r->format->column)
-      read_text_line(r, line);
-    else if (r->line > 1 || !read_csv_head(r, line))
-      read_csv_line(r, line);
+    (r->format->column[COLUMN_PAGE] ? read_csv_line : read_text_line)(r, line);
   }
 }
 
@@ -259,11 +290,12 @@ void trace_read(struct trace *trace, const char *file, const struct format *form
   if (bytes >= QTRACE_HEAD && !memcmp(data, QTRACE_MAGIC, QTRACE_HEAD)) {
     read_binary(&r, data, bytes);
   } else {
-    if (!format->process_column)
+    if (!format->column[COLUMN_PROCESS])
       process_of(&r, 0);
     read_lines(&r, data, bytes);
   }
   free(data);
+  free(r.field);
   if (!trace->references)
     fail("%s: there is no reference in it", r.file);
 }

@@ -54,10 +54,11 @@ static inline uint64_t trace_number_of(const struct trace *trace, uint32_t page)
 void trace_end(struct trace *trace);
 
 /* ---- read.c ---- */
+enum column { COLUMN_PAGE, COLUMN_PROCESS, COLUMN_KIND, COLUMNS };
 struct format {
-  const char *column, *process_column,
-      *kind_column; /* of CSV: a number from 1 up or a name; column NULL: it is none */
-  bool addresses;   /* text and CSV have addresses in bytes */
+  const char
+      *column[COLUMNS]; /* of CSV: a number from 1 up or a name; NULL: it has none, and without a page it is no CSV */
+  bool addresses;       /* text and CSV have addresses in bytes; a binary trace has anyway */
 };
 
 /* Reads the file, "-" for standard input. A record that is wrong ends the program with its place. */

@@ -217,12 +217,17 @@ def formats():
         "hexadecimal, commas": (",".join(f"{page:#x}{'w' * (kind == 'w')}" for page, kind in records) + "\r\n", []),
         "addresses": ("\n".join(f"{(page << 12) + n:#x}{'w' * (kind == 'w')}" for n, (page, kind) in enumerate(records)), ["--addresses"]),
         "columns by number": ("\n".join(f'x,{kind}, "{page}"' for page, kind in records), ["--csv", 3, "--csv-kind", 2]),
+        "quotation marks": ('"page","by ""whom"", where"\r\n' + "\r\n".join(f'"{page}","a,""b"",{n}"' for n, (page, _) in enumerate(records)),
+                            ["--csv", "page"]),
+        "300 columns": ("\n".join("9," * 299 + f"{page}" for page, _ in records), ["--csv", 300]),
         "columns by name": ("pc,what,page\n" + "\n".join(f"9,{'read' if kind == 'r' else 'Write'},{page}" for page, kind in records),
                             ["--csv", "page", "--csv-kind", "what"]),
     }
     want = figures(["clock", "opt"], [5, 10], binary)
+    read = figures(["clock", "opt"], [5, 10], " ".join(str(page) for page, _ in records))
     for name, (text, options) in texts.items():
-        yield same(name, figures(["clock", "opt"], [5, 10], text, *options, program=CHECKED), want) and want["opt", 5]["write_backs"] > 0
+        wanted = read if "--csv" in options and "--csv-kind" not in options else want
+        yield same(name, figures(["clock", "opt"], [5, 10], text, *options, program=CHECKED), wanted) and want["opt", 5]["write_backs"] > 0
 
 
 def processes_apart():
@@ -244,9 +249,11 @@ REFUSED = [
     ([], "1 -2", r":1: '-2' is no page number"),
     ([], "1 2ww", r":1: '2ww' is no page number"),
     ([], "1 0x", r":1: '0x' is no page number"),
-    ([], "99999999999999999999999", r":1: '9+' is no page number"),
+    ([], "1\n99999999999999999999 1", r":2: page 9{20} is out of range, which ends at 4503599627370494"),
+    ([], "0x1000000000000000000000000", r":1: page 0x10+ is out of range"),
     ([], f"1\n\n{2 ** 52 - 1}", r":3: page 4503599627370495 is out of range, which ends at 4503599627370494: .* --addresses"),
-    (["--addresses"], "0xffffffffffffffff", r":1: page \d+ is out of range"),
+    (["--addresses"], "0xffffffffffffffff", r":1: address 0xf{16} is out of range, which ends at 18446744073709547519: the last page has"),
+    (["--addresses"], "99999999999999999999", r":1: address 9{20} is out of range"),
     ([], "# nothing\n\n", r"standard input: there is no reference in it"),
     ([], "", r"standard input: there is no reference in it"),
     ([], b"1 2\n\0", r":2: it has a byte 0: this is neither text nor"),
@@ -255,18 +262,41 @@ REFUSED = [
     ([], record_of(page_kind=2 ** 64 - 4096), r"record 2: 0xfffffffffffff000 is not"),
     ([], record_of(zero=1), r"record 2: its last four bytes are not 0"),
     ([], record_of()[:-5], r"record 2: it has 11 bytes of 16: the file was cut off, record it again"),
+    (["--csv", "1"], record_of(), r"standard input: it is a binary trace, .*: leave out --csv and --addresses"),
+    (["--addresses"], record_of(), r"standard input: it is a binary trace"),
     ([], b"QTRACE1\n", r"there is no reference in it"),
-    (["--csv", "2"], "1,2\n3", r"standard input:2: column 2 is missing, of 1"),
-    (["--csv", "2"], "1,2\n3,\n", r":2: column 2 is missing, of 2"),
-    (["--csv", "1"], "page\n3", r":1: 'page' is no page number: .*name the column: --csv NAME"),
-    (["--csv", "page"], "pages,x\n3,4", r":1: there is no column 'page': name one that this line has, or give its number"),
+    (["--csv", "2"], "1,2\n3", r"standard input:2: it has 1 field, but the first line has 2"),
+    (["--csv", "page"], "time,page,kind\n7,1,r\n8,1\n", r"standard input:3: it has 2 fields, but the first line has 3"),
+    (["--csv", "1"], "1,2\n3,4,5", r":2: it has 3 fields, but the first line has 2"),
+    (["--csv", "1"], "1,2\n3,4\n# 5", r":3: it has 1 field, but the first line has 2"),
+    (["--csv", "1"], "1\n#2", r":2: column '1': '#2' is no number"),
+    (["--csv", "2"], '"1,2",5\n1,"""2"""\n', r""":2: column '2': '""2""' is no number"""),
+    (["--csv", "2"], '1,"2\n3",4\n', r":1: a quotation mark is not closed on its line"),
+    (["--csv", "2"], '1,2"3"\n', r":1: a field is partly in quotation marks"),
+    (["--csv", "2"], '1,"2"3\n', r":1: a field is partly in quotation marks"),
+    (["--csv", "2"], "1,2\n3,\n", r":2: column '2' is empty"),
+    (["--csv", "b"], 'a,b\n1,2\n3,""\n', r":3: column 'b' is empty"),
+    (["--csv", "300"], "1,2\n", r":1: there is no column '300': name one that this line has, or give a number, 1 to 2"),
+    (["--csv", "1", "--csv-kind", "3"], "\n1,2\n", r":2: there is no column '3': .* 1 to 2"),
+    (["--csv", "0"], "1,2\n", r":1: there is no column '0'"),
+    (["--csv", "1"], "1\n99999999999999999999", r":2: page 9{20} is out of range"),
+    (["--csv", "1"], "page\n3", r":1: column '1': 'page' is no number: .*name the column: --csv NAME"),
+    (["--csv", "page"], "pages,x\n3,4", r":1: there is no column 'page': name one that this line has, or give a number"),
     (["--csv", "1", "--csv-kind", "2"], "1,r\n2,q", r":2: 'q' is no kind: it is r, w or x"),
     (["--csv", "1", "--csv-process", "2"], "1,1\n2,4294967296", r":2: process 4294967296 is out of range"),
+    (["--csv", "1", "--csv-process", "2"], "1,1\n2,99999999999999999999", r":2: process 9{20} is out of range"),
+    (["--csv", "1", "--csv-process", "pid"], "page,pid\n2,one", r":2: column 'pid': 'one' is no number"),
     (["--csv-kind", "2"], "1", r"say --csv COLUMN too"),
     (["--policy", "best"], "1", r"--policy best is none of these(.*\n)+  clock\n(.*\n)+  opt .*\n"),
     (["--policy", "clock,7"], "1", r"--policy clock,7 is none of these, or has an option that is none of theirs"),
     (["--policy", "window"], "1", r"--policy window: it says what comes, but not what goes: write window\+fifo"),
     (["--policy", "fixed+fifo"], "1", r"--policy fixed\+fifo is none of these"),
+    (["--frames", "2147483647"], "1", r"--frames 2147483647: write numbers from 1 to 268435456"),
+    (["--pools", "each", "--frames", "134217729"], record_of(process=1), r"fifo: 134217729 frames for each of 2 processes are too many: 268435456"),
+    (["--policy", "fixed,3+fifo", "--frames", "268435456"], record_of(process=1), r"fixed,3\+fifo: 268435456 frames for each of 2"),
+    (["--step", "--frames", "1001"], "1", r"--step shows every frame, at most 1000: --frames 1001 is too many"),
+    (["--step", "--json"], "1", r"--json and --time are of the figures, .*--step"),
+    (["--step", "--time"], "1", r"--json and --time are of the figures, .*--step"),
     (["--frames", "0"], "1", r"--frames 0: write numbers from 1 to"),
     (["--frames", "3,,4"], "1", r"--frames 3,,4: write numbers"),
     (["--frames", "-1"], "1", r"--frames -1: write numbers"),
@@ -281,6 +311,8 @@ REFUSED = [
     (["--expect", "fifo:hits=1"], "1", r"fifo:hits=1: there is no such figure: see --json"),
     (["--expect", "=1"], "1", r"it names no policy"),
     (["--expect", "lru=1"], "1", r"lru=1: there was no such run: name it with --policy"),
+    (["--expect", "/dev/null"], "1", r"--expect /dev/null: it expects nothing"),
+    (["--expect", "/"], "1", r"--expect /: Is a directory"),
     (["--expect", "/nonexistent/file"], "1", r"--expect /nonexistent/file: No such file or directory"),
 ]
 
@@ -292,6 +324,8 @@ def refused():
         yield done.returncode == 2 and bool(re.search(message, done.error)) or bool(ERRORS.append(f"{arguments}: {done.error}"))
     for arguments, message in ((["-"], "--policy is missing"), (["--policy", "fifo", "-"], "--frames is missing"),
                                (["--policy", "fifo", "--frames", "2"], "there are 0"),
+                               (["--policy", "fifo", "--frames", "2", "--make", "9,9", "--addresses"], "leave them out beside --make"),
+                               (["--policy", "fifo", "--frames", "2", "--make", "9,9", "--csv", "1"], "leave them out beside --make"),
                                (["--policy", "fifo", "--frames", "2", "/nonexistent"], "/nonexistent: No such file")):
         done = run(*arguments, program=CHECKED)
         yield done.returncode == 2 and message in done.error or bool(ERRORS.append(done.error))
@@ -325,6 +359,9 @@ def expectations():
             file.write_text(lines)
             done = run("--expect", file, *base, text=STRINGS[1][0])
             yield same(lines, (done.returncode, done.error), (status, said))
+        file.write_text("# lru@3=10\n\n \n")
+        done = run("--expect", file, *base, text=STRINGS[1][0])
+        yield done.returncode == 2 and f"{file}: it expects nothing" in done.error
         file.write_text("lru@3=10\nlru@3\n")
         done = run("--expect", file, *base, text=STRINGS[1][0])
         yield done.returncode == 2 and f"{file}:2: lru@3: after = a count is missing" in done.error
@@ -341,9 +378,13 @@ def repeats():
 
 
 def says_what_there_is():
-    """Every policy of the build is in --help, and the report has a row for each run."""
+    """Every policy of the build is in --help, and the report has a row for each run, how fast it was only with --time."""
     text = run("--help").out
     report = run("--policy", "fifo", "--policy", "opt", "--frames", "2,3", "-", text="1 2 3 1 2 3").out
+    timed = run("--policy", "clock", "--frames", "50", "--make", "20000,100", "--time").out
+    fast = re.search(r"^policy .* Mref/s ns in policy\n(clock .* (\d+\.\d) +\d+\.\d\d)$", timed, re.M)
+    if not fast or float(fast[2]) <= 0 or "Mref" in report:
+        return bool(ERRORS.append(timed))
     return all(re.search(rf"^  {re.escape(name.split(',')[0])}\b", text, re.M) for name in REPLACE + HOST + FETCH + ALLOCATE) and \
         len(re.findall(r"^(fifo|opt) +[23] +\d+\.\d{4} ", report, re.M)) == 4
 
