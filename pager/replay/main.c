@@ -21,6 +21,8 @@ struct options {
   struct list policies, expectations;
   uint32_t *frames;
   size_t frames_n, frames_room;
+  struct area *areas;
+  size_t areas_n, areas_room;
   struct format format;
   const char *make;
   uint64_t seed;
@@ -63,6 +65,11 @@ static void help(void) {
       "the first line\n"
       "  --csv-process COLUMN, --csv-kind COLUMN\n"
       "                      the process (a number) and the kind (r, w, x; read, write, execute; 0, 1, 2) likewise\n"
+      "  --areas FIRST-LAST,...\n"
+      "                      page numbers of what is one piece of memory each; a policy is asked what else comes "
+      "there, "
+      "and nowhere else\n"
+      "                      (one: from the lowest page to the highest)\n"
       "  --addresses         text and CSV have addresses in bytes, in pages of 4096\n"
       "  --make REFERENCES,PAGES\n"
       "                      no FILE: a made trace, its k-th page as often as 1/k\n"
@@ -124,6 +131,29 @@ static void take_frames(struct options *options, const struct known *known, cons
   }
 }
 
+/* A page number, up to that of the last byte of 64 bits. false: it is none. */
+static bool take_page(const char **at, uint64_t *number) {
+  char *end;
+  errno = 0;
+  *number = strtoull(*at, &end, 0);
+  bool good = end != *at && **at >= '0' && **at <= '9' && !errno && *number <= UINT64_MAX >> 12;
+  *at = end;
+  return good;
+}
+
+static void take_areas(struct options *options, const struct known *known, const char *text) {
+  for (const char *at = text;; at++) {
+    uint64_t first, last;
+    if (!take_page(&at, &first) || *at++ != '-' || !take_page(&at, &last) || last < first || !strchr(",", *at))
+      fail("--%s %s: write FIRST-LAST, two page numbers, and more of these with commas between them", known->name,
+           text);
+    options->areas = grown(options->areas, options->areas_n, &options->areas_room, sizeof *options->areas);
+    options->areas[options->areas_n++] = (struct area){first, last + 1};
+    if (!*at)
+      return;
+  }
+}
+
 static void take_seed(struct options *options, const struct known *known, const char *text) {
   if (!*text || !policy_number(text, 0, UINT64_MAX / 16, 0, &options->seed))
     fail("--%s %s: write a decimal number up to %" PRIu64, known->name, text, UINT64_MAX / 16);
@@ -150,6 +180,7 @@ static void show_help(struct options *options, const struct known *known, const 
 static const struct known known[] = {
     {"policy", true, .take = take_one_more, FIELD(policies)},
     {"frames", true, .take = take_frames},
+    {"areas", true, .take = take_areas},
     {"csv", true, .take = take_text, FIELD(format.column[COLUMN_PAGE])},
     {"csv-process", true, .take = take_text, FIELD(format.column[COLUMN_PROCESS])},
     {"csv-kind", true, .take = take_text, FIELD(format.column[COLUMN_KIND])},
@@ -211,6 +242,8 @@ static struct run run_of(const struct options *options, struct trace *trace, con
                     .frames = frames,
                     .seed = options->seed,
                     .enter_set = options->enter_set,
+                    .areas = options->areas,
+                    .areas_n = options->areas_n,
                     .pool_each = options->pool_each};
   if (!run_choose(&run, words)) {
     fprintf(stderr, "replay: --policy %s is none of these, or has an option that is none of theirs\n", words);
@@ -270,5 +303,6 @@ int main(int argc, char **argv) {
   free(options.policies.text);
   free(options.expectations.text);
   free(options.frames);
+  free(options.areas);
   return fflush(stdout) || ferror(stdout) ? 2 : differ > 0;
 }

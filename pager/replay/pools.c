@@ -192,12 +192,23 @@ struct extent {
   uint64_t first, pages; /* numbers of pages */
 };
 
+/* false: of such memory nobody is asked. */
+static bool find_area(const struct run *run, struct program *program, uint64_t number) {
+  for (size_t i = 0; i < run->areas_n; i++)
+    if (number >= run->areas[i].first && number < run->areas[i].end) {
+      program->area.start = run->areas[i].first * PAGE;
+      program->area.end = run->areas[i].end * PAGE;
+      return true;
+    }
+  return !run->areas_n;
+}
+
 /* What the policy of fetching wants, cut to POLICY_RANGE pages and to the area; the page is in it. */
 static struct extent wanted(struct run *run, struct program *program, uint64_t number, uint32_t refault) {
   const struct policy *policy = run->set.fetch.policy;
   struct policy_range range = {number * PAGE, 1};
   struct extent alone = {number, 1};
-  if (!policy->fault)
+  if (!policy->fault || !find_area(run, program, number))
     return alone;
   program->area.refault = refault;
   TIMED(run, policy->fault(&program->area, number * PAGE, &range));

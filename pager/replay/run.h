@@ -45,6 +45,11 @@ struct counts {
   } own[FIGURES_MOST + 1]; /* what the policies say of themselves at the end, added up over all pools and processes */
 };
 
+/* Memory of a program that is one piece: numbers of pages. */
+struct area {
+  uint64_t first, end;
+};
+
 struct run {
   struct trace *trace;
   const char *words; /* of the policy, as they were given */
@@ -53,6 +58,8 @@ struct run {
   uint32_t frames;
   uint64_t seed;
   bool enter_set, pool_each, time_hooks;
+  const struct area *areas; /* where policies are asked what comes; */
+  size_t areas_n;           /* 0: of each program all from its lowest page to its highest */
   struct counts counts;
 
   size_t at;           /* references done */

@@ -165,6 +165,15 @@ def fetched_by_hand():
     return same("16 frames", all_fit, (2, 2, 4, 2)) and same("4 frames", few, (4, 3, 4, 3))
 
 
+def areas():
+    """A window is cut to the piece of memory that the page is in, and elsewhere nobody is asked."""
+    def counts(*more):
+        one = figures(["window,4+fifo"], [16], "5 9 5 10", *more, program=CHECKED)["window,4+fifo", 16]
+        return one["misses"], one["fetched"], one["wrong"]
+    return all([same("no areas", counts(), (2, 4, 0)), same("all", counts("--areas", "0-0x10"), (2, 6, 0)),
+                same("two", counts("--areas", "5-6,9-9"), (3, 1, 0)), same("elsewhere", counts("--areas", "0-3"), (3, 0, 0))])
+
+
 def budgets():
     """A fixed one is kept; a program that uses three pages needs three of forty frames by working set."""
     text = " ".join(map(str, [*range(40), *(page for new in range(40, 60) for page in [0, 1, 2] * 200 + [new])]))
@@ -300,6 +309,12 @@ REFUSED = [
     (["--frames", "0"], "1", r"--frames 0: write numbers from 1 to"),
     (["--frames", "3,,4"], "1", r"--frames 3,,4: write numbers"),
     (["--frames", "-1"], "1", r"--frames -1: write numbers"),
+    (["--areas", "5"], "1", r"--areas 5: write FIRST-LAST, two page numbers"),
+    (["--areas", "5-4"], "1", r"--areas 5-4: write FIRST-LAST"),
+    (["--areas", "1-2,"], "1", r"--areas 1-2,: write FIRST-LAST"),
+    (["--areas", "-1-2"], "1", r"--areas -1-2: write FIRST-LAST"),
+    (["--areas", "0-0x10000000000000"], "1", r"write FIRST-LAST"),
+    (["--areas", "0-99999999999999999999"], "1", r"write FIRST-LAST"),
     (["--enter", "maybe"], "1", r"--enter maybe: write clear or set"),
     (["--pools", "2"], "1", r"--pools 2: write global or each"),
     (["--seed", "x"], "1", r"--seed x: write a decimal number"),
@@ -430,6 +445,7 @@ def main():
         "use is seen, and dirt": lambda: all(list(worth())),
         "what comes back from where it was written is counted": read_back_by_hand,
         "what is fetched is counted": fetched_by_hand,
+        "pieces of memory": areas,
         "budgets": budgets,
         "fair shares": shares,
         "figures of the policies themselves": own_figures,
