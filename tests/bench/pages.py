@@ -119,6 +119,38 @@ def records(path):
                 yield page // PAGE, KINDS[page % PAGE], process
 
 
+def segments(program):
+    """(first byte, end of what is in the file, end, whether it may be written) of each."""
+    text = subprocess.run(["riscv64-unknown-elf-readelf", "-lW", program], capture_output=True, text=True, check=True).stdout
+    for start, in_file, size, flags in re.findall(r"LOAD +0x\w+ 0x(\w+) 0x\w+ 0x(\w+) 0x(\w+) (.{3})", text):
+        first = int(start, 16)
+        yield first, first + int(in_file, 16), first + int(size, 16), "W" in flags
+
+
+def page_up(address):
+    """The number of the first page that begins there or later."""
+    return (address + PAGE - 1) // PAGE
+
+
+def areas(program, numbers):
+    """What of a program is one piece of memory that is zeros at first, which is what the pager asks policies about: for the replayer's
+    --areas. Of the image that is known; of heap, mappings and stack it is taken from the pages that were referred to (these numbers)."""
+    found, after = [], 0
+    for _, in_file, end, writable in segments(program):
+        after = max(after, page_up(end))
+        if writable and page_up(in_file) < page_up(end):
+            found.append([page_up(in_file), page_up(end) - 1])
+    image = len(found)
+    for number in sorted(number for number in numbers if number >= after):
+        near = found[-1][1] if len(found) > image else after
+        if number - near < 64:  # no piece is so near to another
+            found[image:] = found[image:] or [[after, number]]
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ",".join(f"{first}-{last}" for first, last in found)
+
+
 def summary(path):
     """A line for each process."""
     counts, pages = collections.Counter(), collections.defaultdict(set)
