@@ -478,11 +478,9 @@ uint64_t vm_fault(struct task *task, uva_t va, unsigned kind) {
   pte_t *slot = leaf_at(task, va, false);
   if (!slot || !*slot)
     return 0;
-  if (touch(
-          slot,
-          kind)) { /* of several harts this one may have cached that there is no table, which the page's fence leaves */
-    bool others = task->harts & ~(uint64_t)this_hart()->bit;
-    fence_here(task, others ? ~0ul : va & ~(Q_PAGE_SIZE - 1ul));
+  if (touch(slot, kind)) {
+    /* Another hart may have made the table after this one had cached that there is none, which the page's fence leaves. */
+    fence_here(task, this_hart()->others ? ~0ul : va & ~(Q_PAGE_SIZE - 1ul));
     return VM_SPURIOUS;
   }
   const struct frame *frame = is_page(*slot) ? frame_of(pte_pa(*slot)) : NULL;
