@@ -54,13 +54,14 @@ struct policy_page {
   uint64_t address; /* of the page */
 };
 
+/* A fork by itself moves no page: the parent's stay, and the child's are in no pool before they are written. */
 enum policy_reason {
   POLICY_DEMAND, /* came: it was touched */
   POLICY_AROUND, /* came beside one that was touched, or before any touch */
-  POLICY_COPY,   /* came: a copy of a page that was shared since a fork; or the page itself, which others have left */
+  POLICY_COPY, /* by a write to a page that was shared since a fork: it went and its copy came; or it came, left by all others */
   POLICY_CARRIED, /* came and went: another policy has had it, or gets it, which is no change to the page */
   POLICY_EVICTED, /* went, as proposed */
-  POLICY_GIVEN,   /* went: the program has unmapped it, or shares it with a child */
+  POLICY_GIVEN,   /* went: the program has unmapped it, or may not touch it for now */
   POLICY_EXIT     /* went with the program */
 };
 
