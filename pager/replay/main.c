@@ -224,6 +224,14 @@ static void refuse_idle(const struct options *options) {
       fail("--step shows every frame, at most %u: --frames %u is too many", FRAMES_MOST_SHOWN, options->frames[i]);
 }
 
+/* The one from outside the tree would never be meant. */
+static void refuse_namesakes(void) {
+  for (const struct policy *const *one = policies; *one; one++)
+    for (const struct policy *const *other = policies; other < one; other++)
+      if (!strcmp((*one)->name, (*other)->name))
+        fail("there are two policies whose .name is \"%s\": give yours another", (*one)->name);
+}
+
 static const char *read_options(struct options *options, int argc, char **argv) {
   take_all(options, argc, argv);
   if (!options->policies.n)
@@ -287,6 +295,7 @@ int main(int argc, char **argv) {
   struct options options = {.seed = 1};
   struct trace trace = {0};
   unsigned differ = 0;
+  refuse_namesakes();
   run_watch();
   const char *file = read_options(&options, argc, argv);
   struct run *runs = runs_of(&options, &trace); /* so that a wrong name is refused before a long trace is read */

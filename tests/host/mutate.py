@@ -117,7 +117,7 @@ MUTATIONS = {
     "pager/replay/read.c": [
         ("a write is read", "write ? QTRACE_WRITE : QTRACE_READ", "QTRACE_READ"),
         ("a comma at the end", "  if (comma)\n", "  if (false)\n"),
-        ("an address is a page", "r->format->addresses ? value >> PAGE_BYTES_LOG2 : value;", "value;"),
+        ("an address is a page", "page = addresses ? value >> PAGE_BYTES_LOG2 : value;", "page = value;"),
         ("a record is cut off", "if ((bytes - QTRACE_HEAD) % sizeof(struct qtrace_record))", "if (false)"),
         ("bits of an address are lost", "page_kind & 0xffc ||", "page_kind & 0xff0 ||"),
         ("a field that is empty", "  if (!field.length)\n", "  if (false)\n"),
@@ -128,7 +128,12 @@ MUTATIONS = {
         ("a field is in quotation marks in part", "  if (*at && *at != ',')\n", "  if (false)\n"),
     ],
     "pager/replay/expect.c": [("any number of frames is meant", "(!e->frames || e->frames == run->frames)", "true"),
-                              ("an expectation of nothing", "  if (!meant)\n", "  if (false)\n")],
+                              ("an expectation of nothing", "  if (!meant)\n", "  if (false)\n"),
+                              ("a file of none", "  if (!expectations)\n", "  if (false)\n")],
+    "pager/replay/main.c": [("frames of all pools", "if (each && (uint64_t)", "if (false && (uint64_t)"),
+                            ("a run with a pool each", "(run->pool_each || run->set.allocate.policy)", "run->pool_each"),
+                            ("what --step leaves out", "(options->json || options->timed))", "options->json)"),
+                            ("what --make leaves out", "(column[COLUMN_PAGE] || options->format.addresses))", "column[COLUMN_PAGE])")],
     "pager/replay/step.c": [("a miss is not marked", "counts.misses > misses ? '*' : ' '", "counts.misses < misses ? '*' : ' '")],
     "pager/frames.c": [
         ("a block past the page's end", "at < end; at += bytes", "at <= end; at += bytes"),

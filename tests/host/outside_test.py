@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""outside_test.py: a policy that is outside the tree, in the replayer and in the pager, built by one command. TAP."""
+"""outside_test.py: a policy that is outside the tree, in the replayer and in the pager, built by one command; what scripts/replay says
+of names that do not fit. TAP."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,10 @@ static uint32_t victims(struct policy_pool *pool, uint32_t *victim, uint32_t mos
 const struct policy policy_mine = {.name = "mine", .usage = "mine", .state_bytes = sizeof(struct list),
   .note_bytes = sizeof(struct link), .mapped = list_mapped, .unmapped = list_unmapped, .victims = victims};
 """
+# Files of that policy by other names, and what is said of each.
+MISNAMED = {"my-policy.c": "its name is no NAME.c of letters, digits and _", "mine.h": "its name is no NAME.c", "none.c": "there is no such file",
+            "clock.c": "there is a policy_clock already", "other.c": "it does not define policy_other",
+            "mine.c": 'there are two policies whose .name is "clock"'}
 LOOP = [0, 1, 2, 3, 4] * 20
 
 
@@ -33,6 +39,19 @@ def last_out(trace, frames):
             misses += 1
             there = there[:frames - 1] + [page]
     return misses
+
+
+def misnamed(folder, call):
+    """What was said of each, if it is not one line that says what is wrong."""
+    tree = Path(folder) / "tree"
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns("build*", ".git", "__pycache__"))
+    for name, says in MISNAMED.items():
+        file = Path(folder) / name
+        if name != "none.c":
+            file.write_text(POLICY.replace('"mine"', '"clock"'))
+        done = call(tree / "scripts/replay", "--with", file, "--policy", "mine", "--frames", "3", "--make", "100,10")
+        if done.returncode != 2 or done.stdout.count("\n") != 1 or says not in done.stdout:
+            yield f"{name}: {done.stdout[-2000:]}"
 
 
 def main():
@@ -50,14 +69,16 @@ def main():
         ran = built and call(build / "pager/replay/replay", "--policy", "mine", "--policy", "lru", "--frames", "3", "--expect",
                              f"mine={last_out(LOOP, 3)}", "--expect", f"lru={len(LOOP)}", "-", input=" ".join(map(str, LOOP)))
         in_pager = built and b"mine\0" in (build / "pager/pager").read_bytes()
-        print("1..3")
-        for number, (good, what, said) in enumerate(((built, "one command builds it", done.stdout[-3000:]),
+        said = "".join(misnamed(folder, call))
+        print("1..4")
+        for number, (good, what, output) in enumerate(((built, "one command builds it", done.stdout[-3000:]),
                                                      (ran and ran.returncode == 0, "the replayer runs it", ran and ran.stdout),
-                                                     (in_pager, "the pager has it", "")), 1):
+                                                     (in_pager, "the pager has it", ""),
+                                                     (not said, "names that do not fit", said)), 1):
             print(f"{'ok' if good else 'not ok'} {number} - {what}")
             if not good:
-                print("# " + (said or "").replace("\n", "\n# "))
-    return int(not (built and in_pager and ran.returncode == 0))
+                print("# " + (output or "").replace("\n", "\n# "))
+    return int(not (built and in_pager and ran.returncode == 0 and not said))
 
 
 if __name__ == "__main__":
