@@ -213,8 +213,14 @@ struct policy_set {
   bool lost; /* one of these did not return from a hook, and is not asked any more */
 };
 extern const struct policy *const policies[]; /* all, then NULL */
-/* What the words mean. false: they are not understood. *set keeps the pointer to them. */
+/* What the words mean. false: they are not understood, or do not go together. *set keeps the pointer to them. */
 bool policy_choose(const char *words, struct policy_set *set);
+#define POLICY_WRONG 192
+/* What is wrong then: with which word, and what to write instead. */
+extern struct policy_wrong {
+  bool unknown; /* it is no policy's name */
+  char text[POLICY_WRONG];
+} policy_wrong;
 bool policy_option(const struct policy *policy, const char *text, void *options); /* asks it; its hook is there */
 extern const struct policy policy_demand;
 

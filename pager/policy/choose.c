@@ -2,6 +2,8 @@
 /* The policies that there are, and what words mean. */
 #include "../policy.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #define X(name) extern const struct policy policy_##name;
@@ -32,39 +34,60 @@ bool policy_numbers(const char *text, uint64_t least, uint64_t most, uint64_t nu
          (!text[length] || *second) && policy_number(second, least, most, number[1], &number[1]);
 }
 
+/* ---- What words mean ------------------------------------------------------------------------------------------------------- */
+struct policy_wrong policy_wrong;
+
+static __attribute__((format(printf, 1, 2))) bool refuse(const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  vsnprintf(policy_wrong.text, sizeof policy_wrong.text, format, list);
+  va_end(list);
+  return false;
+}
+
+/* What stands behind the name and its comma, and is so long. */
+static bool read_option(const char *from, size_t length, struct policy_choice *choice) {
+  char text[32] = "";
+  if (length >= sizeof text)
+    return false;
+  return policy_option(choice->policy, memcpy(text, from, length), choice->options);
+}
+
 /* One of several, so long. */
 static bool choose_one(const char *word, size_t length, struct policy_choice *choice) {
-  char text[32] = "";
-  size_t name = strcspn(word, ",+");
+  size_t name = strcspn(word, ",+"), comma = name < length;
   const struct policy *const *found = policies;
   while (*found && (strncmp((*found)->name, word, name) || (*found)->name[name]))
     found++;
-  *choice = (struct policy_choice){.policy = *found};
-  if (!*found || length - name > sizeof text)
-    return false;
-  if (name < length)
-    memcpy(text, word + name + 1, length - name - 1);
-  return (*found)->option ? policy_option(*found, text, choice->options) : name == length;
+  const struct policy *policy = *found;
+  *choice = (struct policy_choice){.policy = policy};
+  policy_wrong.unknown = !policy;
+  if (!policy)
+    return refuse("'%.*s' is no policy", (int)name, word);
+  if (policy->option ? read_option(word + name + comma, length - name - comma, choice) : !comma)
+    return true;
+  return refuse("the option of '%.*s' is not understood: write %s", (int)length, word, policy->usage);
 }
 
 /* One that has no hook at all is the null policy of fetching, demand. */
 static void add(struct policy_set *set, const struct policy_choice *choice) {
   const struct policy *policy = choice->policy;
   bool other = policy->victims || policy->budget || policy->admit || policy->pressure;
-  if (policy->victims)
-    set->replace = *choice;
-  if (policy->budget)
-    set->allocate = *choice;
-  if (policy->admit)
-    set->admit = *choice;
-  if (policy->pressure)
-    set->press = *choice;
-  if (policy->fault || policy->made || policy->advice || !other)
-    set->fetch = *choice;
+  const struct {
+    bool its;
+    struct policy_choice *choice;
+  } tasks[] = {{policy->fault || policy->made || policy->advice || !other, &set->fetch},
+               {policy->victims, &set->replace},
+               {policy->budget, &set->allocate},
+               {policy->admit, &set->admit},
+               {policy->pressure, &set->press}};
+  for (unsigned i = 0; i < sizeof tasks / sizeof *tasks; i++)
+    if (tasks[i].its)
+      *tasks[i].choice = *choice;
 }
 
 bool policy_choose(const char *words, struct policy_set *set) {
-  *set = (struct policy_set){.words = words, .fetch = {.policy = &policy_demand}};
+  *set = (struct policy_set){.words = words};
   for (const char *word = words;; word++) {
     struct policy_choice choice;
     size_t length = strcspn(word, "+");
@@ -73,6 +96,9 @@ bool policy_choose(const char *words, struct policy_set *set) {
     add(set, &choice);
     word += length;
     if (!*word)
-      return true;
+      break;
   }
+  if (!set->fetch.policy)
+    set->fetch.policy = &policy_demand;
+  return true;
 }
