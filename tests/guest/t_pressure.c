@@ -544,6 +544,29 @@ static void request_errors(void) {
   CHECK_EQ(own_stats().budget, own_budget);
 }
 
+/* What is wrong comes where there is room for it, which may have to come itself. */
+static void request_told(void) {
+  static const struct {
+    const char *words;
+    uint64_t pages;
+    const char *wrong;
+  } wrongs[] = {{"fifo+nothing,1", 8, "'nothing' is no policy"},
+                {"window,5+fifo", 8, "the option of 'window,5' is not understood: write window[,PAGES] "},
+                {"fifo,1", 8, "the option of 'fifo,1' is not understood: write fifo"},
+                {"largest", 8, "only by the boot option policy="},
+                {"demand", 8, "none of these words says what goes"},
+                {"fifo", 3, "PAGES is not 4 to 65536"},
+                {"fifofifofifofifofifofifofifofifofifofifofifofifo", 8, "longer than 47 characters"}};
+  char *at = map_pages(1);
+  for (unsigned i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+    CHECK_EQ(p_policy_told(0, wrongs[i].words, wrongs[i].pages, at), -EINVAL);
+    CHECK(strstr(at, wrongs[i].wrong));
+  }
+  unmap_pages(at, 1);
+  CHECK_EQ(p_policy_told(0, "nothing", 8, (char *)8), -EFAULT);
+  CHECK_EQ(own_stats().budget, own_budget);
+}
+
 /* It has the same budget, or what is away would be lost to it. */
 static void check_child(char *at, uint64_t budget, unsigned seed) {
   pid_t pid = fork();
@@ -920,6 +943,7 @@ static const struct test tests[] = {
     {"threads that fork", threads_fork},
     {"threads killed while their pages move", threads_killed},
     {"policy: bad requests", request_errors},
+    {"policy: what is wrong with a request", request_told},
     {"policy: another one and another budget", changes},
     {"policy: of another program", change_another},
     {"policy: while another thread writes", changes_beside},
