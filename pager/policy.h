@@ -83,6 +83,8 @@ uint64_t policy_random(struct policy_pool *pool);
 /* ---- How much ------------------------------------------------------------------------------------------------------------ */
 #define POLICY_OPTIONS 16
 #define POLICY_PROCESS 128
+#define POLICY_STATE 4096
+#define POLICY_EACH 64
 
 struct policy_need {
   uint64_t id; /* of the program */
@@ -155,9 +157,10 @@ struct policy {
   /* Takes what stands after the name and a comma into `options`, POLICY_OPTIONS bytes of zeros; it is called with "" if nothing
    * stands there. false: it is not understood. NULL: nothing may stand there. */
   bool (*option)(const char *text, void *options);
+  /* A policy that declares more than may be is refused. */
   size_t process_bytes;          /* at most POLICY_PROCESS */
-  size_t state_bytes;            /* of a pool: at most 4096 */
-  size_t note_bytes, each_bytes; /* each_bytes: added to state_bytes for each index. Together at most 64 */
+  size_t state_bytes;            /* of a pool: at most POLICY_STATE */
+  size_t note_bytes, each_bytes; /* each_bytes: added to state_bytes for each index. Together at most POLICY_EACH */
 
   /* Fetching. A page of zeros is touched, or one that was evicted. On entry *range is that page, which comes whatever the policy
    * says. NULL: it alone. On several harts it is asked of several programs at once: it keeps nothing but in area->process. */

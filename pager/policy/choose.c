@@ -45,6 +45,23 @@ static __attribute__((format(printf, 1, 2))) bool refuse(const char *format, ...
   return false;
 }
 
+/* More than that is behind what a policy is given, and somebody else's. */
+static bool fits(const struct policy *policy) {
+  const struct {
+    const char *name;
+    size_t bytes, most;
+  } declared[] = {{"process_bytes", policy->process_bytes, POLICY_PROCESS},
+                  {"state_bytes", policy->state_bytes, POLICY_STATE},
+                  {"note_bytes", policy->note_bytes, POLICY_EACH},
+                  {"each_bytes", policy->each_bytes, POLICY_EACH},
+                  {"note_bytes + each_bytes", policy->note_bytes + policy->each_bytes, POLICY_EACH}};
+  for (unsigned i = 0; i < sizeof declared / sizeof *declared; i++)
+    if (declared[i].bytes > declared[i].most)
+      return refuse("'%s' cannot be used: it declares %s of %zu, and %zu is the most", policy->name, declared[i].name,
+                    declared[i].bytes, declared[i].most);
+  return true;
+}
+
 /* What stands behind the name and its comma, and is so long. */
 static bool read_option(const char *from, size_t length, struct policy_choice *choice) {
   char text[32] = "";
@@ -64,6 +81,8 @@ static bool choose_one(const char *word, size_t length, struct policy_choice *ch
   policy_wrong.unknown = !policy;
   if (!policy)
     return refuse("'%.*s' is no policy", (int)name, word);
+  if (!fits(policy))
+    return false;
   if (policy->option ? read_option(word + name + comma, length - name - comma, choice) : !comma)
     return true;
   return refuse("the option of '%.*s' is not understood: write %s", (int)length, word, policy->usage);
