@@ -48,6 +48,8 @@ SERVERS = [  # what, boot options, a line that must be printed
     ("a policy's option that it does not understand", "policy=window,5+clock run=victim:exit:0",
      r"pager: the boot option policy=window,5\+clock: the option of 'window,5' is not understood: write window\[,PAGES\] \(1, 2, 4, 8, 16, 32 or 64; else 16\)"),
     ("an option of a policy that has none", "policy=demand,1 run=victim:exit:0", "pager: .*: the option of 'demand,1' is not understood: write demand"),
+    ("two policies of one kind", "policy=clock+fifo budget=8 run=victim:exit:0",
+     r"pager: the boot option policy=clock\+fifo: 'clock' and 'fifo' both say what goes: write one of them"),
     ("policies of a long name", f"policy=clock+{'x' * 42} run=victim:exit:0", "pager: .*: its words are longer than 47 characters"),
     ("a pool of ready frames upside down", "ready=9,8 run=victim:exit:0", "pager: the boot option ready=9,8 is not: .*"),
     ("what is not counted", "count=all run=victim:exit:0", "pager: the boot option count=all is not: count=untouched"),

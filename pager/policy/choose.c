@@ -89,20 +89,26 @@ static bool choose_one(const char *word, size_t length, struct policy_choice *ch
 }
 
 /* One that has no hook at all is the null policy of fetching, demand. */
-static void add(struct policy_set *set, const struct policy_choice *choice) {
+static bool add(struct policy_set *set, const struct policy_choice *choice) {
   const struct policy *policy = choice->policy;
   bool other = policy->victims || policy->budget || policy->admit || policy->pressure;
   const struct {
     bool its;
     struct policy_choice *choice;
-  } tasks[] = {{policy->fault || policy->made || policy->advice || !other, &set->fetch},
-               {policy->victims, &set->replace},
-               {policy->budget, &set->allocate},
-               {policy->admit, &set->admit},
-               {policy->pressure, &set->press}};
-  for (unsigned i = 0; i < sizeof tasks / sizeof *tasks; i++)
+    const char *what;
+  } tasks[] = {{policy->fault || policy->made || policy->advice || !other, &set->fetch, "what comes"},
+               {policy->victims, &set->replace, "what goes"},
+               {policy->budget, &set->allocate, "how much a program may have"},
+               {policy->admit, &set->admit, "which programs may begin"},
+               {policy->pressure, &set->press, "who gives way"}};
+  for (unsigned i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+    if (tasks[i].its && tasks[i].choice->policy)
+      return refuse("'%s' and '%s' both say %s: write one of them", tasks[i].choice->policy->name, policy->name,
+                    tasks[i].what);
     if (tasks[i].its)
       *tasks[i].choice = *choice;
+  }
+  return true;
 }
 
 bool policy_choose(const char *words, struct policy_set *set) {
@@ -110,9 +116,8 @@ bool policy_choose(const char *words, struct policy_set *set) {
   for (const char *word = words;; word++) {
     struct policy_choice choice;
     size_t length = strcspn(word, "+");
-    if (!choose_one(word, length, &choice))
+    if (!choose_one(word, length, &choice) || !add(set, &choice))
       return false;
-    add(set, &choice);
     word += length;
     if (!*word)
       break;

@@ -553,6 +553,7 @@ static void request_told(void) {
   } wrongs[] = {{"fifo+nothing,1", 8, "'nothing' is no policy"},
                 {"window,5+fifo", 8, "the option of 'window,5' is not understood: write window[,PAGES] "},
                 {"fifo,1", 8, "the option of 'fifo,1' is not understood: write fifo"},
+                {"clock+window+fifo", 8, "'clock' and 'fifo' both say what goes: write one of them"},
                 {"largest", 8, "only by the boot option policy="},
                 {"demand", 8, "none of these words says what goes"},
                 {"fifo", 3, "PAGES is not 4 to 65536"},
@@ -642,13 +643,12 @@ static void changes_beside(void) {
 /* Last: what was chosen stays on the list. */
 static void too_many_words(void) {
   char words[P_POLICY_MAX];
-  static const char *const part[] = {"fifo", "clock", "demand"};
   struct p_system system;
   CHECK_EQ(p_system_stats(0, &system), 0);
   int64_t error = p_policy(0, system.policy, 0);
   CHECK_EQ(error, 0);
   for (unsigned i = 0; i < 81 && !error; i++) {
-    snprintf(words, sizeof words, "%s+%s+%s+%s+fifo", part[i % 3], part[i / 3 % 3], part[i / 9 % 3], part[i / 27]);
+    snprintf(words, sizeof words, "aging,%u", i + 1);
     error = p_policy(0, words, 0);
   }
   CHECK_EQ(error, -ENFILE);
