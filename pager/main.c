@@ -107,15 +107,19 @@ static void read_images(char *memory) {
       image_read(&images[image_count++], file.name, file.data, file.bytes, file.bytes, &cache);
 }
 
+static void refuse_boot(const char *wrong) {
+  if (!wrong)
+    return;
+  say("boot options: %s", wrong);
+  give_up("they cannot be understood");
+}
+
 static void take_over(void) {
   struct q_range ranges[Q_BOOT_RANGES];
   uint64_t ram = boot->ram_end - boot->ram_base;
   const char *wrong = pressure_options(ram);
   memcpy(ranges, boot->free, sizeof ranges);
-  if (wrong) {
-    say("boot options: %s", wrong);
-    give_up("they cannot be understood");
-  }
+  refuse_boot(wrong);
   char *tables = claim(ranges, frames_memory(ram));
   unsigned files = count_files();
   uint64_t cache_bytes = image_cache_bytes(boot->initrd_bytes) + files * SEGMENTS_MAX * 8ul;
@@ -490,11 +494,7 @@ _Noreturn void pager_main(const struct q_boot *info) {
   if (!watch_start())
     give_up("no kernel memory for a thread");
   options_read();
-  if (pool_pages && !policy.replace.policy) {
-    say("boot options: budget=%lu needs a policy that says which pages go: policy=clock, say",
-        (unsigned long)pool_pages);
-    give_up("they cannot be understood");
-  }
+  refuse_boot(pressure_lacks());
   if (policy.press.policy)
     relief_begin(&policy.press);
   say("Quire pager, policy %s, %lu MiB free", policy.words, (unsigned long)(frames_available() >> 8));

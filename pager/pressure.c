@@ -70,6 +70,17 @@ const char *pressure_options(uint64_t ram_bytes) {
   return on_disk || slots <= ram_bytes >> Q_PAGE_SHIFT ? NULL : "store=ram,PAGES is more than the machine's memory";
 }
 
+/* One says what goes or how much may stay, the other makes it so. */
+const char *pressure_lacks(void) {
+  bool replaces = policy.replace.policy, allocates = policy.allocate.policy && !policy.admit.policy;
+  if (pool_pages && !replaces)
+    return "budget=PAGES needs a policy that says which pages go: policy=clock, say";
+  if ((replaces || allocates) && !option("budget="))
+    return "policy= has words that come to nothing without a budget: give budget=PAGES too; or budget=0, to give "
+           "programs one later";
+  return NULL;
+}
+
 static uint64_t bytes_in_ram(void) {
   return on_disk ? 0 : ram_store.slots * Q_PAGE_SIZE;
 }

@@ -18,6 +18,7 @@ MISSING = "pager: cannot start the server 'nothing': not in the boot image"
 BUDGET = r"pager: boot options: budget=PAGES\[,all\] takes 4 to 65536 pages; or 0, to give single programs one while they run"
 STORE = "pager: boot options: store= takes ram, ram,PAGES, ram,PAGES,MICROSECONDS, disk or disk,PAGES"
 NEEDS = "pager: boot options: store= and seed= are for programs with a budget: give budget=PAGES too"
+VAIN = "pager: boot options: policy= has words that come to nothing without a budget: give budget=PAGES too; or budget=0, .*"
 PRESSURE = [  # boot options, a line that must be printed
     ("budget=", BUDGET), ("budget=3", BUDGET), ("budget=65537", BUDGET), ("budget=4x", BUDGET), ("budget=-4", BUDGET),
     ("budget=99999999999999999999", BUDGET), ("budget=0,all", BUDGET), ("budget=4,al", BUDGET), ("budget=4,alle", BUDGET),
@@ -30,8 +31,9 @@ PRESSURE = [  # boot options, a line that must be printed
     ("budget=4 policy=fifo store=ramp", STORE), ("budget=4 policy=fifo store=disk,x", STORE),
     ("budget=4 policy=fifo store=ram,99999", "pager: boot options: store=ram,PAGES is more than the machine's memory"),
     ("budget=4 policy=fifo store=ram,32768", "pager: cannot start: not enough memory for its tables"),
-    ("budget=4", "pager: boot options: budget=4 needs a policy that says which pages go: policy=clock, say"),
-    ("budget=4 policy=window", "pager: boot options: budget=4 needs a policy that says which pages go: policy=clock, say"),
+    ("policy=clock", VAIN), ("policy=window,4+fifo", VAIN), ("policy=pff", VAIN), ("policy=ws+clock", VAIN),
+    ("budget=4", "pager: boot options: budget=PAGES needs a policy that says which pages go: policy=clock, say"),
+    ("budget=4 policy=window", "pager: boot options: budget=PAGES needs a policy that says which pages go: policy=clock, say"),
 ]
 SERVERS = [  # what, boot options, a line that must be printed
     ("a server that is not there", "serve=nothing", MISSING),
