@@ -203,6 +203,21 @@ static void relieved(struct space *space, const struct q_received *m, struct ans
   last->first = answer->first;
 }
 
+/* Frames there are, but no page of its pool can go to make room for another. */
+static bool store_is_full(const struct space *space) {
+  return space->pool && slots_are_gone() && frames_available();
+}
+
+/* The copy fails, or the program ends. */
+static void refuse(struct space *space, const struct q_received *m, unsigned reason, struct q_reply *r) {
+  uint64_t error = reason == P_REASON_NOFRAME || reason == P_REASON_FULL ? Q_E_NOFRAME : Q_E_FAULT;
+  *r = (struct q_reply){0};
+  if (m->label & Q_FAULT_COPY && reason != P_REASON_CHOSEN)
+    *r = (struct q_reply){.label = Q_REPLY_REFUSE, .word = {error}, .token = m->token};
+  else if (!(space->several && fault_gone(m)))
+    fault_refused(space, m, reason);
+}
+
 static __attribute__((noinline)) void fault_unusual(struct space *space, const struct q_received *m,
                                                     struct answer *answer, struct q_reply *r, struct last *last) {
   if (answer->reason == P_REASON_NOFRAME && absent_moving) { /* there will be one when something has been written */
@@ -218,19 +233,14 @@ static __attribute__((noinline)) void fault_unusual(struct space *space, const s
     *r = (struct q_reply){0};
     return;
   }
+  if (answer->reason == P_REASON_NOFRAME && store_is_full(space))
+    answer->reason = P_REASON_FULL;
   if (watched && !answer->later)
     trace_fault(space, m, answer);
-  if (!answer->reason) {
+  if (answer->reason)
+    refuse(space, m, answer->reason, r);
+  else
     r->label = answer->frame_prot ? Q_REPLY_MAP : Q_REPLY_RETRY;
-    return;
-  }
-  *r = (struct q_reply){0};
-  if (m->label & Q_FAULT_COPY && answer->reason != P_REASON_CHOSEN)
-    *r = (struct q_reply){.label = Q_REPLY_REFUSE,
-                          .word = {answer->reason == P_REASON_NOFRAME ? Q_E_NOFRAME : Q_E_FAULT},
-                          .token = m->token};
-  else if (!(space->several && fault_gone(m)))
-    fault_refused(space, m, answer->reason);
 }
 
 static __attribute__((noinline)) void answer_fault(const struct q_received *m, struct q_reply *r, struct last *last) {

@@ -204,7 +204,7 @@ def commands(build, place):
     yield "with the same frames for all together they miss more often", shared > 1.5 * alone, (alone, shared)
     file.write_text(COMMANDS.replace("store_micro", "store_pages = 1\nstore_micro"))
     status, said = start(build, file, second)
-    yield "one that ends in the background for want of room", status == 1 and "workload (5) ended: out of memory" in said, said
+    yield "one that ends in the background for want of room", status == 1 and "workload (5) ended: the store is full" in said, said
     file.write_text(COMMANDS.replace("ls /bin", "ls /none"))
     status, said = start(build, file, second)
     yield "what the shell does not know is its business", status == 0 and "4 cells of 4" in said, said
@@ -220,7 +220,7 @@ def failing(build, place):
     status, said = start(build, file, place / "failing")
     failed = [line for line in said.splitlines() if line.startswith("FAILED:")]
     yield "a cell that fails is named", status == 1 and [line.split()[1] for line in failed] == ["cells/guest-zipf-clock-6-3.json"], said
-    yield "with its command and why", "cell.py guest --build" in said and "out of memory" in said, said
+    yield "with its command and why", "cell.py guest --build" in said and "the store is full" in said, said
     yield "and stops no other", "14 cells of 15" in said and ("guest", "zipf", "clock", 60) in misses(place / "failing"), said
 
 

@@ -769,7 +769,7 @@ static void full_store(void) {
     struct p_death death = {0};
     pid_t pid = begin(fill_store);
     CHECK_EQ(px_wait((uint64_t)pid, 0, &death), pid);
-    CHECK_EQ(death.reason, P_REASON_NOFRAME);
+    CHECK_EQ(death.reason, P_REASON_FULL);
     CHECK(filled(at, 3 * PAGE, 9));
   }
   unmap_pages(at, 3);

@@ -206,7 +206,8 @@ enum p_request {
   X(11, EXCEPTION, "exception")                                                                                      \
   X(12, ACCESS, "not what the mapping allows")                                                                       \
   X(13, STORE, "its page could not be read back")                                                                    \
-  X(14, CHOSEN, "chosen to end: out of memory")
+  X(14, CHOSEN, "chosen to end: out of memory")                                                                      \
+  X(15, FULL, "the store is full")
 
 enum p_reason {
 #define X(n, name, text) P_REASON_##name = n,
