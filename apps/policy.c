@@ -14,9 +14,6 @@ static const char *why(int64_t error) {
     return "there is no such process";
   case EPERM:
     return "it is a server";
-  case EINVAL:
-    return "there is no such policy, or none of these words replaces pages, or PAGES is not 4 to 65536 "
-           "(docs/policies.md)";
   case ENOTSUP:
     return "the machine was booted without budget=, or with one for all, or the process has its memory promised";
   case ENOTRECOVERABLE:
@@ -72,6 +69,9 @@ int main(int argc, char **argv) {
   }
   if (argc == 2)
     return show(argv[1], id);
-  int64_t error = p_policy(id, argv[2], pages);
-  return error ? failed(argv[1], error) : 0;
+  char wrong[P_POLICY_WRONG] = "";
+  int64_t error = p_policy_told(id, argv[2], pages, wrong);
+  if (error == -EINVAL && *wrong)
+    fprintf(stderr, "policy: %s (docs/policies.md)\n", wrong);
+  return !error ? 0 : error == -EINVAL && *wrong ? 1 : failed(argv[1], error);
 }

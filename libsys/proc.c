@@ -56,9 +56,17 @@ int64_t p_stats_of(uint64_t id, struct p_stats *stats) {
   return request(&(struct q_call){.label = P_stats, .word = {id}, .write = stats, .write_bytes = sizeof *stats});
 }
 
+int64_t p_policy_told(uint64_t id, const char *words, uint64_t budget, char *wrong) {
+  return request(&(struct q_call){.label = P_policy,
+                                  .word = {id, budget},
+                                  .read = words,
+                                  .read_bytes = words ? strlen(words) : 0,
+                                  .write = wrong,
+                                  .write_bytes = wrong ? P_POLICY_WRONG : 0});
+}
+
 int64_t p_policy(uint64_t id, const char *words, uint64_t budget) {
-  uint64_t bytes = words ? strlen(words) : 0;
-  return request(&(struct q_call){.label = P_policy, .word = {id, budget}, .read = words, .read_bytes = bytes});
+  return p_policy_told(id, words, budget, NULL);
 }
 
 int64_t p_figures_of(uint64_t id, struct p_figures *figures) {

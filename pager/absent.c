@@ -60,6 +60,10 @@ uint32_t slot_take(void) {
   return slot;
 }
 
+bool slots_are_gone(void) {
+  return !first_free && virgin == store->slots;
+}
+
 void slot_give(uint32_t slot) {
   assert(!slot || slot_users[slot - 1]);
   if (!slot || --slot_users[slot - 1])

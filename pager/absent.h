@@ -54,6 +54,7 @@ void set_moving(uint64_t frame, bool moving);
 void give_moved(uint64_t frame); /* it has arrived, or nobody wants it */
 uint32_t slot_take(void);        /* number + 1; 0: the store is full */
 void slot_give(uint32_t slot);
+bool slots_are_gone(void); /* the next slot_take() returns 0 */
 extern uint16_t *slot_users;
 static inline bool slot_is_shared(uint32_t slot) {
   return slot_users[slot - 1] > 1;

@@ -107,15 +107,19 @@ static void read_images(char *memory) {
       image_read(&images[image_count++], file.name, file.data, file.bytes, file.bytes, &cache);
 }
 
+static void refuse_boot(const char *wrong) {
+  if (!wrong)
+    return;
+  say("boot options: %s", wrong);
+  give_up("they cannot be understood");
+}
+
 static void take_over(void) {
   struct q_range ranges[Q_BOOT_RANGES];
   uint64_t ram = boot->ram_end - boot->ram_base;
   const char *wrong = pressure_options(ram);
   memcpy(ranges, boot->free, sizeof ranges);
-  if (wrong) {
-    say("boot options: %s", wrong);
-    give_up("they cannot be understood");
-  }
+  refuse_boot(wrong);
   char *tables = claim(ranges, frames_memory(ram));
   unsigned files = count_files();
   uint64_t cache_bytes = image_cache_bytes(boot->initrd_bytes) + files * SEGMENTS_MAX * 8ul;
@@ -199,6 +203,21 @@ static void relieved(struct space *space, const struct q_received *m, struct ans
   last->first = answer->first;
 }
 
+/* Frames there are, but no page of its pool can go to make room for another. */
+static bool store_is_full(const struct space *space) {
+  return space->pool && slots_are_gone() && frames_available();
+}
+
+/* The copy fails, or the program ends. */
+static void refuse(struct space *space, const struct q_received *m, unsigned reason, struct q_reply *r) {
+  uint64_t error = reason == P_REASON_NOFRAME || reason == P_REASON_FULL ? Q_E_NOFRAME : Q_E_FAULT;
+  *r = (struct q_reply){0};
+  if (m->label & Q_FAULT_COPY && reason != P_REASON_CHOSEN)
+    *r = (struct q_reply){.label = Q_REPLY_REFUSE, .word = {error}, .token = m->token};
+  else if (!(space->several && fault_gone(m)))
+    fault_refused(space, m, reason);
+}
+
 static __attribute__((noinline)) void fault_unusual(struct space *space, const struct q_received *m,
                                                     struct answer *answer, struct q_reply *r, struct last *last) {
   if (answer->reason == P_REASON_NOFRAME && absent_moving) { /* there will be one when something has been written */
@@ -214,19 +233,14 @@ static __attribute__((noinline)) void fault_unusual(struct space *space, const s
     *r = (struct q_reply){0};
     return;
   }
+  if (answer->reason == P_REASON_NOFRAME && store_is_full(space))
+    answer->reason = P_REASON_FULL;
   if (watched && !answer->later)
     trace_fault(space, m, answer);
-  if (!answer->reason) {
+  if (answer->reason)
+    refuse(space, m, answer->reason, r);
+  else
     r->label = answer->frame_prot ? Q_REPLY_MAP : Q_REPLY_RETRY;
-    return;
-  }
-  *r = (struct q_reply){0};
-  if (m->label & Q_FAULT_COPY && answer->reason != P_REASON_CHOSEN)
-    *r = (struct q_reply){.label = Q_REPLY_REFUSE,
-                          .word = {answer->reason == P_REASON_NOFRAME ? Q_E_NOFRAME : Q_E_FAULT},
-                          .token = m->token};
-  else if (!(space->several && fault_gone(m)))
-    fault_refused(space, m, answer->reason);
 }
 
 static __attribute__((noinline)) void answer_fault(const struct q_received *m, struct q_reply *r, struct last *last) {
@@ -490,11 +504,7 @@ _Noreturn void pager_main(const struct q_boot *info) {
   if (!watch_start())
     give_up("no kernel memory for a thread");
   options_read();
-  if (pool_pages && !policy.replace.policy) {
-    say("boot options: budget=%lu needs a policy that says which pages go: policy=clock, say",
-        (unsigned long)pool_pages);
-    give_up("they cannot be understood");
-  }
+  refuse_boot(pressure_lacks());
   if (policy.press.policy)
     relief_begin(&policy.press);
   say("Quire pager, policy %s, %lu MiB free", policy.words, (unsigned long)(frames_available() >> 8));

@@ -19,12 +19,14 @@ static bool serve(char *words) {
 static bool choose_policy(char *words) {
   static char chosen[sizeof((struct p_system *)0)->policy];
   watch_begin();
-  if (strlen(words) < sizeof chosen && policy_choose(strcpy(chosen, words), &policy))
+  bool fits = strlen(words) < sizeof chosen;
+  if (fits && policy_choose(strcpy(chosen, words), &policy))
     return true;
-  say("the boot option policy=%s is none of:", words);
-  for (unsigned i = 0; policies[i]; i++)
+  say("the boot option policy=%s: %s%s", words, fits ? policy_wrong.text : "its words are longer than 47 characters",
+      policy_wrong.unknown ? "; there are:" : "");
+  for (unsigned i = 0; policy_wrong.unknown && policies[i]; i++)
     say("  policy=%s", policies[i]->usage);
-  give_up("there is no such policy");
+  give_up("it cannot be understood");
 }
 
 static bool ready_frames(char *words) {

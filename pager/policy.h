@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a policy is told, and what it may decide. A policy is one file in policy/, which is built into the pager and into the
- * replayer of traces (replay/) from the same source; docs/policies.md says how to write one.
+/* What a policy is told, and what it may decide. A policy is one file in policy/, which is built into the pager and
+ * into the replayer of traces (replay/) from the same source; docs/policies.md says how to write one.
  *
- * A pager hears of faults, not of hits: whether a page has been used since shows only in its accessed bit, which a policy may
- * ask for. Time is therefore counted in faults.
+ * A pager hears of faults, not of hits: whether a page has been used since shows only in its accessed bit, which a
+ * policy may ask for. Time is therefore counted in faults.
  *
- * Policies propose and the pager disposes: what a hook asks for is checked, cut to what can be had, and replaced by a safe
- * choice where it is wrong, which is counted. A policy calls nothing but the functions below and has no memory of its own but
- * what it declares; so it can waste, and break nothing. */
+ * Policies propose and the pager disposes: what a hook asks for is checked, cut to what can be had, and replaced by a
+ * safe choice where it is wrong, which is counted. A policy calls nothing but the functions below and has no memory
+ * of its own but what it declares; so it can waste, and break nothing. */
 #ifndef POLICY_H
 #define POLICY_H
 
@@ -82,8 +82,8 @@ enum policy_reason {
 bool policy_accessed(struct policy_pool *pool, uint32_t index);
 /* Whether to evict it means to write it. */
 bool policy_dirty(struct policy_pool *pool, uint32_t index);
-/* Begins to write a dirty page to its store, and leaves it where it is, so that it can go at once later. true: it is clean, or will
- * be. false: not now, and never in mapped() and unmapped(). */
+/* Begins to write a dirty page to its store, and leaves it where it is, so that it can go at once later. true: it is
+ * clean, or will be. false: not now, and never in mapped() and unmapped(). */
 bool policy_write(struct policy_pool *pool, uint32_t index);
 struct policy_page policy_page(const struct policy_pool *pool, uint32_t index);
 /* The same numbers in each run: from the boot option seed=. */
@@ -92,6 +92,8 @@ uint64_t policy_random(struct policy_pool *pool);
 /* ---- How much ------------------------------------------------------------------------------------------------------------ */
 #define POLICY_OPTIONS 16
 #define POLICY_PROCESS 128
+#define POLICY_STATE 4096
+#define POLICY_EACH 64
 
 struct policy_need {
   uint64_t id; /* of the program */
@@ -157,38 +159,41 @@ struct policy_asked {
   const void *process;            /* of the others: as in struct policy_area. NULL: the program has none yet */
 };
 
-/* All hooks may be NULL, and cost nothing then. One that has not returned after two seconds is left; nothing of its policy is asked any
- * more then, and another is in its place: demand for fetching, null for replacement, and none for the rest. */
+/* All hooks may be NULL, and cost nothing then. One that has not returned after two seconds is left; nothing of its
+ * policy is asked any more then, and another is in its place: demand for fetching, null for replacement, and none for
+ * the rest. */
 struct policy {
   const char *name, *usage; /* usage: its words, with all that may be said */
-  /* Takes what stands after the name and a comma into `options`, POLICY_OPTIONS bytes of zeros; it is called with "" if nothing
-   * stands there. false: it is not understood. NULL: nothing may stand there. */
+  /* Takes what stands after the name and a comma into `options`, POLICY_OPTIONS bytes of zeros; it is called with ""
+   * if nothing stands there. false: it is not understood. NULL: nothing may stand there. */
   bool (*option)(const char *text, void *options);
+  /* A policy that declares more than may be is refused. */
   size_t process_bytes;          /* at most POLICY_PROCESS */
-  size_t state_bytes;            /* of a pool: at most 4096 */
-  size_t note_bytes, each_bytes; /* each_bytes: added to state_bytes for each index. Together at most 64 */
+  size_t state_bytes;            /* of a pool: at most POLICY_STATE */
+  size_t note_bytes, each_bytes; /* each_bytes: added to state_bytes for each index. Together at most POLICY_EACH */
 
-  /* Fetching. A page of zeros is touched, or one that was evicted. On entry *range is that page, which comes whatever the policy
-   * says. NULL: it alone. On several harts it is asked of several programs at once: it keeps nothing but in area->process. */
+  /* Fetching. A page of zeros is touched, or one that was evicted. On entry *range is that page, which comes whatever
+   * the policy says. NULL: it alone. On several harts it is asked of several programs at once: it keeps nothing but
+   * in area->process. */
   void (*fault)(const struct policy_area *area, uint64_t page, struct policy_range *range);
-  /* Memory begins to be: an image at exec and spawn, what sbrk and mmap add. On entry *range is all of it. NULL: nothing
-   * comes before it is touched. */
+  /* Memory begins to be: an image at exec and spawn, what sbrk and mmap add. On entry *range is all of it. NULL:
+   * nothing comes before it is touched. */
   void (*made)(const struct policy_area *area, struct policy_range *range);
-  /* On entry *range is what the program speaks of, in this area. For POLICY_WILLNEED *range then is what comes at once as far as it is
-   * not there: at most 512 pages. NULL: what was evicted of it comes back. */
+  /* On entry *range is what the program speaks of, in this area. For POLICY_WILLNEED *range then is what comes at
+   * once as far as it is not there: at most 512 pages. NULL: what was evicted of it comes back. */
   void (*advice)(const struct policy_area *area, enum policy_advice advice, struct policy_range *range);
 
   /* Replacement, which is what has victims(). */
   void (*begun)(struct policy_pool *pool); /* before any page: state is zeros */
   void (*mapped)(struct policy_pool *pool, uint32_t index, enum policy_reason reason);
   void (*unmapped)(struct policy_pool *pool, uint32_t index, enum policy_reason reason);
-  /* Pages to evict, best first, each once: up to `most` of them. How many. Those that can't be (needed or
-   * shared with another program just now, or on their way) stay, which counts as wrong, too, and another page goes. */
+  /* Pages to evict, best first, each once: up to `most` of them. How many. Those that can't be (needed or shared with another
+   * program just now, or on their way) stay, which counts as wrong, too, and another page goes. */
   uint32_t (*victims)(struct policy_pool *pool, uint32_t *victim, uint32_t most);
   void (*tick)(struct policy_pool *pool);                 /* at each fault, before it is answered */
   void (*cold)(struct policy_pool *pool, uint32_t index); /* the program says that it will not use the page soon */
-  /* A program's pages will be in the pool: a new one, one that has become another (which has ended, by the same id), or a double of
-   * one that may be in another pool. They are no more in it. */
+  /* A program's pages will be in the pool: a new one, one that has become another (which has ended, by the same id),
+   * or a double of one that may be in another pool. They are no more in it. */
   void (*started)(struct policy_pool *pool, uint64_t process);
   void (*forked)(struct policy_pool *pool, uint64_t parent, uint64_t process);
   void (*ended)(struct policy_pool *pool, uint64_t process);
@@ -199,7 +204,7 @@ struct policy {
   /* Admission: false: not now, nothing is made, and who asked hears EAGAIN. */
   bool (*admit)(const struct policy_admission *admission);
 
-  /* Pressure: a page is wanted and no frame is to be had. *verdict is POLICY_NONE. Only the boot's policy is asked. */
+  /* Pressure: a page is wanted, no frame is to be had. *verdict is POLICY_NONE. Only the boot's policy is asked. */
   void (*pressure)(const struct policy_shortage *shortage, struct policy_verdict *verdict);
 
   /* Up to POLICY_FIGURES values for people, which are zeros on entry, and what each is called, in 15 characters. */
@@ -217,13 +222,19 @@ struct policy_choice {
 struct policy_set {
   const char *words;
   struct policy_choice fetch; /* demand, where no word says anything */
-  /* NULL policies likewise: no page goes, no budget changes, all are admitted, and nobody is squeezed or ended for others. */
+  /* NULL policies: no page goes, no budget changes, all are admitted, and nobody is squeezed or ended for others. */
   struct policy_choice replace, allocate, admit, press;
   bool lost; /* one of these did not return from a hook, and is not asked any more */
 };
 extern const struct policy *const policies[]; /* all, then NULL */
-/* What the words mean. false: they are not understood. *set keeps the pointer to them. */
+/* What the words mean. false: they are not understood, or do not go together. *set keeps the pointer to them. */
 bool policy_choose(const char *words, struct policy_set *set);
+#define POLICY_WRONG 192
+/* What is wrong then: with which word, and what to write instead. */
+extern struct policy_wrong {
+  bool unknown; /* it is no policy's name */
+  char text[POLICY_WRONG];
+} policy_wrong;
 bool policy_option(const struct policy *policy, const char *text, void *options); /* asks it; its hook is there */
 extern const struct policy policy_demand;
 

@@ -70,6 +70,17 @@ const char *pressure_options(uint64_t ram_bytes) {
   return on_disk || slots <= ram_bytes >> Q_PAGE_SHIFT ? NULL : "store=ram,PAGES is more than the machine's memory";
 }
 
+/* One says what goes or how much may stay, the other makes it so. */
+const char *pressure_lacks(void) {
+  bool replaces = policy.replace.policy, allocates = policy.allocate.policy && !policy.admit.policy;
+  if (pool_pages && !replaces)
+    return "budget=PAGES needs a policy that says which pages go: policy=clock, say";
+  if ((replaces || allocates) && !option("budget="))
+    return "policy= has words that come to nothing without a budget: give budget=PAGES too; or budget=0, to give "
+           "programs one later";
+  return NULL;
+}
+
 static uint64_t bytes_in_ram(void) {
   return on_disk ? 0 : ram_store.slots * Q_PAGE_SIZE;
 }
@@ -120,12 +131,46 @@ static bool is_lost(const struct policy_set *set) {
   return set->lost;
 }
 
+/* EINVAL, for what is not a matter of single words. */
+static int invalid(const char *why) {
+  strncpy(policy_wrong.text, why, sizeof policy_wrong.text - 1);
+  return EINVAL;
+}
+
+/* 0, or an errno value; of EINVAL, policy_wrong says why. */
+static int change(struct space *space, const char *words, uint64_t pages) {
+  int error = 0;
+  const struct policy_set *set = *words ? set_of(words, &error) : space->policy;
+  if (error)
+    return error;
+  if (*words && set->press.policy)
+    return invalid("who gives way when no frame is left is said for all programs: only by the boot option policy=");
+  if (*words && is_lost(set))
+    return ENOTRECOVERABLE;
+  error = pool_change(space, set, pages);
+  if (error != EINVAL)
+    return error;
+  return invalid(set->replace.policy ? "PAGES is not 4 to 65536"
+                                     : "none of these words says what goes, which a budget needs: add +clock, say");
+}
+_Static_assert(POOL_LEAST == 4 && POOL_MOST == 65536 && P_POLICY_MAX == 48, "as is said");
+_Static_assert(sizeof policy_wrong.text == P_POLICY_WRONG, "as who asks expects");
+
+/* Who asked is told, if it has room for it. */
+static int tell_wrong(struct q_received *m) {
+  const char *text = policy_wrong.text;
+  bool room = m->write_bytes >= P_POLICY_WRONG;
+  return room && transfer(m, Q_COPY_TO, 0, text, strlen(text) + 1) == DEFER ? DEFER : EINVAL;
+}
+
 int do_policy(struct space *caller, struct q_received *m, struct q_reply *r) {
   char words[P_POLICY_MAX] = "";
   struct space *space = m->word[0] ? space_find(m->word[0]) : caller;
   (void)r;
-  if (m->read_bytes > sizeof words - 1)
-    return EINVAL;
+  if (m->read_bytes > sizeof words - 1) {
+    invalid("WORDS are longer than 47 characters");
+    return tell_wrong(m);
+  }
   int error = m->read_bytes ? transfer(m, Q_COPY_FROM, 0, words, m->read_bytes) : 0;
   if (error)
     return error;
@@ -133,12 +178,8 @@ int do_policy(struct space *caller, struct q_received *m, struct q_reply *r) {
     return ESRCH;
   if (space->server || !may_change(caller, space))
     return EPERM;
-  const struct policy_set *set = *words ? set_of(words, &error) : space->policy;
-  if (set && *words && set->press.policy)
-    return EINVAL; /* that is not of one program */
-  if (set && *words && is_lost(set))
-    return ENOTRECOVERABLE;
-  return set ? pool_change(space, set, m->word[1]) : error;
+  error = change(space, words, m->word[1]);
+  return error == EINVAL ? tell_wrong(m) : error;
 }
 
 int do_figures(struct space *caller, struct q_received *m, struct q_reply *r) {

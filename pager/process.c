@@ -344,9 +344,10 @@ static void diagnose(const struct space *space, const struct p_death *d) {
         (unsigned long)space->stats.resident);
   } else if (d->reason == P_REASON_EXCEPTION) {
     say("%s (%lu) ended: %s, value 0x%lx; pc 0x%lx sp 0x%lx", name, id, cause_text(d->status), address, pc, sp);
-  } else if (d->reason == P_REASON_NOFRAME) {
-    say("%s (%lu) ended: %s at 0x%lx: out of memory, %lu frames resident, %lu free; pc 0x%lx sp 0x%lx", name, id,
-        kind[d->kind & 3], address, (unsigned long)space->stats.resident, (unsigned long)frames_available(), pc, sp);
+  } else if (d->reason == P_REASON_NOFRAME || d->reason == P_REASON_FULL) {
+    say("%s (%lu) ended: %s at 0x%lx: %s, %lu frames resident, %lu free; pc 0x%lx sp 0x%lx", name, id,
+        kind[d->kind & 3], address, reason_text(d->reason), (unsigned long)space->stats.resident,
+        (unsigned long)frames_available(), pc, sp);
   } else {
     say("%s (%lu) ended: %s at 0x%lx refused: %s; pc 0x%lx sp 0x%lx", name, id, kind[d->kind & 3], address,
         reason_text(d->reason), pc, sp);

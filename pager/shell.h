@@ -136,6 +136,7 @@ _Noreturn void pager_again(uint64_t number); /* main.c: where a thread begins wh
 
 /* pressure.c */
 const char *pressure_options(uint64_t ram_bytes); /* of the boot; what is wrong with them, or NULL */
+const char *pressure_lacks(void);                 /* likewise, what policy= or budget= needs besides */
 uint64_t pressure_memory(uint64_t ram_bytes);     /* bytes that pressure_begin() needs; 0: none are asked for */
 void pressure_begin(char *memory, uint64_t ram_bytes);
 /* The message is answered anew when something has come from the store or got there. false: no memory. */

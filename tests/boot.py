@@ -18,6 +18,7 @@ MISSING = "pager: cannot start the server 'nothing': not in the boot image"
 BUDGET = r"pager: boot options: budget=PAGES\[,all\] takes 4 to 65536 pages; or 0, to give single programs one while they run"
 STORE = "pager: boot options: store= takes ram, ram,PAGES, ram,PAGES,MICROSECONDS, disk or disk,PAGES"
 NEEDS = "pager: boot options: store= and seed= are for programs with a budget: give budget=PAGES too"
+VAIN = "pager: boot options: policy= has words that come to nothing without a budget: give budget=PAGES too; or budget=0, .*"
 PRESSURE = [  # boot options, a line that must be printed
     ("budget=", BUDGET), ("budget=3", BUDGET), ("budget=65537", BUDGET), ("budget=4x", BUDGET), ("budget=-4", BUDGET),
     ("budget=99999999999999999999", BUDGET), ("budget=0,all", BUDGET), ("budget=4,al", BUDGET), ("budget=4,alle", BUDGET),
@@ -30,8 +31,9 @@ PRESSURE = [  # boot options, a line that must be printed
     ("budget=4 policy=fifo store=ramp", STORE), ("budget=4 policy=fifo store=disk,x", STORE),
     ("budget=4 policy=fifo store=ram,99999", "pager: boot options: store=ram,PAGES is more than the machine's memory"),
     ("budget=4 policy=fifo store=ram,32768", "pager: cannot start: not enough memory for its tables"),
-    ("budget=4", "pager: boot options: budget=4 needs a policy that says which pages go: policy=clock, say"),
-    ("budget=4 policy=window", "pager: boot options: budget=4 needs a policy that says which pages go: policy=clock, say"),
+    ("policy=clock", VAIN), ("policy=window,4+fifo", VAIN), ("policy=pff", VAIN), ("policy=ws+clock", VAIN),
+    ("budget=4", "pager: boot options: budget=PAGES needs a policy that says which pages go: policy=clock, say"),
+    ("budget=4 policy=window", "pager: boot options: budget=PAGES needs a policy that says which pages go: policy=clock, say"),
 ]
 SERVERS = [  # what, boot options, a line that must be printed
     ("a server that is not there", "serve=nothing", MISSING),
@@ -42,10 +44,15 @@ SERVERS = [  # what, boot options, a line that must be printed
     ("a posix server without a program", "serve=uart serve=posix", "posix: name the first program: serve=posix:PROGRAM"),
     ("a posix server with a program that is not there", "serve=uart serve=posix:nothing",
      "posix: cannot start 'nothing': No such file or directory"),
-    ("a policy that is not there", "policy=none run=victim:exit:0", "pager: the boot option policy=none is none of:"),
-    ("a policy's option that it does not understand", "policy=window,5 run=victim:exit:0",
-     r"pager:   policy=window\[,PAGES\] \(1, 2, 4, 8, 16, 32 or 64; else 16\)"),
-    ("an option of a policy that has none", "policy=demand,1 run=victim:exit:0", "pager:   policy=demand"),
+    ("a policy that is not there", "policy=none run=victim:exit:0", "pager: the boot option policy=none: 'none' is no policy; there are:"),
+    ("all there are", "policy=none run=victim:exit:0", r"pager:   policy=window\[,PAGES\] \(1, 2, 4, 8, 16, 32 or 64; else 16\)"),
+    ("one word of several that is none", "policy=window+none,5 run=victim:exit:0", "pager: the boot option policy=window\\+none,5: 'none' is no policy; there are:"),
+    ("a policy's option that it does not understand", "policy=window,5+clock run=victim:exit:0",
+     r"pager: the boot option policy=window,5\+clock: the option of 'window,5' is not understood: write window\[,PAGES\] \(1, 2, 4, 8, 16, 32 or 64; else 16\)"),
+    ("an option of a policy that has none", "policy=demand,1 run=victim:exit:0", "pager: .*: the option of 'demand,1' is not understood: write demand"),
+    ("two policies of one kind", "policy=clock+fifo budget=8 run=victim:exit:0",
+     r"pager: the boot option policy=clock\+fifo: 'clock' and 'fifo' both say what goes: write one of them"),
+    ("policies of a long name", f"policy=clock+{'x' * 42} run=victim:exit:0", "pager: .*: its words are longer than 47 characters"),
     ("a pool of ready frames upside down", "ready=9,8 run=victim:exit:0", "pager: the boot option ready=9,8 is not: .*"),
     ("what is not counted", "count=all run=victim:exit:0", "pager: the boot option count=all is not: count=untouched"),
     ("memory of another kind", "memory=much run=victim:exit:0", "pager: the boot option memory=much is not: .*"),

@@ -254,8 +254,10 @@ static struct run run_of(const struct options *options, struct trace *trace, con
                     .areas_n = options->areas_n,
                     .pool_each = options->pool_each};
   if (!run_choose(&run, words)) {
-    fprintf(stderr, "replay: --policy %s is none of these, or has an option that is none of theirs\n", words);
-    list_policies(stderr);
+    fprintf(stderr, "replay: --policy %s: %s%s\n", words, policy_wrong.text,
+            policy_wrong.unknown ? "; there are:" : "");
+    if (policy_wrong.unknown)
+      list_policies(stderr);
     exit(2);
   }
   if (run.engine == &engine_policy && !run.set.replace.policy)

@@ -449,6 +449,7 @@ static uint64_t wait_status(const struct process *process) {
     return process->signal ? process->signal : SIGKILL;
   case P_REASON_NOFRAME:
   case P_REASON_CHOSEN:
+  case P_REASON_FULL:
     return SIGKILL;
   case P_REASON_EXCEPTION:
     return death->status < sizeof exceptions ? exceptions[death->status] : SIGILL;

@@ -99,7 +99,7 @@ def check_policy(build, run, where, policy):
     done = subprocess.run([f"{build}/pager/replay/replay", "--policy", policy, "--frames", "4", "--make", "1,1"], capture_output=True,
                           text=True, check=False)
     if done.returncode:
-        raise Bad(f"{where}: {done.stderr.strip()}")
+        raise Bad(f"{where}: {re.sub('^replay: (--policy )?', '', done.stderr.strip())}")
     only = only_replayed(build) & set(re.split(r"[+,]", policy))
     if run == "guest" and only:
         raise Bad(f"{where}: {policy} can only be replayed: it sees every reference, and a pager faults only")

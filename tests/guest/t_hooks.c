@@ -455,7 +455,7 @@ static void pressed(void) {
   for (unsigned i = 0; i < 4; i++) {
     struct p_death death = {0};
     CHECK_EQ(px_wait((uint64_t)pid[i], 0, &death), pid[i]);
-    CHECK(death.reason == P_REASON_CHOSEN || death.reason == P_REASON_NOFRAME ||
+    CHECK(death.reason == P_REASON_CHOSEN || death.reason == P_REASON_NOFRAME || death.reason == P_REASON_FULL ||
           (death.reason == P_REASON_EXIT && !death.status));
   }
   CHECK(filled(own, 50 * PAGE, 1));

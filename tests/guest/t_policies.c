@@ -166,6 +166,16 @@ static void wrong_counted(void) {
   exits(begin(wrong_body), 0);
 }
 
+/* What declares more memory than a policy may have is refused, not asked. */
+static void too_wide(void) {
+  static const char *const words[] = {"wide_process", "wide_state", "wide_note", "clock+wide_each", "wide_both"};
+  for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
+    char wrong[P_POLICY_WRONG] = "";
+    CHECK_EQ(p_policy_told(0, words[i], 8, wrong), -EINVAL);
+    CHECK(strstr(wrong, "cannot be used: it declares "));
+  }
+}
+
 /* One instruction, or one copy of a call, needs two pages, and what came last is what goes. */
 static void two_at_once_body(void) {
   char *at = fresh(20);
@@ -306,7 +316,7 @@ static int all_endless(bool few) {
 }
 
 int main(int argc, char **argv) {
-  static struct test tests[sizeof honest / sizeof *honest + 2];
+  static struct test tests[sizeof honest / sizeof *honest + 3];
   const char *which = argc > 1 ? argv[1] : "";
   bool bad = !strcmp(which, "hostile");
   unsigned n = 0, count = bad ? sizeof hostile / sizeof *hostile : sizeof honest / sizeof *honest;
@@ -322,6 +332,7 @@ int main(int argc, char **argv) {
     tests[n] = (struct test){policies[n], bad ? under_hostile : under_policy};
   if (bad) {
     tests[n++] = (struct test){"wrong proposals are counted", wrong_counted};
+    tests[n++] = (struct test){"more memory than there is", too_wide};
     tests[n++] = (struct test){"two pages at once, of which one always goes", two_at_once};
   }
   return tap_run("policies", tests, n);

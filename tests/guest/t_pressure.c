@@ -544,6 +544,30 @@ static void request_errors(void) {
   CHECK_EQ(own_stats().budget, own_budget);
 }
 
+/* What is wrong comes where there is room for it, which may have to come itself. */
+static void request_told(void) {
+  static const struct {
+    const char *words;
+    uint64_t pages;
+    const char *wrong;
+  } wrongs[] = {{"fifo+nothing,1", 8, "'nothing' is no policy"},
+                {"window,5+fifo", 8, "the option of 'window,5' is not understood: write window[,PAGES] "},
+                {"fifo,1", 8, "the option of 'fifo,1' is not understood: write fifo"},
+                {"clock+window+fifo", 8, "'clock' and 'fifo' both say what goes: write one of them"},
+                {"largest", 8, "only by the boot option policy="},
+                {"demand", 8, "none of these words says what goes"},
+                {"fifo", 3, "PAGES is not 4 to 65536"},
+                {"fifofifofifofifofifofifofifofifofifofifofifofifo", 8, "longer than 47 characters"}};
+  char *at = map_pages(1);
+  for (unsigned i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+    CHECK_EQ(p_policy_told(0, wrongs[i].words, wrongs[i].pages, at), -EINVAL);
+    CHECK(strstr(at, wrongs[i].wrong));
+  }
+  unmap_pages(at, 1);
+  CHECK_EQ(p_policy_told(0, "nothing", 8, (char *)8), -EFAULT);
+  CHECK_EQ(own_stats().budget, own_budget);
+}
+
 /* It has the same budget, or what is away would be lost to it. */
 static void check_child(char *at, uint64_t budget, unsigned seed) {
   pid_t pid = fork();
@@ -619,13 +643,12 @@ static void changes_beside(void) {
 /* Last: what was chosen stays on the list. */
 static void too_many_words(void) {
   char words[P_POLICY_MAX];
-  static const char *const part[] = {"fifo", "clock", "demand"};
   struct p_system system;
   CHECK_EQ(p_system_stats(0, &system), 0);
   int64_t error = p_policy(0, system.policy, 0);
   CHECK_EQ(error, 0);
   for (unsigned i = 0; i < 81 && !error; i++) {
-    snprintf(words, sizeof words, "%s+%s+%s+%s+fifo", part[i % 3], part[i / 3 % 3], part[i / 9 % 3], part[i / 27]);
+    snprintf(words, sizeof words, "aging,%u", i + 1);
     error = p_policy(0, words, 0);
   }
   CHECK_EQ(error, -ENFILE);
@@ -746,7 +769,7 @@ static void full_store(void) {
     struct p_death death = {0};
     pid_t pid = begin(fill_store);
     CHECK_EQ(px_wait((uint64_t)pid, 0, &death), pid);
-    CHECK_EQ(death.reason, P_REASON_NOFRAME);
+    CHECK_EQ(death.reason, P_REASON_FULL);
     CHECK(filled(at, 3 * PAGE, 9));
   }
   unmap_pages(at, 3);
@@ -920,6 +943,7 @@ static const struct test tests[] = {
     {"threads that fork", threads_fork},
     {"threads killed while their pages move", threads_killed},
     {"policy: bad requests", request_errors},
+    {"policy: what is wrong with a request", request_told},
     {"policy: another one and another budget", changes},
     {"policy: of another program", change_another},
     {"policy: while another thread writes", changes_beside},

@@ -4,7 +4,8 @@
  * hostile: of victims, or only the kind that its option names: indices that are none (1), the same page again and again (2), more than
  * were asked for (3), what is not there (4), no proposal (5), what has just come, and so what a thread needs now (6). glutton wants
  * everything at each fault, or what does not have the page; grasping every budget. scribbler writes to all memory that is its own,
- * whenever it can. slow takes its time in each hook; nosy asks for all that may be asked. */
+ * whenever it can. slow takes its time in each hook; nosy asks for all that may be asked. wide_... declare more memory than a policy
+ * may have. */
 #include "policy.h"
 
 #include <string.h>
@@ -131,6 +132,17 @@ static uint32_t asked(struct policy_pool *pool, uint32_t *victim, uint32_t most)
   return most;
 }
 
+/* ---- More memory than there is behind it: none of it is ever asked ------------------------------------------------------- */
+#define WIDE(what, ...)                                                                                              \
+  const struct policy policy_wide_##what = {                                                                         \
+      .name = "wide_" #what, .usage = "wide_" #what, __VA_ARGS__, .fault = scribble_fault, .victims = scribbled};
+WIDE(process, .process_bytes = POLICY_PROCESS + 1)
+WIDE(state, .state_bytes = 100000)
+WIDE(note, .note_bytes = SIZE_MAX)
+WIDE(each, .each_bytes = POLICY_EACH + 1)
+WIDE(both, .note_bytes = POLICY_EACH, .each_bytes = 1)
+
+/* ---- All of these -------------------------------------------------------------------------------------------------------- */
 const struct policy policy_hostile = {.name = "hostile",
                                       .usage = "hostile[,KIND]",
                                       .option = option,

@@ -19,6 +19,8 @@ int64_t p_kill_program(uint64_t id);
 int64_t p_stats_of(uint64_t id, struct p_stats *stats); /* 0: of this program */
 /* Has the program (0: this one) follow other words and have so many pages of its own from now on; NULL and 0: as it is. */
 int64_t p_policy(uint64_t id, const char *words, uint64_t budget);
+/* Of -EINVAL, what is wrong comes there too: P_POLICY_WRONG bytes. */
+int64_t p_policy_told(uint64_t id, const char *words, uint64_t budget, char *wrong);
 int64_t p_figures_of(uint64_t id,
                      struct p_figures *figures); /* 0: of this program; its policies, and what they count */
 int64_t p_system_stats(unsigned flags, struct p_system *stats);

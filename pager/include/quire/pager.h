@@ -133,8 +133,9 @@ enum p_request {
  * thread_end(a2 name, a3 page address, a4 bytes or 0)   Ends that thread, which may be the one that asks, and then unmaps as
  *      unmap does: so a thread gives back its own stack. ESRCH; EINVAL, ENOMEM: the thread has ended, but that is mapped.
  * policy(a2 process id, 0: the caller; a3 pages of its own that it may have, 0: as it is; readable buffer: words as after the
- *      boot option policy=, or nothing: as it is)    What the program has carries over. EINVAL (words that are not understood,
- *      fewer than 4 pages or more than 65,536, or a budget and no policy of replacement), ENOTSUP (the boot option budget= is not
+ *      boot option policy=, or nothing: as it is; writable buffer, or nothing)    What the program has carries over. EINVAL (words
+ *      that are not understood or do not go together, fewer than 4 pages or more than 65,536, or a budget and no policy of
+ *      replacement: a writable buffer of P_POLICY_WRONG bytes then says which, as a string), ENOTSUP (the boot option budget= is not
  *      given, or says that all programs share one; a program whose memory is promised), ENFILE (more than 32 different words since
  *      boot), ESRCH, EPERM (neither the caller, its descendant, nor a client of the server that the caller is one of), ENOMEM.
  *      EINVAL also: words of what only the boot option chooses, as `largest`.
@@ -170,6 +171,7 @@ enum p_request {
 #define P_THREADS_ALL 32768     /* of all programs */
 #define P_PROCESSES 16384       /* fewer than that at a time */
 #define P_POLICY_MAX 48         /* bytes of its words, with their NUL */
+#define P_POLICY_WRONG 192      /* bytes of what is wrong with them, likewise */
 #define P_FIGURES 12
 #define P_NAME_MAX 64   /* of a program, with its NUL */
 #define P_MAP_SHARED 16 /* beside Q_PROT_*, which are below */
@@ -204,7 +206,8 @@ enum p_request {
   X(11, EXCEPTION, "exception")                                                                                      \
   X(12, ACCESS, "not what the mapping allows")                                                                       \
   X(13, STORE, "its page could not be read back")                                                                    \
-  X(14, CHOSEN, "chosen to end: out of memory")
+  X(14, CHOSEN, "chosen to end: out of memory")                                                                      \
+  X(15, FULL, "the store is full")
 
 enum p_reason {
 #define X(n, name, text) P_REASON_##name = n,
