@@ -8,10 +8,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import policy_words
+
 FRAMES = (4, 5, 8, 16)
-POLICIES = ["null", "fifo", "random", "clock", "aging", "dirty", "wsclock", "sieve", "s3-fifo", "generations", "eager+null", "eager+random",
-            "window,4+fifo", "window,64+s3-fifo", "readahead+sieve", "leap+generations", "ws+clock", "pff+dirty", "fixed,6+aging",
-            "eager+pff+wsclock"]
 POSIX = ["cow", "stream", "files", "threads", "process", "pipe", "pointer", "locks"]  # the others count resident pages
 ALONE = ["map"]
 FEW = [("random", 5, "stream"), ("leap+sieve", 4, "files"), ("eager+generations", 8, "cow"), ("window,64+s3-fifo", 16, "map"),
@@ -22,7 +21,7 @@ def cells():
     """What to boot: words, frames, group."""
     if not os.environ.get("QUIRE_FULL"):
         return FEW
-    each = [(words, FRAMES[(i + j) % len(FRAMES)], group) for i, words in enumerate(POLICIES) for j, group in enumerate(POSIX + ALONE)]
+    each = [(words, FRAMES[(i + j) % len(FRAMES)], group) for i, words in enumerate(policy_words.EVERY) for j, group in enumerate(POSIX + ALONE)]
     return each + [(words, 16, "malloc") for words in ("clock", "window,4+s3-fifo")]
 
 

@@ -12,9 +12,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 PROMPT = r"(?:^|\n)\$ $"
 PATIENCE = int(os.environ.get("PATIENCE", "60"))  # seconds of the host's time, as a last resort: a busy host is no failure of the guest
+
+
+USUAL = "serve=uart serve=posix:sh"
+ARGUMENTS = 1  # a page, which no budget is of
 
 
 class Failed(Exception):
@@ -24,7 +29,7 @@ class Failed(Exception):
 class Session:
     """A booted machine with its console."""
 
-    def __init__(self, kernel, image, append="serve=uart serve=posix:sh", memory="128M"):
+    def __init__(self, kernel, image, append=USUAL, memory="128M"):
         harts = os.environ.get("QUIRE_HARTS", "1")  # several run at once only without -icount
         command = ["qemu-system-riscv64", "-machine", "virt", "-m", memory, "-smp", harts, "-nographic", "-no-reboot",
                    *(["-icount", "shift=0"] if harts == "1" else []), "-kernel", kernel, "-initrd", image, "-append", append]
@@ -112,17 +117,17 @@ def need(condition, what):
 SCENES = []
 
 
-def scene(name):
-    """Registers a scene."""
+def scene(name, options=""):
+    """Registers a scene, and boot options beside the usual ones."""
     def register(function):
-        SCENES.append((name, function))
+        SCENES.append((name, function, options))
         return function
     return register
 
 
-def boot(arguments):
+def boot(arguments, options):
     """At the first prompt."""
-    session = Session(*arguments)
+    session = Session(*arguments, append=f"{options} {USUAL}".strip())
     session.expect(PROMPT)
     return session
 
@@ -401,6 +406,54 @@ def cost(s):
     s.off()
 
 
+class Policy(NamedTuple):
+    """What `policy` says of a process; pages, but for the words. A budget of None: it has none."""
+    words: str
+    budget: int | None
+    resident: int
+    evicted: int
+    written: int
+    read_back: int
+
+
+def policy_of(s, pid, until=lambda found: True):
+    """That, as soon as something holds of it."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        said = re.search(r"\n(\S+); (?:budget (\d+) pages|no budget); (\d+) resident, (\d+) evicted, (\d+) of these written, (\d+) read back; "
+                         r"0 proposals wrong\n", s.run(f"policy {pid}"))
+        need(said, "policy PID")
+        found = Policy(said[1], said[2] and int(said[2]), *map(int, said.groups()[2:]))
+        if until(found):
+            return found
+    raise Failed(f"it stays {found}")
+
+
+@scene("a program in the background is given words and a budget, which hold from then on", "budget=0")
+def budget(s):
+    pid = re.search(r"\[(\d+)\]", s.run("workload -p 64 -n 4000000000 loop &"))[1]
+    found = policy_of(s, pid, lambda now: now.resident > 64)  # it has been everywhere
+    need((found.words, found.budget, found.evicted) == ("demand", None, 0), f"none at first: {found}")
+    need("policy:" not in s.run(f"policy {pid} clock 8"), "eight pages")
+    found = policy_of(s, pid)
+    need((found.words, found.budget) == ("clock", 8) and found.resident <= 8 + ARGUMENTS, f"eight pages: {found}")
+    need(found.evicted >= 64 - 8 and 0 < found.written <= found.evicted, f"the others went: {found}")
+    again = policy_of(s, pid, lambda now: now.read_back > found.read_back + 64)  # it goes on, round and round
+    need(again.evicted > found.evicted + 64 and again.resident <= 8 + ARGUMENTS, f"what comes back drives out others: {again}")
+    s.run(f"policy {pid} generations")
+    need(policy_of(s, pid)[:2] == ("generations", 8), "words alone leave the budget as it is")
+    figures = re.search(r"\nyoungest (\d+), younger (\d+), older (\d+), oldest (\d+)\n", s.run(f"policy {pid}"))
+    need(figures and sum(map(int, figures.groups())) == 8, f"and have all of its pages: {figures}")
+    s.run(f"policy {pid} sieve 100")
+    found = policy_of(s, pid, lambda now: now.resident > 64)  # all of it has room
+    need("none of these words replaces pages" in s.run(f"policy {pid} demand 8"), "words that do not go with a budget")
+    need(policy_of(s, pid)[:2] == ("sieve", 100), "change nothing")
+    need(policy_of(s, "$$")[:2] == ("demand", None), "the shell's is its own")
+    s.run(f"kill {pid}")
+    s.type("exit 0\n")
+    s.off()
+
+
 @scene("a program that the system ends is diagnosed, and its frames come back")
 def diagnosis(s):
     free = re.compile(r"free +(\d+) frames")
@@ -498,11 +551,11 @@ def inner_shell(s):
     s.off()
 
 
-def attempt(function, arguments):
+def attempt(function, arguments, options):
     """None, or why the scene failed, with what was seen."""
     session = None
     try:
-        session = boot(arguments)
+        session = boot(arguments, options)
         function(session)
     except Failed as why:
         return f"{why}; last: {session.transcript[-300:] if session else ''!r}"
@@ -519,8 +572,8 @@ def main():
     failed = 0
     print(f"1..{len(scenes)}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(lambda entry: attempt(entry[1], arguments), scenes))
-    for number, ((name, _), why) in enumerate(zip(scenes, results), 1):
+        results = list(pool.map(lambda entry: attempt(entry[1], arguments, entry[2]), scenes))
+    for number, ((name, *_), why) in enumerate(zip(scenes, results), 1):
         failed += why is not None
         print(f"ok {number} - {name}" if why is None else f"not ok {number} - {name}: {why!r}", flush=True)
     return int(failed > 0)

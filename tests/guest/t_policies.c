@@ -15,26 +15,7 @@
 static const unsigned frames[] = {4, 5, 8, 16};
 #define FRAMES (sizeof frames / sizeof *frames)
 
-static const char *const honest[] = {"null",
-                                     "fifo",
-                                     "random",
-                                     "clock",
-                                     "aging",
-                                     "dirty",
-                                     "wsclock",
-                                     "sieve",
-                                     "s3-fifo",
-                                     "generations",
-                                     "eager+null",
-                                     "eager+random",
-                                     "window,4+fifo",
-                                     "window,64+s3-fifo",
-                                     "readahead+sieve",
-                                     "leap+generations",
-                                     "ws+clock",
-                                     "pff+dirty",
-                                     "fixed,6+aging",
-                                     "eager+pff+wsclock"};
+static const char *const honest[] = {POLICY_WORDS}; /* the build says which: tests/policy_words.py */
 static const char *const hostile[] = {"hostile",
                                       "hostile,1",
                                       "hostile,2",

@@ -687,12 +687,12 @@ static __attribute__((noinline)) void refer(const struct string *string, volatil
     (void)others[i * PAGE];
 }
 
-static struct p_stats refer_once(const struct string *string, bool write) {
-  char *pages = map_pages(8), *others = map_pages(32);
+static struct p_stats refer_once(const struct string *string, char *pages, bool write) {
+  char *others = map_pages(32);
   struct p_stats before = own_stats();
   refer(string, pages, others, write);
   struct p_stats after = own_stats();
-  unmap_pages(pages, 8), unmap_pages(others, 32);
+  unmap_pages(others, 32);
   for (unsigned i = 0; i < 3; i++)
     after.faults[i] -= before.faults[i];
   after.evicted -= before.evicted;
@@ -705,19 +705,25 @@ static uint64_t total(const struct p_stats *s) {
   return s->faults[0] + s->faults[1] + s->faults[2];
 }
 
-/* Against the same without the string, which has all other faults, too. */
-static void exact(const struct string *string, uint64_t frames, uint64_t faults) {
+/* Against the same without the string, which has all other faults, too. The pages are clean at first. */
+static void exact_of(const struct string *string, char *pages, bool write, uint64_t faults) {
   uint64_t distinct = 0;
   for (unsigned page = 0; page < 8; page++)
     distinct += memchr(string->page, (int)page, string->count) != NULL;
+  refer_once(&none, pages, write); /* so that both begin with the same pages */
+  struct p_stats with = refer_once(string, pages, write), without = refer_once(&none, pages, write);
+  MUST_EQ(total(&with) - total(&without), faults);
+  MUST_EQ(with.evicted - without.evicted, faults);
+  MUST_EQ(with.written - without.written, write ? faults : 0);
+  MUST_EQ(with.refaults - without.refaults, write ? faults - distinct : 0);
+}
+
+static void exact(const struct string *string, uint64_t frames, uint64_t faults) {
   MUST_EQ(p_policy(0, "fifo", frames), 0);
-  refer_once(&none, true);
   for (int write = 0; write < 2; write++) {
-    struct p_stats with = refer_once(string, write), without = refer_once(&none, write);
-    MUST_EQ(total(&with) - total(&without), faults);
-    MUST_EQ(with.evicted - without.evicted, faults);
-    MUST_EQ(with.written - without.written, write ? faults : 0);
-    MUST_EQ(with.refaults - without.refaults, write ? faults - distinct : 0);
+    char *pages = map_pages(8);
+    exact_of(string, pages, write, faults);
+    unmap_pages(pages, 8);
   }
 }
 
@@ -733,6 +739,34 @@ static void exact_body(void) {
 
 static void exact_strings(void) {
   exits(begin(exact_body), 0);
+}
+
+/* Data of the program's file, which differs on each page. Nobody touches it but children, each for the first time. */
+#define CONTENT(page) [(page)*PAGE...((page) + 1) * PAGE - 1] = 'a' + (page)
+static char image[8 * PAGE] __attribute__((aligned(PAGE))) = {CONTENT(0), CONTENT(1), CONTENT(2), CONTENT(3),
+                                                              CONTENT(4), CONTENT(5), CONTENT(6), CONTENT(7)};
+
+static void check_image(const struct string *string, bool written) {
+  for (long i = 0; i < 8 * PAGE; i++) {
+    bool first = i % PAGE == 0 && memchr(string->page, (int)(i / PAGE), string->count);
+    MUST_EQ(image[i], written && first ? 1 : 'a' + i / PAGE);
+  }
+}
+
+/* Read only, none is ever written: they come from the file again, each time. Once written they are as any other page. */
+static void image_body(void) {
+  const struct string *string = given ? &textbook : &belady;
+  MUST_EQ(p_policy(0, "fifo", 4), 0);
+  for (int write = 0; write < 2; write++) {
+    exact_of(string, image, write, given ? 14 : 10);
+    check_image(string, write);
+  }
+}
+
+static void image_pages(void) {
+  drive_out(); /* those that an eager policy has brought */
+  exits(begin_on(image_body, false), 0);
+  exits(begin_on(image_body, true), 0);
 }
 
 /* wsclock writes several pages for one that goes. */
@@ -948,6 +982,7 @@ static const struct test tests[] = {
     {"policy: of another program", change_another},
     {"policy: while another thread writes", changes_beside},
     {"exactly FIFO's evictions", exact_strings},
+    {"pages of the program's file that are not written never go to the store", image_pages},
     {"pages written before they have to go", ahead_of_need},
     {"policy: too many words", too_many_words},
 };

@@ -575,7 +575,7 @@ static void choose_any(void) {
 }
 
 static const struct policy_set *choose(uint8_t number) {
-  static const char *const words[] = {"demand", "window", "window,2", "window,64", "eager", "readahead,8+ws"};
+  static const char *const words[] = {"demand", "window", "window,2", "leap", "eager", "readahead,8+ws"};
   unsigned n = number % 8;
   MUST(n > 5 || policy_choose(words[n], &chosen[n]));
   return &chosen[n];

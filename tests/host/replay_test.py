@@ -13,14 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-import replay_model
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import policy_words  # noqa: E402
+import replay_model  # noqa: E402
 
 CHECKED, REPLAY = sys.argv[1], sys.argv[-1]
 TRACES = 1000 if len(sys.argv) > 2 else 60
 HOST = ["lru", "2q", "arc", "lirs", "opt"]
-REPLACE = ["null", "fifo", "random", "clock", "aging,1", "dirty", "wsclock", "sieve", "s3-fifo", "generations", "fair"]
-FETCH = ["window,4", "eager", "readahead", "leap"]
-ALLOCATE = ["fixed,3", "ws,20", "pff,4"]
+OPTIONS = {"aging": "aging,1", "window": "window,4", "fixed": "fixed,3", "ws": "ws,20", "pff": "pff,4"}  # for short traces
+REPLACE, FETCH, ALLOCATE = (policy_words.with_options(policy_words.having(*hooks), OPTIONS) for hooks in (["victims"], ["fault", "made"], ["budget"]))
 ERRORS = []
 # What issue texts and textbooks give for each number of frames: (trace, {policy: {frames: misses}}).
 STRINGS = [
