@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""agree.py BUILD: under a policy of replacement a program with so many frames faults in the guest, by QEMU's own log of traps and by the
+"""agree.py BUILD: under policies of replacement, fetching and allocation a program with so many frames faults in the guest, by QEMU's own log of traps and by the
 pager's own count, just as often as the replayer says of the trace of all that the program refers to. With QUIRE_FULL set more programs
 and numbers of frames. Prints TAP.
 
@@ -31,18 +31,15 @@ ALL = [("workload -p 16 -n 2000 zipf", (4, 8, 16)), ("workload -p 16 -n 2000 sca
 SOME = [("workload -p 16 -n 2000 zipf", (8,)), ("workload -p 16 -n 2000 scans", (6,))]
 MORE = [("workload -p 24 -n 1000 phases", (4, 6, 12)), ("workload -p 40 -n 200 heap", (6, 20)), ("workload -p 12 -n 3000 hash", (4, 9)),
         ("workload -p 12 matrix", (5, 8, 12)), ("workload -p 12 blocks", (5, 8, 12)), ("workload -p 16 sort", (4, 8, 15)), ("grow 800", (4, 64))]
+FETCHING = policy_words.with_options(policy_words.having("fault", "made"))
+BESIDE = [f"{words}+{goes}" for words, goes in zip(FETCHING, ["fifo", "clock", "sieve", "s3-fifo"] * 4)] + ["window,16+random", "fixed,6+clock"]
 OTHERS = [name for name in policy_words.REPLACING if name != "fifo"]
 
 
 def shared(program):
     """Page numbers of segments that may not be written."""
-    text = subprocess.run(["riscv64-unknown-elf-readelf", "-lW", program], capture_output=True, text=True, check=True).stdout
-    found = set()
-    for start, size, flags in re.findall(r"LOAD +0x\w+ 0x(\w+) 0x\w+ 0x\w+ 0x(\w+) (.{3})", text):
-        if "W" not in flags:
-            first = int(start, 16)
-            found |= set(range(first // pages.PAGE, (first + int(size, 16) - 1) // pages.PAGE + 1))
-    return found
+    return {page for start, _, end, writable in pages.segments(program) if not writable
+            for page in range(start // pages.PAGE, pages.page_up(end))}
 
 
 def own_pages(trace, others):
@@ -50,13 +47,19 @@ def own_pages(trace, others):
     return "".join(f"{page}{'w' if kind == 'w' else ''}\n" for page, kind, _ in pages.records(trace) if page not in others)
 
 
+def areas(program, own):
+    """What of a program is one piece of memory, for the replayer: by its file, and the text of its own pages."""
+    return pages.areas(program, {int(line.rstrip("w")) for line in own.splitlines()})
+
+
 def replayed(build, append, policy, frames, others, folder):
     """Misses, by the replayer, on the trace of the run with these boot options."""
     trace, own = folder / "trace", folder / "own"
     pages.record(build, trace, append)
     own.write_text(own_pages(trace, others))
-    said = subprocess.run([f"{build}/pager/replay/replay", "--policy", policy, "--enter", "set", "--frames", str(frames), own], capture_output=True,
-                          text=True, check=True).stdout
+    program = re.search(r"run=(\w+)", append)[1]
+    said = subprocess.run([f"{build}/pager/replay/replay", "--policy", policy, "--enter", "set", "--frames", str(frames), "--areas",
+                           areas(f"{build}/apps/{program}", own.read_text()), own], capture_output=True, text=True, check=True).stdout
     return int(re.search(rf"^{re.escape(policy)} +\d+ +\S+ +\S+ +(\d+)", said, re.M)[1])
 
 
@@ -83,6 +86,7 @@ def cases():
     full = MORE if os.environ.get("QUIRE_FULL") else []
     turns = [[(words, numbers[i % len(numbers)::len(numbers)]) for words, numbers in full] for i in range(len(OTHERS))]
     lists = [("fifo", ALL + full)] + [(policy, SOME + turn) for policy, turn in zip(OTHERS, turns)]
+    lists += [(policy, SOME if full else SOME[:1]) for policy in BESIDE]
     return [(policy, words, frames) for policy, programs in lists for words, numbers in programs for frames in numbers]
 
 

@@ -55,8 +55,7 @@ def waited(options, read_backs, fetched):
 
 def replay(options):
     """A policy on the trace. The touch that brings a page in sets its accessed bit, as it does in the guest."""
-    numbers = {int(line.rstrip("w\n")) for line in Path(options.trace).open(encoding="ascii")}
-    areas = pages.areas(f"{options.build}/apps/workload", numbers)
+    areas = agree.areas(f"{options.build}/apps/workload", Path(options.trace).read_text())
     done = subprocess.run([f"{options.build}/pager/replay/replay", "--json", "--enter", "set", "--seed", str(options.seed), "--policy",
                            options.policy, "--frames", str(options.frames), "--areas", areas, options.trace], capture_output=True,
                           text=True, check=False)
