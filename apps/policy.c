@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How many pages of its own a process may have, and by which policy; or what it has had of it so far, and what the policy counts. */
+/* How many pages of its own a process may have, and by which policy, while it runs or from its start; or what it has had of it so far,
+ * and what the policy counts. */
 #include <quire/proc.h>
 
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *why(int64_t error) {
   switch (-error) {
@@ -60,18 +62,36 @@ static int show(const char *text, uint64_t id) {
   return 0;
 }
 
-int main(int argc, char **argv) {
-  uint64_t id = 0, pages = 0;
-  if (argc < 2 || argc > 4 || !number(argv[1], &id) || !id || (argc == 4 && !number(argv[3], &pages))) {
-    fprintf(stderr,
-            "usage: policy PID [WORDS [PAGES]]   (WORDS as after the boot option policy=; PAGES 4 to 65536)\n");
-    return 2;
-  }
-  if (argc == 2)
-    return show(argv[1], id);
+/* 0, or the exit status. */
+static int choose(const char *who, uint64_t id, const char *words, uint64_t pages) {
   char wrong[P_POLICY_WRONG] = "";
-  int64_t error = p_policy_told(id, argv[2], pages, wrong);
+  int64_t error = p_policy_told(id, words, pages, wrong);
   if (error == -EINVAL && *wrong)
     fprintf(stderr, "policy: %s (docs/policies.md)\n", wrong);
-  return !error ? 0 : error == -EINVAL && *wrong ? 1 : failed(argv[1], error);
+  return !error ? 0 : error == -EINVAL && *wrong ? 1 : failed(who, error);
+}
+
+/* As itself, for exec keeps words and budget. As a shell's statuses are (POSIX.1-2017, XCU 2.8.2). */
+static int run(const char *words, uint64_t pages, char **argv) {
+  int status = choose("itself", 0, words, pages);
+  if (status)
+    return status;
+  execvp(argv[0], argv);
+  fprintf(stderr, "policy: %s: %s\n", argv[0], strerror(errno));
+  return errno == ENOENT ? 127 : 126;
+}
+
+int main(int argc, char **argv) {
+  uint64_t id = 0, pages = 0;
+  bool of_one = argc >= 2 && number(argv[1], &id) && id, pages_good = argc < 4 || number(argv[2 + of_one], &pages);
+  if (argc == 2 && of_one)
+    return show(argv[1], id);
+  if (of_one && argc <= 4 && pages_good)
+    return choose(argv[1], id, argv[2], pages);
+  if (argc >= 4 && !of_one && pages_good && !(*argv[1] >= '0' && *argv[1] <= '9'))
+    return run(argv[1], pages, argv + 3);
+  fprintf(stderr, "usage: policy PID [WORDS [PAGES]]\n"
+                  "       policy WORDS PAGES PROGRAM [ARGUMENT...]\n"
+                  "WORDS as after the boot option policy=; PAGES 4 to 65536, or 0: as it is\n");
+  return 2;
 }

@@ -147,6 +147,8 @@ static int change(struct space *space, const char *words, uint64_t pages) {
     return invalid("who gives way when no frame is left is said for all programs: only by the boot option policy=");
   if (*words && is_lost(set))
     return ENOTRECOVERABLE;
+  if (*words && set->replace.policy && !space->pool && !pages)
+    return invalid("these words say what goes, but the process has no budget of pages: say PAGES, too");
   error = pool_change(space, set, pages);
   if (error != EINVAL)
     return error;

@@ -446,10 +446,13 @@ def budget(s):
     need(figures and sum(map(int, figures.groups())) == 8, f"and have all of its pages: {figures}")
     s.run(f"policy {pid} sieve 100")
     found = policy_of(s, pid, lambda now: now.resident > 64)  # all of it has room
-    need("none of these words replaces pages" in s.run(f"policy {pid} demand 8"), "words that do not go with a budget")
+    need("none of these words says what goes" in s.run(f"policy {pid} demand 8"), "words that do not go with a budget")
     need(policy_of(s, pid)[:2] == ("sieve", 100), "change nothing")
     need(policy_of(s, "$$")[:2] == ("demand", None), "the shell's is its own")
     s.run(f"kill {pid}")
+    need("say PAGES, too" in s.run("policy $$ clock"), "without a budget nothing would go")
+    need("well" in s.run("policy clock 8 workload -p 32 -n 1000 zipf && echo well"), "words and a budget from the start")
+    need("clock; budget 8 pages" in s.run("policy clock 8 sh -c 'policy $$'"), "exec keeps them")
     s.type("exit 0\n")
     s.off()
 
