@@ -58,7 +58,7 @@ struct policy_page {
 enum policy_reason {
   POLICY_DEMAND, /* came: it was touched */
   POLICY_AROUND, /* came beside one that was touched, or before any touch */
-  POLICY_COPY, /* by a write to a page that was shared since a fork: it went and its copy came; or it came, left by all others */
+  POLICY_COPY, /* by a write to a page shared since a fork: it went, its copy came; or it came, left by all others */
   POLICY_CARRIED, /* came and went: another policy has had it, or gets it, which is no change to the page */
   POLICY_EVICTED, /* went, as proposed */
   POLICY_GIVEN,   /* went: the program has unmapped it, or may not touch it for now */
@@ -66,12 +66,10 @@ enum policy_reason {
 };
 
 /* What the pager, and so the replayer, makes of what a policy wants. */
-#define POLICY_LEAST                                                                                                 \
-  4 /* pages that a program may have whatever is said: an instruction may lie in two, and touch two */
-#define POLICY_RANGE 64 /* pages that come at one fault */
-#define POLICY_BESIDE                                                                                                \
-  4 /* in a pool, this part of its budget (a quarter) is the most that comes beside the page that faulted */
-#define POLICY_VICTIMS 8 /* that are asked for at once */
+#define POLICY_LEAST 4   /* pages of a budget, whatever is said: an instruction may lie in two, and touch two */
+#define POLICY_RANGE 64  /* pages that come at one fault, at most */
+#define POLICY_BESIDE 4  /* the part of a budget (a quarter) that comes beside the page that faulted, at most */
+#define POLICY_VICTIMS 8 /* that are asked for at once, at most */
 
 /* The note of a page, as the policy's own type. */
 #define POLICY_NOTE(pool, index, type) ((type *)(void *)((pool)->notes + (size_t)(index) * sizeof(type)))
@@ -187,8 +185,8 @@ struct policy {
   void (*begun)(struct policy_pool *pool); /* before any page: state is zeros */
   void (*mapped)(struct policy_pool *pool, uint32_t index, enum policy_reason reason);
   void (*unmapped)(struct policy_pool *pool, uint32_t index, enum policy_reason reason);
-  /* Pages to evict, best first, each once: up to `most` of them. How many. Those that can't be (needed or shared with another
-   * program just now, or on their way) stay, which counts as wrong, too, and another page goes. */
+  /* Pages to evict, best first, each once: up to `most` of them. How many. Those that can't be (needed or shared with
+   * another program just now, or on their way) stay, which counts as wrong, too, and another page goes. */
   uint32_t (*victims)(struct policy_pool *pool, uint32_t *victim, uint32_t most);
   void (*tick)(struct policy_pool *pool);                 /* at each fault, before it is answered */
   void (*cold)(struct policy_pool *pool, uint32_t index); /* the program says that it will not use the page soon */
