@@ -20,7 +20,7 @@ import replay_model  # noqa: E402
 CHECKED, REPLAY = sys.argv[1], sys.argv[-1]
 TRACES = 1000 if len(sys.argv) > 2 else 60
 HOST = ["lru", "2q", "arc", "lirs", "opt"]
-OPTIONS = {"aging": "aging,1", "window": "window,4", "fixed": "fixed,3", "ws": "ws,20", "pff": "pff,4"}  # for short traces
+OPTIONS = {"aging": "aging,1", "window": "window,4", "fixed": "fixed,4", "ws": "ws,20", "pff": "pff,4"}  # for short traces
 REPLACE, FETCH, ALLOCATE = (policy_words.with_options(policy_words.having(*hooks), OPTIONS) for hooks in (["victims"], ["fault", "made"], ["budget"]))
 ERRORS = []
 # What issue texts and textbooks give for each number of frames: (trace, {policy: {frames: misses}}).
@@ -313,10 +313,11 @@ REFUSED = [
     (["--policy", "wide_each"], "1", r"'wide_each' cannot be used: it declares each_bytes of 65, and 64 is the most"),
     (["--policy", "wide_both"], "1", r"'wide_both' cannot be used: it declares note_bytes \+ each_bytes of 65, and 64 is the most"),
     (["--policy", "window"], "1", r"--policy window: it says what comes, but not what goes: write window\+fifo"),
+    (["--policy", "fixed,3+fifo"], "1", r"the option of 'fixed,3' is not understood: write fixed,PAGES \(4 and up\)"),
     (["--policy", "fixed+fifo"], "1", r"--policy fixed\+fifo: the option of 'fixed' is not understood: write fixed,PAGES"),
     (["--frames", "2147483647"], "1", r"--frames 2147483647: write numbers from 1 to 268435456"),
     (["--pools", "each", "--frames", "134217729"], record_of(process=1), r"fifo: 134217729 frames for each of 2 processes are too many: 268435456"),
-    (["--policy", "fixed,3+fifo", "--frames", "268435456"], record_of(process=1), r"fixed,3\+fifo: 268435456 frames for each of 2"),
+    (["--policy", "fixed,4+fifo", "--frames", "268435456"], record_of(process=1), r"fixed,4\+fifo: 268435456 frames for each of 2"),
     (["--step", "--frames", "1001"], "1", r"--step shows every frame, at most 1000: --frames 1001 is too many"),
     (["--step", "--json"], "1", r"--json and --time are of the figures, .*--step"),
     (["--step", "--time"], "1", r"--json and --time are of the figures, .*--step"),
