@@ -228,7 +228,8 @@ INLINE bool replace_frame(const struct hart *hart, const struct task *task, pte_
   if (!before || (expected & ~3ul) != pte_pa(old) || (now & ~((word)FRAME_WRITABLE << 56)) != least ||
       task->harts != hart->bit || !change(&frame->word, now, after))
     return false;
-  if (before == frame || count_down(before, expected & Q_EXPECT_SHARED))
+  word shared = expected & Q_EXPECT_SHARED;
+  if (before == frame ? !shared : count_down(before, shared))
     return true;
   frame->word = now;
   return false;

@@ -36,6 +36,7 @@ struct kernel {
   int64_t plic_context; /* of the first hart, which gets all interrupts of devices; < 0: there is none */
   uint32_t irq_count;
   uint64_t deadline; /* timebase ticks; 0 none */
+  uint64_t poll;     /* a wait for fewer ticks is no sleep */
 };
 extern struct kernel kernel;
 #define EACH_HART(hart) for (struct hart *hart = kernel.harts; hart < kernel.harts + kernel.hart_count; hart++)

@@ -207,6 +207,7 @@ static void init_numbers(void) {
   }
   uint64_t seconds = option("deadline=", 0);
   kernel.deadline = seconds ? csr_read(time) + seconds * kernel.timebase : 0;
+  kernel.poll = option("idle=poll", 1) ? 0 : kernel.timebase / 1000;
 }
 
 /* ---- The order of boot ----------------------------------------------------------------------------------------------- */

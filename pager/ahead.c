@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a policy brings in beside the page that faulted, or before any fault. It is never owed: where frames are short or
  * promised, only what is touched comes. A fault's answer maps one run of pages with one run of frames, so a policy's choice
- * is cut to the pages around the faulting one that are not there, and to the frames that lie in a row. */
+ * is cut to the pages around the faulting one that are not there, and to the frames that lie in a row; in a pool (pool.c) pages come
+ * one by one. */
 #include <assert.h>
 
 #include "ask.h"

@@ -84,6 +84,7 @@ uint64_t ask_left(void) {
   return asked_otherwise;
 }
 
+/* One that is lost is not refused for its words: who chooses it is told (policies_mend()). */
 bool policy_option(const struct policy *policy, const char *text, void *options) {
-  return !policy_is_lost(policy) && ASK_OR(false, policy, option, text, options);
+  return policy_is_lost(policy) || ASK_OR(false, policy, option, text, options);
 }

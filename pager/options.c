@@ -54,6 +54,10 @@ static bool processes(char *words) {
   return *words >= '0' && *words <= '9' && !*end && most;
 }
 
+static bool idle(char *words) {
+  return !strcmp(words, "poll");
+}
+
 static const struct option {
   const char *name;
   bool (*read)(char *words); /* false: they are not understood. NULL: they are another's */
@@ -69,7 +73,8 @@ static const struct option {
                {"budget=", NULL, NULL},
                {"seed=", NULL, NULL},
                {"store=", NULL, NULL},
-               {"deadline=", NULL, NULL}, /* the kernel's */
+               {"idle=", idle, "idle=poll"},
+               {"deadline=", NULL, NULL}, /* the kernel's, as is idle=poll */
                {"asid_bits=", NULL, NULL},
                {"harts=", NULL, NULL}};
 

@@ -76,7 +76,7 @@ enum policy_reason {
 
 /* Whether the page was touched since this was asked last; at first, since it came. The touch that brought it in
  * counts where hardware sets the bit; in the replayer only with --enter set.
- * Asking costs a system call for each 64 pages. */
+ * Asking costs a system call. */
 bool policy_accessed(struct policy_pool *pool, uint32_t index);
 /* Whether to evict it means to write it. */
 bool policy_dirty(struct policy_pool *pool, uint32_t index);
@@ -96,11 +96,11 @@ uint64_t policy_random(struct policy_pool *pool);
 struct policy_need {
   uint64_t id; /* of the program */
   const void *options;
-  void *process;                                    /* as in struct policy_area */
-  uint64_t ticks;                                   /* of the time counter, since its last fault */
-  uint32_t resident;                                /* its pages */
-  uint32_t budget;                                  /* what it may have now: from 1 up */
-  uint32_t most;                                    /* and at most, given what all others have */
+  void *process;     /* as in struct policy_area */
+  uint64_t ticks;    /* of the time counter, since its last fault */
+  uint32_t resident; /* its pages */
+  uint32_t budget;   /* what it may have now: from POLICY_LEAST up, if there are so many */
+  uint32_t most;     /* and at most, given what all others have */
   uint32_t (*used)(const struct policy_need *need); /* how many of its pages were touched since this was asked last */
 };
 

@@ -648,7 +648,9 @@ void pool_need(struct space *space, struct extent run) {
 /* Pages that nothing is known of, around this one. */
 static struct extent cut(struct space *space, uint64_t page, struct extent run) {
   uint64_t most = (space->pool->about.budget / POLICY_BESIDE + 1) * Q_PAGE_SIZE, at;
-  ahead_cut(space, page, &run);
+  bool absent = ahead_cut(space, page, &run);
+  assert(absent); /* under all locks, else pool_fault() would not be here */
+  (void)absent;
   for (at = page; at > run.start && !absent_find(space, at - Q_PAGE_SIZE); at -= Q_PAGE_SIZE)
     ;
   run.start = at;
@@ -676,10 +678,10 @@ static bool bring_beside(struct space *space, uint64_t at) {
 }
 
 /* The pages that the policy wants beside this one, which has not come yet. */
-static void bring_all_beside(struct space *space, uint64_t page, uint64_t sp) {
+static void bring_all_beside(struct space *space, uint64_t page, uint64_t sp, uint64_t refault) {
   struct pool *pool = space->pool;
-  uint64_t dropped = absent_dropped(space, page), faulter = pool->faulter;
-  struct extent run = ahead_wanted(space, page, sp, dropped ? pool->about.now - dropped : 0);
+  uint64_t faulter = pool->faulter;
+  struct extent run = ahead_wanted(space, page, sp, refault);
   if (run.end - run.start == Q_PAGE_SIZE || stuck_alone(&pool->stuck))
     return;
   run = cut(space, page, run);
@@ -693,10 +695,12 @@ static void bring_all_beside(struct space *space, uint64_t page, uint64_t sp) {
 static void come_new(struct space *space, unsigned kind, uint64_t sp, struct answer *answer) {
   struct pool *pool = space->pool;
   bool covered = ahead_covers(space, answer->page, sp);
-  if (covered) {
+  uint64_t dropped = absent_dropped(space, answer->page), refault;
+  if (covered)
     count_fault(space);
-    bring_all_beside(space, answer->page, sp);
-  }
+  refault = dropped ? pool->about.now - dropped : 0;
+  if (covered && !pool_again)
+    bring_all_beside(space, answer->page, sp, refault);
   bool came =
       bring_in(space, kind, answer) || (pool_give_way(space, answer->page, answer) && bring_in(space, kind, answer));
   uint64_t frame = PAGE_OF(answer->frame_prot);
@@ -709,6 +713,7 @@ static void come_new(struct space *space, unsigned kind, uint64_t sp, struct ans
   if (!covered)
     count_fault(space);
   if (pool_room(space, answer->page)) {
+    pool->about.refault = refault; /* what came besides may have been remembered in its place */
     enter(pool, where_of(space, answer->page), frame, 0, POLICY_DEMAND);
     return;
   }
@@ -926,8 +931,11 @@ static void carry(struct space *space, struct pool *from, struct pool *to) {
     struct page page = *page_of(frame);
     leave(from, page_of(frame), frame, POLICY_CARRIED);
     to->faulter = page.where & WHOM;
-    if (enter(to, page.where & ~WHOM, frame, page.slot, POLICY_CARRIED))
+    if (enter(to, page.where & ~WHOM, frame, page.slot, POLICY_CARRIED)) {
+      page_of(frame)->accessed = page.accessed;
+      page_of(frame)->used = page.used;
       continue;
+    }
     slot_give(page.slot);
     stop_ahead(space, address_of(page.where));
   }

@@ -58,6 +58,7 @@ SERVERS = [  # what, boot options, a line that must be printed
     ("memory of another kind", "memory=much run=victim:exit:0", "pager: the boot option memory=much is not: .*"),
     ("no number of processes", "processes=9x run=victim:exit:0", "pager: the boot option processes=9x is not: processes=NUMBER"),
     ("no processes", "processes=0 run=victim:exit:0", "pager: the boot option processes=0 is not: processes=NUMBER"),
+    ("an idle hart of another kind", "idle=deep run=victim:exit:0", "pager: the boot option idle=deep is not: idle=poll"),
     ("a trace of what is not told", "trace=all run=victim:exit:0", "pager: the boot option trace=all is not: .*"),
     ("a store on a disk without a driver", "budget=0 store=disk run=victim:exit:0",
      "pager: store=disk: the disk's driver is in the boot image quire-disk.cpio"),

@@ -131,22 +131,13 @@ static void take_frames(struct options *options, const struct known *known, cons
   }
 }
 
-/* A page number, up to that of the last byte of 64 bits. false: it is none. */
-static bool take_page(const char **at, uint64_t *number) {
-  char *end;
-  errno = 0;
-  *number = strtoull(*at, &end, 0);
-  bool good = end != *at && **at >= '0' && **at <= '9' && !errno && *number <= UINT64_MAX >> 12;
-  *at = end;
-  return good;
-}
-
 static void take_areas(struct options *options, const struct known *known, const char *text) {
   for (const char *at = text;; at++) {
     uint64_t first, last;
-    if (!take_page(&at, &first) || *at++ != '-' || !take_page(&at, &last) || last < first || !strchr(",", *at))
-      fail("--%s %s: write FIRST-LAST, two page numbers, and more of these with commas between them", known->name,
-           text);
+    bool good = (at = trace_digits(at, &first)) && *at == '-' && (at = trace_digits(at + 1, &last));
+    if (!good || last < first || last > TRACE_PAGE_MOST || !strchr(",", *at))
+      fail("--%s %s: write FIRST-LAST, page numbers up to %" PRIu64 ", and more of these with commas between them",
+           known->name, text, TRACE_PAGE_MOST);
     options->areas = grown(options->areas, options->areas_n, &options->areas_room, sizeof *options->areas);
     options->areas[options->areas_n++] = (struct area){first, last + 1};
     if (!*at)

@@ -377,8 +377,6 @@ static void begin(struct run *run) {
   if (machine->pools > run->frames)
     fail("%s: %u frames are too few for %u processes with a pool each: --frames %u", run->words, run->frames,
          processes, processes);
-  if ((uint64_t)machine->pools * run->frames > INT32_MAX)
-    fail("%s: %u pools of %u frames are too many", run->words, machine->pools, run->frames);
   run->own = machine;
   run_begin(run, machine->pools * run->frames);
   machine->pool = zeros(machine->pools, sizeof *machine->pool);

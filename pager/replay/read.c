@@ -31,9 +31,7 @@ struct reader {
 };
 
 /* ---- Numbers ------------------------------------------------------------------------------------------------------------- */
-/* A number of digits, or 0x and digits, from `text` on, up to what is none of it. NULL: there is none. Above 64 bits it is UINT64_MAX,
- * which nothing here may be. */
-static const char *number(const char *text, uint64_t *value) {
+const char *trace_digits(const char *text, uint64_t *value) {
   char *end;
   bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
   if (!isdigit((unsigned char)*text) || (hexadecimal && !isxdigit((unsigned char)text[2])))
@@ -75,7 +73,7 @@ static const char *skip_blanks(const char *at) {
 /* One page number and what is between it and the next. */
 static const char *read_number(const struct reader *r, const char *at, bool *comma) {
   uint64_t value;
-  const char *end = number(at, &value);
+  const char *end = trace_digits(at, &value);
   bool write = end && *end == 'w';
   if (!end || !strchr(BLANKS ",#", end[write])) /* which includes the end */
     fail("%s:%" PRIu64
@@ -152,7 +150,7 @@ static struct field field_at(const struct reader *r, enum column column) {
 static uint64_t number_at(const struct reader *r, enum column column) {
   struct field field = field_at(r, column);
   uint64_t value;
-  if (number(field.text, &value) != field.text + field.length)
+  if (trace_digits(field.text, &value) != field.text + field.length)
     fail("%s:%" PRIu64
          ": column '%s': '%.*s' is no number: write a decimal one, or 0x and a hexadecimal one (if it is a "
          "column's name, name the column: --csv NAME)",
@@ -182,7 +180,7 @@ static enum qtrace_kind kind_at(const struct reader *r) {
 /* The index of a column that is named by its number, or by its name in the first line, which then is no record. */
 static size_t column_of(const struct reader *r, const char *name, bool *named) {
   uint64_t value;
-  const char *end = number(name, &value);
+  const char *end = trace_digits(name, &value);
   if (end && !*end && value && value <= r->fields)
     return value - 1;
   *named = true;
@@ -310,7 +308,8 @@ static uint64_t next_random(uint64_t *state) { /* splitmix64: Steele, Lea and Fl
 
 void trace_make(struct trace *trace, const char *text, uint64_t seed) {
   uint64_t references = 0, pages = 0;
-  const char *comma = number(text, &references), *end = comma && *comma == ',' ? number(comma + 1, &pages) : NULL;
+  const char *comma = trace_digits(text, &references),
+             *end = comma && *comma == ',' ? trace_digits(comma + 1, &pages) : NULL;
   if (!end || *end || !references || references > TRACE_REFERENCES || !pages || pages > 1u << 30)
     fail("--make %s: write REFERENCES,PAGES: 1 to %u, and 1 to %u", text, TRACE_REFERENCES, 1u << 30);
   trace_process(trace, 0);

@@ -61,6 +61,9 @@ struct format {
   bool addresses;       /* text and CSV have addresses in bytes; a binary trace has anyway */
 };
 
+/* A number of digits, or 0x and digits, from `text` on, up to what is none of it. NULL: there is none. Above 64 bits it is UINT64_MAX,
+ * which nothing here may be. */
+const char *trace_digits(const char *text, uint64_t *value);
 /* Reads the file, "-" for standard input. A record that is wrong ends the program with its place. */
 void trace_read(struct trace *trace, const char *file, const struct format *format);
 /* "REFERENCES,PAGES": made from the seed, the k-th page as often as 1/k, one in four a write. */

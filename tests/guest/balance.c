@@ -42,6 +42,7 @@ static struct balance {
   uint64_t tasks, threads, endpoints, irqs, pagers, handles, tables;
   uint64_t pages; /* of the kernel's donations in use */
 } before;
+static uint64_t begun; /* before.pages, of the first test */
 
 static struct balance balance(void) {
   struct q_info info = kernel_info();
@@ -81,6 +82,7 @@ void tap_before(bool first) {
   if (first)
     grow_tables();
   before = balance();
+  begun = first ? before.pages : begun;
 }
 
 #define SETTLE 50000000 /* ticks: 5 s */
@@ -116,4 +118,5 @@ void tap_after(void) {
   CHECK_EQ(before.handles, after.handles);
   near(before.tables, after.tables, !budget);
   near(before.pages, after.pages, !budget && harts() == 1);
+  CHECK(budget || after.pages <= begun + 2 * SLACK || harts() == 1); /* nor are they lost test by test */
 }

@@ -256,8 +256,8 @@ static void replace_what_is_expected(void) {
 }
 
 /* Answered by a call that also receives: so the shortest ways refuse it, too. */
-static int64_t replace_shared(const struct q_received *m, uint64_t expected, struct q_received *next) {
-  struct q_reply r = {Q_REPLY_MAP, {DATA_PAGE, FRAME(2) | RW, 1, expected}, m->token, 0};
+static int64_t replace_by(uint64_t frame, const struct q_received *m, uint64_t expected, struct q_received *next) {
+  struct q_reply r = {Q_REPLY_MAP, {DATA_PAGE, frame | RW, 1, expected}, m->token, 0};
   q_reply_recv(boot->endpoint, &r, next);
   return next->kind;
 }
@@ -270,17 +270,18 @@ static void answer_that_is_overtaken(void) {
   run(client_start, DATA_PAGE);
   m = expect_fault(DATA_PAGE, Q_FAULT_WRITE);
   CHECK_EQ(m.word[3], FRAME(1) | Q_FAULT_SOLE);
-  CHECK_EQ(replace_shared(&m, FRAME(1) | Q_EXPECT | Q_EXPECT_SHARED, &next), -Q_E_EXISTS);
+  CHECK_EQ(replace_by(FRAME(2), &m, FRAME(1) | Q_EXPECT | Q_EXPECT_SHARED, &next), -Q_E_EXISTS);
+  CHECK_EQ(replace_by(FRAME(1), &m, FRAME(1) | Q_EXPECT | Q_EXPECT_SHARED, &next), -Q_E_EXISTS);
   CHECK_EQ(map(DATA_PAGE + 4096, FRAME(1) | Q_PROT_READ), 0);
-  CHECK_EQ(replace_shared(&m, FRAME(1) | Q_EXPECT, &next), -Q_E_EXISTS);
-  CHECK_EQ(replace_shared(&m, FRAME(1) | Q_EXPECT | Q_EXPECT_SHARED, &next), Q_MSG_CALL);
+  CHECK_EQ(replace_by(FRAME(2), &m, FRAME(1) | Q_EXPECT, &next), -Q_E_EXISTS);
+  CHECK_EQ(replace_by(FRAME(2), &m, FRAME(1) | Q_EXPECT | Q_EXPECT_SHARED, &next), Q_MSG_CALL);
   CHECK_EQ(next.word[0], DATA_PAGE);
   destroy_client();
   make_client(7);
   CHECK_EQ(map(DATA_PAGE, FRAME(1) | Q_PROT_READ), 0);
   run(client_start, DATA_PAGE);
   m = expect_fault(DATA_PAGE, Q_FAULT_WRITE);
-  CHECK_EQ(replace_shared(&m, FRAME(1) | Q_EXPECT, &next), Q_MSG_CALL);
+  CHECK_EQ(replace_by(FRAME(2), &m, FRAME(1) | Q_EXPECT, &next), Q_MSG_CALL);
   destroy_client();
 }
 

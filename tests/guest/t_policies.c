@@ -245,11 +245,12 @@ static void endless_body(void) {
   MUST_EQ(f.lost, 0);
 }
 
-/* What cannot be read is not understood. */
+/* What cannot be read is not understood; then it is known why. */
 static void endless_option(void) {
   MUST_EQ(p_policy(0, "endless_option,1", 8), 0);
+  MUST_EQ(p_policy(0, "endless_option,2", 8), -EINVAL);
   for (unsigned n = 0; n < 2; n++)
-    MUST_EQ(p_policy(0, "endless_option,2", 8), -EINVAL);
+    MUST_EQ(p_policy(0, n ? "endless_option,2" : "endless_option,3", 8), -ENOTRECOVERABLE);
   everything();
 }
 

@@ -946,9 +946,10 @@ static void shared_when_given(void) {
 static void none_possible(void) {
   CHECK_EQ(p_policy(0, "fifo", 8), -ENOTSUP);
   CHECK_EQ(p_policy(0, "demand", 8), -EINVAL);
-  CHECK_EQ(p_policy(0, "window,4+fifo", 0), 0);
+  CHECK_EQ(p_policy(0, "window,4+fifo", 0), -EINVAL); /* nothing would go */
+  CHECK_EQ(p_policy(0, "window,4", 0), 0);
   CHECK_EQ(p_policy(0, NULL, 0), 0);
-  CHECK_EQ(p_policy(0, NULL, 8), -ENOTSUP);
+  CHECK_EQ(p_policy(0, NULL, 8), -EINVAL);
   CHECK_EQ(p_policy(0, "demand", 0), 0);
   CHECK_EQ(own_stats().budget, 0);
 }

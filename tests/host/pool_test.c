@@ -193,10 +193,14 @@ static void went(struct policy_pool *pool, uint32_t index, enum policy_reason re
   forget_oldest();
 }
 
+static unsigned touched; /* the page that faults, and when it went */
+static uint64_t gone_before;
+
 static void came(struct policy_pool *pool, uint32_t index, enum policy_reason reason) {
   unsigned page = page_of(pool, index);
   arrival[page] = ++arrivals;
-  CHECK(pool->refault == (reason == POLICY_DEMAND && gone[page] ? pool->now - gone[page] : 0));
+  uint64_t when = page == touched ? gone_before : gone[page]; /* what went for it may have been noted in its place */
+  CHECK(pool->refault == (reason == POLICY_DEMAND && when ? pool->now - when : 0));
   gone[page] = 0;
 }
 
@@ -315,6 +319,8 @@ static bool is_there(unsigned program, unsigned page, bool write) {
 static void fault(unsigned program, unsigned page, bool write) {
   struct answer answer;
   struct entry *entry = there(program, page);
+  touched = page;
+  gone_before = gone[page];
   uint64_t old = entry->frame, sole = old && sharers[frame_number(old)] == 1 ? Q_FAULT_SOLE : 0;
   space_fault(programs[program], HEAP + page * PAGE, write ? Q_FAULT_WRITE : Q_FAULT_READ, 0, old | sole, &answer);
   CHECK(!answer.reason && !answer.later);

@@ -103,6 +103,7 @@ struct thread *current;
 const struct last_handle no_handle;
 static struct pager pager = {.number = 1};
 static struct hart harts[HARTS];
+static unsigned hart_count = HARTS;
 static struct task tasks[SPACES];
 static struct thread threads[HARTS][SPACES];
 static struct frame frames[PAGES + TABLES];
@@ -223,7 +224,7 @@ static bool access(uva_t va, unsigned kind, uint64_t *told) {
 /* The boot, but for the kernel's half. */
 static void begin(uint64_t asids) {
   uint64_t harts_begin = 0;
-  kernel = (struct kernel){.frames = frames, .frame_count = PAGES + TABLES, .harts = harts, .hart_count = HARTS};
+  kernel = (struct kernel){.frames = frames, .frame_count = PAGES + TABLES, .harts = harts, .hart_count = hart_count};
   kernel.ram_base = frame_at(0);
   kernel.ram_end = frame_at(PAGES + TABLES);
   kernel.asid_count = asids;
@@ -231,8 +232,8 @@ static void begin(uint64_t asids) {
   for (unsigned i = 0; i < PAGES + TABLES; i++)
     frames[i] = (struct frame){.owner = i < PAGES ? pager.number : 0, .kind = i < PAGES ? FRAME_USER : FRAME_FREE};
   for (unsigned i = 0; i < HARTS; i++, harts_begin += sizeof(tasks[0].good_on[0])) {
-    harts[i] =
-        (struct hart){.others = true, .bit = (uint8_t)(1 << i), .place = harts_begin, .current = &harts[i].idle};
+    harts[i] = (struct hart){
+        .others = hart_count > 1, .bit = (uint8_t)(1 << i), .place = harts_begin, .current = &harts[i].idle};
     harts[i].idle = (struct thread){.hart = &harts[i]};
     for (unsigned space = 0; space < SPACES; space++)
       threads[i][space] = (struct thread){.hart = &harts[i], .task = &tasks[space]};
@@ -240,7 +241,7 @@ static void begin(uint64_t asids) {
   current = harts[0].current;
   asid_generation_begin();
   for (unsigned i = 0; i < SPACES; i++) {
-    tasks[i] = (struct task){.pager = &pager, .threads = HARTS};
+    tasks[i] = (struct task){.pager = &pager, .threads = hart_count};
     CHECK(!vm_create(&tasks[i]));
   }
 }
@@ -450,7 +451,7 @@ static unsigned anything(bool with_traps, uint64_t asids) {
   trapped = 0;
   state = 1;
   for (unsigned i = 0; i < OPERATIONS; i++) {
-    run(draw(HARTS), draw(SPACES)); /* an operation is another program's as often as the own */
+    run(draw(hart_count), draw(SPACES)); /* an operation is another program's as often as the own */
     if (draw(2))
       try_access((unsigned)(current->task - tasks), draw(PAGES));
     else
@@ -470,12 +471,14 @@ static void anything_in_any_order(uint64_t asids, const char *name) {
 }
 
 int main(void) {
-  printf("1..5\n");
+  printf("1..6\n");
   each_entry(one_fault,
              "a fault sets what the access sets where the entry allows it, and nothing else; else the pager is told");
   each_entry(one_access, "an access that traps for its bits is made after one fault, and the next without one");
   each_entry(one_copy, "the kernel's own accesses set what a program's would, in RAM only");
   anything_in_any_order(64, "harts that trap and harts that set bits agree with what was accessed and written");
   anything_in_any_order(1, "so they do without ASIDs");
+  hart_count = 1;
+  anything_in_any_order(64, "and one hart, which is told of single pages");
   return failures != 0;
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The policies that there are, and what words mean. */
-#include "../policy.h"
+#include "policy.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define X(name) extern const struct policy policy_##name;
-#include "all.h"
+#include "policy/all.h"
 #undef X
 #define X(name) &policy_##name,
 const struct policy *const policies[] = {
-#include "all.h"
+#include "policy/all.h"
     NULL};
 #undef X
 
