@@ -18,11 +18,11 @@ ROOT = HERE.parents[1]
 SECONDS = 100  # for one test
 
 # What runs: the program's source, the others that it links, more arguments, and the script, if there is one, and its arguments.
-POLICIES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pager/policy").glob("*.c"))
+POLICIES = ["pager/choose.c"] + sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pager/policy").glob("*.c"))
 REPLAYER = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pager/replay").glob("*.c"))
 TESTS = {
     "replay": ("hostile.c", REPLAYER + POLICIES + ["tests/host/meddling.c", "tests/host/endless.c"],
-               ["-D_GNU_SOURCE", "-DPOLICIES_MORE=X(hostile) X(glutton) X(grasping) X(scribbler) X(slow) X(nosy) X(meddling) X(urging) X(refusing) X(pressing) X(endless_victims) X(endless_fault) X(endless_option)", "-DPATIENCE=1", "-lm"], ["replay_test.py"], []),
+               ["-D_GNU_SOURCE", "-DPOLICIES_MORE=X(hostile) X(glutton) X(grasping) X(scribbler) X(slow) X(nosy) X(meddling) X(urging) X(refusing) X(pressing) X(wide_process) X(wide_state) X(wide_note) X(wide_each) X(wide_both) X(endless_victims) X(endless_fault) X(endless_option)", "-DPATIENCE=1", "-lm"], ["replay_test.py"], []),
     "frames fuzz": ("frames_fuzz.c", ["pager/frames.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["1000"]),
     "image fuzz": ("image_fuzz.c", ["pager/image.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["10000"]),
     "pools": ("pool_test.c", ["pager/frames.c", "pager/slab.c", "pager/image.c", "pager/object.c", "pager/space.c", "pager/ahead.c", "pager/region.c", "pager/tree.c",
@@ -98,7 +98,7 @@ MUTATIONS = {
         ("any advice", "(advice > P_ADVICE_DISCARD && advice != P_ADVICE_COLD)", "false"),
     ],
     "pager/replay/pools.c": [
-        ("a page enters used", "run_entering(run, reference) : 0", "run_entering(run, reference) | ACCESSED : 0"),
+        ("a page enters used", "run_entering(run, reference), POLICY_DEMAND", "run_entering(run, reference) | ACCESSED, POLICY_DEMAND"),
         ("a wrong victim is not counted", "pool->run->counts.wrong += !good;", ";"),
         ("the same is chosen again", "  do\n    pool->hand = (pool->hand + 1) % pool->about.size;\n  while", "  while"),
         ("what was chosen is not counted", "pool->run->counts.chosen++;", ";"),
@@ -106,8 +106,10 @@ MUTATIONS = {
         ("more victims than asked for", "i < n && i < asked", "i < n"),
         ("a range beside the page", "if (before >= pages) {", "if (false) {"),
         ("a range goes past the area", "after < most_after ? after : most_after", "after"),
-        ("a range takes all frames", "budget / 2 > 1 ? budget / 2 : 1", "RANGE_MOST"),
-        ("a budget of none", "budget < 1 ? 1 : budget", "budget"),
+        ("a range takes all frames", "left = program->pool->about.budget / POLICY_BESIDE;", "left = POLICY_RANGE;"),
+        ("what is in the store comes beside zeros", "run->stored[page] == stored;", "true;"),
+        ("a piece of memory is asked of everywhere", "return !run->areas_n;", "return true;"),
+        ("a budget of none", "budget = budget < POLICY_LEAST ? POLICY_LEAST : budget;", ";"),
         ("an accessed bit stays", "    *bits &= (uint8_t)~ACCESSED;\n", "    ;\n"),
         ("another seed is the same", "pool->random = run->seed;", "pool->random = 1;"),
         ("figures are not added up", "counts->own[at].value += value[i];", "counts->own[at].value = value[i];"),
@@ -177,6 +179,12 @@ MUTATIONS = {
     "pager/pool.c": [
         ("a pool is on no list", "    all = pool;\n", "    ;\n"),
         ("a pool that is gone is on the list", "  *at = pool->next;\n", "  ;\n"),
+        ("what was used is not kept for allocation", "  page->used |= accessed;\n", "  ;\n"),
+        ("what was used is not kept for replacement", "  page->accessed |= accessed;\n", "  page->accessed = accessed;\n"),
+        ("another policy does not know what was used", "page_of(frame)->accessed = page.accessed;", ";"),
+        ("a page that stays is no wrong proposal", "space->stats.wrong += !good;", ";"),
+        ("more are asked for than there is room for", "most < POLICY_VICTIMS ? most : POLICY_VICTIMS", "most"),
+        ("what comes besides hides when the page went", "    pool->about.refault = refault;", "    ;"),
         ("a refault is told of any reason", "if (dropped && reason == POLICY_DEMAND)", "if (dropped)"),
         ("what has come back is not forgotten", "    absent_forget(space_of(where), address_of(where));\n", "    ;\n"),
         ("a page that was dropped went just now", "pool->about.refault = pool->about.now - dropped;", "pool->about.refault = 1;"),

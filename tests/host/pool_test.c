@@ -462,6 +462,29 @@ static void several_at_once(void) {
   report("several pages go at once, each once; allocation and replacement see what was touched, each for itself");
 }
 
+static uint32_t only_looks(struct policy_need *need) {
+  need->used(need);
+  return need->most;
+}
+
+static void use_is_carried(void) {
+  static const struct policy looking = {.name = "looking", .victims = many, .budget = only_looks};
+  static const struct policy_set looks = {"looking", .fetch = {.policy = &policy_demand},
+                                          .replace = {.policy = &looking}, .allocate = {.policy = &looking}};
+  uint32_t accessed = 0;
+  forget_model(0, PAGES);
+  begin();
+  CHECK(!pool_change(programs[0], &looks, BUDGET));
+  refer(500);
+  CHECK(!pool_change(programs[0], &alone, BUDGET));
+  struct policy_pool *pool = &programs[0]->pool->about;
+  for (uint32_t i = 0; i < pool->size; i++)
+    accessed += policy_accessed(pool, i);
+  CHECK(accessed == BUDGET && pool->resident == BUDGET);
+  end(0);
+  report("another policy knows which pages were used, though allocation has asked before");
+}
+
 /* Nothing of it is asked again, in no pool, and all goes on. */
 static void left(void) {
   static const char *const hooks[] = {"begun", "mapped", "unmapped", "victims", "tick", "budget"};
@@ -513,7 +536,7 @@ static void all_back(void) {
 
 int main(void) {
   ram = aligned_alloc(1 << 21, FRAMES * PAGE);
-  printf("1..9\n");
+  printf("1..10\n");
   set_up();
   begin();
   distances();
@@ -523,6 +546,7 @@ int main(void) {
   more_than_fit();
   end(0);
   several_at_once();
+  use_is_carried();
   left();
   left_while_changed();
   all_back();

@@ -166,6 +166,16 @@ def fetched_by_hand():
     return same("16 frames", all_fit, (2, 2, 4, 2)) and same("4 frames", few, (4, 3, 4, 3))
 
 
+def stored_by_hand():
+    """Of eight frames two come besides: from the store beside what is there, zeros beside zeros; 0 is there when 1 comes again as zeros."""
+    def counts(words, frames, text, *more):
+        one = figures([words], [frames], text, *more, program=CHECKED)[words, frames]
+        return one["misses"], one["fetched"], one["read_backs"]
+    written = " ".join(f"{page}w" for page in range(16)) + " 0 1 2 3 4 5 6 7"
+    return all([same("from the store", counts("window,8+fifo", 8, written), (9, 15, 8)),
+                same("zeros", counts("window,4+fifo", 4, "0w 4 5 6 7 8 9 1", "--areas", "0-1,4-9"), (5, 4, 0))])
+
+
 def areas():
     """A window is cut to the piece of memory that the page is in, and elsewhere nobody is asked."""
     def counts(*more):
@@ -460,6 +470,7 @@ def main():
         "use is seen, and dirt": lambda: all(list(worth())),
         "what comes back from where it was written is counted": read_back_by_hand,
         "what is fetched is counted": fetched_by_hand,
+        "what comes from the store beside what is there": stored_by_hand,
         "pieces of memory": areas,
         "budgets": budgets,
         "fair shares": shares,
