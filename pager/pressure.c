@@ -70,12 +70,15 @@ const char *pressure_options(uint64_t ram_bytes) {
   return on_disk || slots <= ram_bytes >> Q_PAGE_SHIFT ? NULL : "store=ram,PAGES is more than the machine's memory";
 }
 
-/* One says what goes or how much may stay, the other makes it so. */
+/* These say what goes or how much may stay; who admits programs has something to say without a budget. */
+static bool is_of_pools(const struct policy_set *set) {
+  return set->replace.policy || (set->allocate.policy && !set->admit.policy);
+}
+
 const char *pressure_lacks(void) {
-  bool replaces = policy.replace.policy, allocates = policy.allocate.policy && !policy.admit.policy;
-  if (pool_pages && !replaces)
+  if (pool_pages && !policy.replace.policy)
     return "budget=PAGES needs a policy that says which pages go: policy=clock, say";
-  if ((replaces || allocates) && !option("budget="))
+  if (is_of_pools(&policy) && !option("budget="))
     return "policy= has words that come to nothing without a budget: give budget=PAGES too; or budget=0, to give "
            "programs one later";
   return NULL;
@@ -147,8 +150,8 @@ static int change(struct space *space, const char *words, uint64_t pages) {
     return invalid("who gives way when no frame is left is said for all programs: only by the boot option policy=");
   if (*words && is_lost(set))
     return ENOTRECOVERABLE;
-  if (*words && set->replace.policy && !space->pool && !pages)
-    return invalid("these words say what goes, but the process has no budget of pages: say PAGES, too");
+  if (*words && is_of_pools(set) && !space->pool && !pages)
+    return invalid("these words are of a budget, but the process has none: say PAGES, too");
   error = pool_change(space, set, pages);
   if (error != EINVAL)
     return error;

@@ -88,8 +88,8 @@ def cases():
     full = MORE if os.environ.get("QUIRE_FULL") else []
     enough = [(words, [n for n in numbers if n > FEW]) for words, numbers in full]
     turns = [[(words, [numbers[i % len(numbers)]]) for words, numbers in enough] for i in range(len(OTHERS))]
-    lists = [("fifo", ALL + full)] + [(policy, SOME + turn) for policy, turn in zip(OTHERS, turns)]
-    lists += [(policy, SOME if full else SOME[:1]) for policy in BESIDE]
+    some = SOME if full else SOME[:1]
+    lists = [("fifo", ALL + full)] + [(policy, some + turn) for policy, turn in zip(OTHERS, turns)] + [(policy, some) for policy in BESIDE]
     return [(policy, words, frames) for policy, programs in lists for words, numbers in programs for frames in numbers]
 
 

@@ -947,6 +947,7 @@ static void none_possible(void) {
   CHECK_EQ(p_policy(0, "fifo", 8), -ENOTSUP);
   CHECK_EQ(p_policy(0, "demand", 8), -EINVAL);
   CHECK_EQ(p_policy(0, "window,4+fifo", 0), -EINVAL); /* nothing would go */
+  CHECK_EQ(p_policy(0, "pff", 0), -EINVAL);
   CHECK_EQ(p_policy(0, "window,4", 0), 0);
   CHECK_EQ(p_policy(0, NULL, 0), 0);
   CHECK_EQ(p_policy(0, NULL, 8), -EINVAL);

@@ -138,7 +138,7 @@ enum p_request {
  *      replacement: a writable buffer of P_POLICY_WRONG bytes then says which, as a string), ENOTSUP (the boot option budget= is not
  *      given, or says that all programs share one; a program whose memory is promised), ENFILE (more than 32 different words since
  *      boot), ESRCH, EPERM (neither the caller, its descendant, nor a client of the server that the caller is one of), ENOMEM.
- *      EINVAL also: words of what only the boot option chooses, as `largest`, or of replacement without a budget.
+ *      EINVAL also: words of what only the boot option chooses, as `largest`, or of a budget where there is none.
  * advise(a2 page address, a3 bytes, a4 P_ADVICE_*)    NORMAL, RANDOM, SEQUENTIAL: told to the policy. WILLNEED: the first P_ADVISED
  *      pages come before they are touched, as the policy says; without a word of it, those that were evicted. COLD: they are not
  *      needed soon, and may be evicted first. DISCARD: they go at once, and come again as they came first: as zeros, or from the
