@@ -95,11 +95,11 @@ def cases():
 
 def main():
     """Exit status 1 if a number differs."""
-    build, todo = sys.argv[1], cases()
-    print(f"1..{len(todo)}")
+    build, runs = sys.argv[1], cases()
+    print(f"1..{len(runs)}")
     failed = 0
     with ThreadPoolExecutor(2) as several:
-        for number, (case, found) in enumerate(zip(todo, several.map(lambda case: compare(build, *case), todo)), 1):
+        for number, (case, found) in enumerate(zip(runs, several.map(lambda case: compare(build, *case), runs)), 1):
             good = len(set(found)) == 1
             failed += not good
             print(f"{'ok' if good else 'not ok'} {number} - {case[0]}, {case[2]} frames, {case[1]}: {found[0]} faults", flush=True)
