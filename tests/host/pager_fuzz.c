@@ -786,20 +786,32 @@ static void late_fault(struct model *m, uint64_t va, uint64_t there) {
   MUST(m->space->stats.resident == before.resident && m->space->stats.shared == before.shared);
 }
 
+/* Of its pages one that a write would replace, if it has one: from there on, the first. */
+static const struct page *kept_page(const struct model *m, unsigned from) {
+  for (unsigned i = 0; i < PAGES; i++) {
+    const struct page *page = &m->page[(from + i) % PAGES];
+    if (page->frame && !(page->prot & WRITABLE) && !space_refusal(m->space, page->va, Q_FAULT_WRITE, page->va))
+      return page;
+  }
+  return NULL;
+}
+
 /* What it says is there is, but another program has got the page since, or has it no more. */
-static void overtaken_fault(struct model *m, uint64_t va) {
+static void overtaken_fault(struct model *m, unsigned from) {
   struct p_stats before = m->space->stats;
   struct answer answer;
-  const struct page *page = find(m, PAGE_OF(va));
-  if (!page || page->prot & WRITABLE || space_refusal(m->space, va, Q_FAULT_WRITE, va))
+  const struct page *page = kept_page(m, from);
+  if (!page)
     return;
-  uint64_t there = page->frame | (mapped[frame_number(page->frame)] == 1 ? 0 : Q_FAULT_SOLE);
-  space_fault(m->space, va, Q_FAULT_WRITE, va, there, &answer);
+  uint64_t n = frame_number(page->frame), there = page->frame | (mapped[n] == 1 ? 0 : Q_FAULT_SOLE);
+  bool common = frames.state[n] == STATE_CACHED || frames.state[n] == STATE_OBJECT;
+  space_fault(m->space, page->va, Q_FAULT_WRITE, page->va, there, &answer);
   if (!answer.frame_prot)
     return;
   MUST(!carry_out(m, &answer, there));
   space_undo(m->space, &answer);
   MUST(m->space->stats.resident == before.resident && m->space->stats.shared == before.shared);
+  MUST(!common || frames.link[n].next); /* mapped, as it was */
 }
 
 /* ---- Fork, mappings ---- */
@@ -1171,7 +1183,7 @@ static void step(const uint8_t *op) {
       late_fault(m, m->space->heap + op[3] * 4096ul,
                  any_frame(number * 37, op[0] & 64) | (op[0] & 128 ? Q_FAULT_SOLE : 0));
     else if (op[2] % 4 == 2)
-      overtaken_fault(m, place_in_region(m, op, m->space->heap));
+      overtaken_fault(m, op[3]);
     else if (op[2] % 4)
       fault(m, place_in_region(m, op, m->space->heap), (op[1] >> 4) % 2, 0);
     else

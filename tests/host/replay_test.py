@@ -114,7 +114,8 @@ def figures_add_up():
     draw = random.Random(5)
     text = "page,process,kind\n" + "\n".join(f"{int(60 * draw.random() ** 2)},{draw.randint(7, 8)},{draw.choice('rrw')}" for _ in range(3000))
     words = REPLACE + HOST + [f"{fetch}+clock" for fetch in FETCH] + [f"{allocate}+sieve" for allocate in ALLOCATE]
-    words += [f"window,16+{replace}" for replace in REPLACE]  # several victims at a time
+    words += [f"window,16+{replace}" for replace in REPLACE]  # a victim for each page that comes
+    words += [f"pff,20+{replace}" for replace in REPLACE]  # several at a time, when a budget falls
     for pools in ("global", "each"):
         got = figures(words, [4, 9, 40, 200], text, "--csv", "page", "--csv-process", "process", "--csv-kind", "kind", "--pools", pools,
                       program=CHECKED)
