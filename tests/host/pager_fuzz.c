@@ -69,6 +69,11 @@ static struct model *model_of(const struct space *space) {
   abort();
 }
 
+static bool is_common_frame(uint64_t frame) {
+  enum frame_state state = frames.state[frame_number(frame)];
+  return state == STATE_CACHED || state == STATE_OBJECT;
+}
+
 static struct page *find(struct model *m, uint64_t va) {
   for (unsigned i = 0; i < PAGES; i++)
     if (m->page[i].frame && m->page[i].va == va)
@@ -404,7 +409,7 @@ static void check_one(struct model *m) {
       continue;
     untouched += !page->accessed;
     uint64_t n = frame_number(page->frame);
-    bool common = frames.state[n] == STATE_CACHED || frames.state[n] == STATE_OBJECT;
+    bool common = is_common_frame(page->frame);
     const struct region *region = region_find(m->space, page->va);
     MUST(common || frames.state[n] == STATE_USED);
     MUST(!(page->prot & WRITABLE) || mapped[n] == 1 || (region && region->shared)); /* nobody sees another's writes */
@@ -786,14 +791,18 @@ static void late_fault(struct model *m, uint64_t va, uint64_t there) {
   MUST(m->space->stats.resident == before.resident && m->space->stats.shared == before.shared);
 }
 
-/* Of its pages one that a write would replace, if it has one: from there on, the first. */
+/* Of its pages one that a write would replace, if it has one: rather one of an object that others have, too. */
 static const struct page *kept_page(const struct model *m, unsigned from) {
+  const struct page *any = NULL;
   for (unsigned i = 0; i < PAGES; i++) {
     const struct page *page = &m->page[(from + i) % PAGES];
-    if (page->frame && !(page->prot & WRITABLE) && !space_refusal(m->space, page->va, Q_FAULT_WRITE, page->va))
+    if (!page->frame || page->prot & WRITABLE || space_refusal(m->space, page->va, Q_FAULT_WRITE, page->va))
+      continue;
+    any = any ? any : page;
+    if (is_common_frame(page->frame) && mapped[frame_number(page->frame)] > 1)
       return page;
   }
-  return NULL;
+  return any;
 }
 
 /* What it says is there is, but another program has got the page since, or has it no more. */
@@ -804,14 +813,13 @@ static void overtaken_fault(struct model *m, unsigned from) {
   if (!page)
     return;
   uint64_t n = frame_number(page->frame), there = page->frame | (mapped[n] == 1 ? 0 : Q_FAULT_SOLE);
-  bool common = frames.state[n] == STATE_CACHED || frames.state[n] == STATE_OBJECT;
   space_fault(m->space, page->va, Q_FAULT_WRITE, page->va, there, &answer);
   if (!answer.frame_prot)
     return;
   MUST(!carry_out(m, &answer, there));
   space_undo(m->space, &answer);
+  MUST(!is_common_frame(page->frame) || frames.link[n].next); /* mapped, as it was */
   MUST(m->space->stats.resident == before.resident && m->space->stats.shared == before.shared);
-  MUST(!common || frames.link[n].next); /* mapped, as it was */
 }
 
 /* ---- Fork, mappings ---- */

@@ -521,6 +521,28 @@ static void left_while_changed(void) {
   report("so it is while its pages go to another policy");
 }
 
+/* A copy is decided on for the only program that shows an object's page, which another gets before the answer is carried out. */
+static void overtaken(void) {
+  begin();
+  touch(0, 3, true);
+  struct object *object = object_new(PAGE);
+  CHECK(object && object_reserve(object) && !space_freeze(programs[0], HEAP + 3 * PAGE, object, 0));
+  object->creator = programs[0]->badge;
+  uint64_t frame = there(0, 3)->frame;
+  struct p_stats before = programs[0]->stats;
+  struct answer answer;
+  space_fault(programs[0], HEAP + 3 * PAGE, Q_FAULT_WRITE, 0, frame | Q_FAULT_SOLE, &answer);
+  CHECK(answer.expected == (frame | Q_EXPECT) && PAGE_OF(answer.frame_prot) != frame);
+  CHECK(!frames.link[frame_number(frame)].next);
+  space_undo(programs[0], &answer);
+  CHECK(frames.link[frame_number(frame)].next); /* somebody shows it */
+  CHECK(programs[0]->stats.resident == before.resident && programs[0]->stats.shared == before.shared);
+  space_drop_object(object);
+  end(0);
+  forget_model(0, PAGES);
+  report("an answer that is overtaken leaves an object's page mapped");
+}
+
 static void all_back(void) {
   uint64_t before = frames_available() + frames.tables;
   for (unsigned i = 0; i < 10; i++) {
@@ -536,7 +558,7 @@ static void all_back(void) {
 
 int main(void) {
   ram = aligned_alloc(1 << 21, FRAMES * PAGE);
-  printf("1..10\n");
+  printf("1..11\n");
   set_up();
   begin();
   distances();
@@ -549,6 +571,7 @@ int main(void) {
   use_is_carried();
   left();
   left_while_changed();
+  overtaken();
   all_back();
   free(ram);
   return failures != 0;
