@@ -185,8 +185,8 @@ struct policy {
   void (*begun)(struct policy_pool *pool); /* before any page: state is zeros */
   void (*mapped)(struct policy_pool *pool, uint32_t index, enum policy_reason reason);
   void (*unmapped)(struct policy_pool *pool, uint32_t index, enum policy_reason reason);
-  /* Pages to evict, best first, each once: up to `most` of them. How many. Those that can't be (needed or shared with
-   * another program just now, or on their way) stay, which counts as wrong, too, and another page goes. */
+  /* Pages to evict, best first, each once: up to `most` of them. How many. Those that can't be (needed or on their
+   * way just now, or the store is full) stay, which counts as wrong, too, and another page goes. */
   uint32_t (*victims)(struct policy_pool *pool, uint32_t *victim, uint32_t most);
   void (*tick)(struct policy_pool *pool);                 /* at each fault, before it is answered */
   void (*cold)(struct policy_pool *pool, uint32_t index); /* the program says that it will not use the page soon */

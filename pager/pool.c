@@ -157,11 +157,7 @@ static bool enter(struct pool *pool, uint64_t where, uint64_t frame, uint32_t sl
   memset(pool->about.notes + index * pool->about.note_bytes, 0, pool->about.note_bytes);
   pool->about.resident++;
   *page_of(frame) = (struct page){.where = where | pool->faulter, .index = index, .slot = slot};
-  uint64_t dropped = absent_dropped(space_of(where), address_of(where));
-  if (dropped && reason == POLICY_DEMAND)
-    pool->about.refault = pool->about.now - dropped;
-  if (dropped)
-    absent_forget(space_of(where), address_of(where));
+  absent_forget(space_of(where), address_of(where));
   pool->changing = true;
   if (pool->policy->mapped)
     ASK(pool->policy, mapped, &pool->about, index, reason);
@@ -406,7 +402,7 @@ static bool evict_any(struct pool *pool) {
 /* One page at least, and up to so many. The proposals of a policy are not believed: an index may be out of range, of no page, one that
  * was named before, or of a page that has to stay just now. How many went. */
 static uint32_t evict_some(struct pool *pool, struct space *space, uint32_t most) {
-  uint32_t victim[POLICY_VICTIMS], asked = most < POLICY_VICTIMS ? most : POLICY_VICTIMS, gone = 0;
+  uint32_t victim[POLICY_VICTIMS] = {0}, asked = most < POLICY_VICTIMS ? most : POLICY_VICTIMS, gone = 0;
   uint32_t n = ASK_OR(0, pool->policy, victims, &pool->about, victim, asked);
   space->stats.wrong += n > asked;
   for (uint32_t i = 0; i < n && i < asked; i++) {
@@ -586,6 +582,11 @@ static void begin_reading(struct absent *absent, struct answer *answer) {
   }
 }
 
+/* In faults, since it went then. 0: it never did. */
+static uint64_t distance(const struct pool *pool, uint64_t went) {
+  return went ? pool->about.now - went : 0;
+}
+
 /* The page's content is in the frame. It is mapped here and not by the answer, which may fail: the content is to be lost by no
  * means. */
 static bool come_back(struct space *space, struct absent *absent, enum policy_reason reason) {
@@ -607,13 +608,12 @@ static bool come_back(struct space *space, struct absent *absent, enum policy_re
   charge(space, 1);
   stack_note(space, absent->page);
   space->stats.refaults++;
-  struct policy_pool *about = &space->pool->about;
-  about->refault = reason == POLICY_DEMAND && absent->evicted ? about->now - absent->evicted : 0;
-  enter(space->pool, where_of(space, absent->page) | modified, frame, slot, reason);
   if (reason == POLICY_AROUND) {
     space->stats.ahead++;
     backend_look(space, absent->page, 1, true); /* mapped, and not touched */
   }
+  space->pool->about.refault = reason == POLICY_DEMAND ? distance(space->pool, absent->evicted) : 0;
+  enter(space->pool, where_of(space, absent->page) | modified, frame, slot, reason);
   absent_free(absent);
   return true;
 }
@@ -636,8 +636,7 @@ static void read_range(struct space *space, struct extent run, uint64_t but) {
 /* The pages that the policy wants beside this one. */
 static void read_ahead(struct space *space, const struct absent *absent, uint64_t sp) {
   uint64_t page = absent->page;
-  uint64_t refault = absent->evicted ? space->pool->about.now - absent->evicted : 0;
-  struct extent run = ahead_wanted(space, page, sp, refault);
+  struct extent run = ahead_wanted(space, page, sp, distance(space->pool, absent->evicted));
   read_range(space, run, page);
 }
 
@@ -648,9 +647,9 @@ void pool_need(struct space *space, struct extent run) {
 /* Pages that nothing is known of, around this one. */
 static struct extent cut(struct space *space, uint64_t page, struct extent run) {
   uint64_t most = (space->pool->about.budget / POLICY_BESIDE + 1) * Q_PAGE_SIZE, at;
-  bool absent = ahead_cut(space, page, &run);
-  assert(absent); /* under all locks, else pool_fault() would not be here */
-  (void)absent;
+  if (!ahead_cut(space, page, &run))
+    return (struct extent){page,
+                           page + Q_PAGE_SIZE}; /* it came meanwhile: the answer will fail, and be to try again */
   for (at = page; at > run.start && !absent_find(space, at - Q_PAGE_SIZE); at -= Q_PAGE_SIZE)
     ;
   run.start = at;
@@ -695,12 +694,11 @@ static void bring_all_beside(struct space *space, uint64_t page, uint64_t sp, ui
 static void come_new(struct space *space, unsigned kind, uint64_t sp, struct answer *answer) {
   struct pool *pool = space->pool;
   bool covered = ahead_covers(space, answer->page, sp);
-  uint64_t dropped = absent_dropped(space, answer->page), refault;
+  uint64_t dropped = absent_dropped(space, answer->page); /* what comes besides may be remembered in its place */
   if (covered)
     count_fault(space);
-  refault = dropped ? pool->about.now - dropped : 0;
   if (covered && !pool_again)
-    bring_all_beside(space, answer->page, sp, refault);
+    bring_all_beside(space, answer->page, sp, distance(pool, dropped));
   bool came =
       bring_in(space, kind, answer) || (pool_give_way(space, answer->page, answer) && bring_in(space, kind, answer));
   uint64_t frame = PAGE_OF(answer->frame_prot);
@@ -713,7 +711,7 @@ static void come_new(struct space *space, unsigned kind, uint64_t sp, struct ans
   if (!covered)
     count_fault(space);
   if (pool_room(space, answer->page)) {
-    pool->about.refault = refault; /* what came besides may have been remembered in its place */
+    pool->about.refault = distance(pool, dropped);
     enter(pool, where_of(space, answer->page), frame, 0, POLICY_DEMAND);
     return;
   }
@@ -744,7 +742,11 @@ static bool is_fresh(void) {
   return !pool_again && frames.stock_count == 1;
 }
 
+static void adopt_late(struct space *space);
+
 void pool_fault(struct space *space, unsigned kind, uint64_t sp, struct answer *answer) {
+  if (space->pool->late)
+    adopt_late(space);
   struct absent *absent = absent_find(space, answer->page);
   take_turn(space->pool, space, sp);
   if (absent && absent->state == ABSENT_AHEAD)
@@ -889,40 +891,61 @@ void pool_leave(struct space *space) {
 }
 
 /* ---- Another policy while a program runs ------------------------------------------------------------------------------- */
-/* A page that is there and in no pool so far. What it holds its new entry does not tell. */
-static void adopt_page(struct space *space, uint64_t va) {
+/* A page that is there goes into the pool, if it is in none. What it holds its new entry does not tell. Whether it is the program's
+ * own. */
+static bool adopt_page(struct space *space, uint64_t va) {
   uint64_t entry = backend_unmap_page(space, va), frame = PAGE_OF(entry);
   if (!entry)
-    return;
+    return false;
   put_back(space, va, entry);
-  if (frame_state(frame) == STATE_USED && entry & 1 && !member(space, frame) && make_room(space->pool, space))
+  pool_modified(space, frame);
+  if (frame_state(frame) != STATE_USED)
+    return false;
+  if (entry & 1 && !member(space, frame) && make_room(space->pool, space))
     enter(space->pool, where_of(space, va) | MODIFIED, frame, 0, POLICY_CARRIED);
+  return true;
 }
 
-static void adopt_range(struct space *space, uint64_t start, uint64_t end) {
+static uint64_t adopt_range(struct space *space, uint64_t start, uint64_t end) {
+  uint64_t own = 0;
   for (uint64_t at = start; at < end; at += 64 * Q_PAGE_SIZE) {
     uint64_t n = (end - at) >> Q_PAGE_SHIFT,
              present = backend_look(space, at, n < 64 ? (unsigned)n : 64, false).present;
     for (; present; present &= present - 1)
-      adopt_page(space, at + (uint64_t)__builtin_ctzl(present) * Q_PAGE_SIZE);
+      own += adopt_page(space, at + (uint64_t)__builtin_ctzl(present) * Q_PAGE_SIZE);
   }
+  return own;
 }
 
-static void adopt_all(struct space *space) {
+static uint64_t adopt_all(struct space *space) {
+  uint64_t own = 0;
   for (unsigned i = 0; i < space->image->segments; i++)
     if (space->image->segment[i].prot & Q_PROT_WRITE)
-      adopt_range(space, space->image->segment[i].start, space->image->segment[i].end);
-  adopt_range(space, PAGE_UP(space->heap), PAGE_UP(space->brk));
+      own += adopt_range(space, space->image->segment[i].start, space->image->segment[i].end);
+  own += adopt_range(space, PAGE_UP(space->heap), PAGE_UP(space->brk));
   for (const struct region *r = space->regions; r; r = r->next)
     if (r->prot && !r->shared)
-      adopt_range(space, r->start, r->end);
-  adopt_range(space, space->stack, P_STACK_TOP);
+      own += adopt_range(space, r->start, r->end);
+  return own + adopt_range(space, space->stack, P_STACK_TOP);
+}
+
+/* With other threads of the pager a plain answer of before may be on its way: its page is counted, and not there. The program's
+ * thread, the only one (else see settle()), waits for it, so at the next fault it is there. */
+static void adopt(struct space *space) {
+  uint64_t charged = space->stats.resident;
+  space->pool->late = adopt_all(space) != charged && frames.stock_count > 1;
+}
+
+static void adopt_late(struct space *space) {
+  space->pool->late = false;
+  adopt_all(space);
 }
 
 /* All that fits: the rest is evicted first, as the old policy says. */
 static void carry(struct space *space, struct pool *from, struct pool *to) {
   from->about.budget = to->about.size;
   to->about.now = from->about.now;
+  to->late = from->late;
   shrink_to(from, space, to->about.size);
   for (uint32_t i = 0; i < from->about.size; i++) {
     if (!from->frame[i])
@@ -965,7 +988,7 @@ int pool_change(struct space *space, const struct policy_set *set, uint64_t budg
     pool_ends(old, space);
     pool_drop(old);
   } else if (new) {
-    adopt_all(space);
+    adopt(space);
   }
   space_note(space);
   return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory pressure: programs with fewer frames than they have pages. A pool is the pages that compete for the same frames, those
- * of one program or of all, and a policy of replacement that knows them by index. Only pages of a program's own are in one;
- * what programs share (text, files, pages since a fork) is not evicted. absent.c knows where what was evicted is.
+ * of one program or of all, and a policy of replacement that knows them by index. Only pages of a program's own are in one, and
+ * not text, files, or what a child has not written since the fork. absent.c knows where what was evicted is.
  *
  * All of it is there only if the boot option budget= is, and is done under all of the pager's locks. */
 #ifndef POOL_H
@@ -37,6 +37,7 @@ struct pool {
   uint32_t free, hand;                /* index + 1; where the next safe choice begins */
   uint32_t users;                     /* programs whose pages are in it */
   bool changing;                      /* a hook is told of a page that comes or goes */
+  bool late;                          /* a page of before may come yet that is in no pool */
   uint64_t faulter, turn, turn_began; /* who faults now, who keeps what came for it, and since when */
   uint64_t held;                      /* the page that is being answered for: it stays */
   struct stuck stuck;

@@ -70,9 +70,9 @@ const char *pressure_options(uint64_t ram_bytes) {
   return on_disk || slots <= ram_bytes >> Q_PAGE_SHIFT ? NULL : "store=ram,PAGES is more than the machine's memory";
 }
 
-/* These say what goes or how much may stay; who admits programs has something to say without a budget. */
+/* These say what goes or how much may stay; one that admits programs, too, has something to say without a budget. */
 static bool is_of_pools(const struct policy_set *set) {
-  return set->replace.policy || (set->allocate.policy && !set->admit.policy);
+  return set->replace.policy || (set->allocate.policy && set->allocate.policy != set->admit.policy);
 }
 
 const char *pressure_lacks(void) {
@@ -183,6 +183,8 @@ int do_policy(struct space *caller, struct q_received *m, struct q_reply *r) {
     return ESRCH;
   if (space->server || !may_change(caller, space))
     return EPERM;
+  if (!settle(space, m))
+    return HEARD; /* a page may be on its way that would be in no pool */
   error = change(space, words, m->word[1]);
   return error == EINVAL ? tell_wrong(m) : error;
 }

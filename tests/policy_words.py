@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parents[1] / "pager/policy"
 OPTIONS = {"window": "window,4", "fixed": "fixed,6"}  # of what needs some, or does little with the usual ones
-MORE = ["window,64+s3-fifo", "eager+generations", "eager+pff+wsclock"]  # several pages go at once
+MORE = ["window,64+s3-fifo", "eager+generations", "eager+pff+wsclock"]  # several pages come, or go, at once
 
 
 class Policy(NamedTuple):

@@ -4,7 +4,7 @@
  * fault's cost does not grow with the memory. Pages of one age are a list, the oldest first. */
 #include "list.h"
 
-#define BATCH 64 /* what asking for accessed bits has a system call for */
+#define BATCH 64 /* pages, each of which is asked for by a system call: what a fault has time for */
 #define USED 128
 
 struct note {

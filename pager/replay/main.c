@@ -215,12 +215,21 @@ static void refuse_idle(const struct options *options) {
       fail("--step shows every frame, at most %u: --frames %u is too many", FRAMES_MOST_SHOWN, options->frames[i]);
 }
 
+static bool is_taken(const struct policy *const *one) {
+  for (const struct policy *const *other = policies; other < one; other++)
+    if (!strcmp((*one)->name, (*other)->name))
+      return true;
+  for (const struct engine *const *engine = engines; *engine; engine++)
+    if (!strcmp((*one)->name, (*engine)->name))
+      return true;
+  return false;
+}
+
 /* The one from outside the tree would never be meant. */
 static void refuse_namesakes(void) {
   for (const struct policy *const *one = policies; *one; one++)
-    for (const struct policy *const *other = policies; other < one; other++)
-      if (!strcmp((*one)->name, (*other)->name))
-        fail("there are two policies whose .name is \"%s\": give yours another", (*one)->name);
+    if (is_taken(one))
+      fail("there are two policies whose .name is \"%s\": give yours another", (*one)->name);
 }
 
 static const char *read_options(struct options *options, int argc, char **argv) {

@@ -298,7 +298,7 @@ static int all_endless(bool few) {
 }
 
 int main(int argc, char **argv) {
-  static struct test tests[sizeof honest / sizeof *honest + 3];
+  static struct test tests[(sizeof honest > sizeof hostile ? sizeof honest : sizeof hostile) / sizeof *honest + 3];
   const char *which = argc > 1 ? argv[1] : "";
   bool bad = !strcmp(which, "hostile");
   unsigned n = 0, count = bad ? sizeof hostile / sizeof *hostile : sizeof honest / sizeof *honest;

@@ -24,10 +24,11 @@ static uint32_t victims(struct policy_pool *pool, uint32_t *victim, uint32_t mos
 const struct policy policy_mine = {.name = "mine", .usage = "mine", .state_bytes = sizeof(struct list),
   .note_bytes = sizeof(struct link), .mapped = list_mapped, .unmapped = list_unmapped, .victims = victims};
 """
-# Files of that policy by other names, and what is said of each.
-MISNAMED = {"my-policy.c": "its name is no NAME.c of letters, digits and _", "mine.h": "its name is no NAME.c", "none.c": "there is no such file",
-            "clock.c": "there is a policy_clock already", "other.c": "it does not define policy_other",
-            "mine.c": 'there are two policies whose .name is "clock"'}
+# Files of that policy by other names, its .name, and what is said of each.
+MISNAMED = [("my-policy.c", "clock", "its name is no NAME.c of letters, digits and _"), ("mine.h", "clock", "its name is no NAME.c"),
+            ("none.c", "clock", "there is no such file"), ("clock.c", "clock", "there is a policy_clock already"),
+            ("other.c", "clock", "it does not define policy_other"), ("mine.c", "clock", 'there are two policies whose .name is "clock"'),
+            ("mine.c", "lru", 'there are two policies whose .name is "lru"')]
 LOOP = [0, 1, 2, 3, 4] * 20
 
 
@@ -45,13 +46,13 @@ def misnamed(folder, call):
     """What was said of each, if it is not one line that says what is wrong."""
     tree = Path(folder) / "tree"
     shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns("build*", ".git", "__pycache__"))
-    for name, says in MISNAMED.items():
+    for name, policy, says in MISNAMED:
         file = Path(folder) / name
         if name != "none.c":
-            file.write_text(POLICY.replace('"mine"', '"clock"'))
+            file.write_text(POLICY.replace('"mine"', f'"{policy}"'))
         done = call(tree / "scripts/replay", "--with", file, "--policy", "mine", "--frames", "3", "--make", "100,10")
         if done.returncode != 2 or done.stdout.count("\n") != 1 or says not in done.stdout:
-            yield f"{name}: {done.stdout[-2000:]}"
+            yield f"{name} {policy}: {done.stdout[-2000:]}"
 
 
 def main():

@@ -347,8 +347,8 @@ static void set_up(void) {
   static char memory[1 << 16] __attribute__((aligned(PAGE))), pools[1 << 16] __attribute__((aligned(PAGE)));
   static char store[1 << 16] __attribute__((aligned(PAGE))), slots[SLOTS * PAGE] __attribute__((aligned(PAGE)));
   static struct space *spaces_table[P_PROCESSES] __attribute__((aligned(PAGE)));
-  static struct image image = {.name = "p", .heap = HEAP, .segments = 1, .good = true};
-  image.segment[0] = (struct segment){HEAP - PAGE, HEAP, HEAP - PAGE, 0, 0, Q_PROT_READ | Q_PROT_WRITE, NULL};
+  static struct image image = {.name = "p", .file = "data", .heap = HEAP, .segments = 1, .good = true};
+  image.segment[0] = (struct segment){HEAP - PAGE, HEAP, HEAP - PAGE, 4, 0, Q_PROT_READ | Q_PROT_WRITE, NULL};
   images = &image;
   image_count = 1;
   frames_init(ram - BASE, BASE, BASE + FRAMES * PAGE, memory, links);
@@ -521,6 +521,92 @@ static void left_while_changed(void) {
   report("so it is while its pages go to another policy");
 }
 
+/* Of a page of the image no policy of fetching is asked. How far it comes back from, though when it went is forgotten meanwhile. */
+#define DATA (HEAP - PAGE)
+extern const struct policy policy_fifo;
+static uint64_t data_went, data_came;
+
+static void data_comes(struct policy_pool *pool, uint32_t index, enum policy_reason reason) {
+  policy_fifo.mapped(pool, index, reason);
+  if (policy_page(pool, index).address != DATA)
+    return;
+  CHECK(pool->refault == (data_went ? pool->now - data_went : 0));
+  data_came++;
+}
+
+static void data_goes(struct policy_pool *pool, uint32_t index, enum policy_reason reason) {
+  policy_fifo.unmapped(pool, index, reason);
+  if (policy_page(pool, index).address == DATA && reason == POLICY_EVICTED)
+    data_went = pool->now;
+}
+
+static void touch_data(void) {
+  struct answer answer;
+  space_fault(programs[0], DATA, Q_FAULT_READ, 0, 0, &answer);
+  CHECK(!answer.reason && answer.frame_prot && !backend_map(programs[0], DATA, answer.frame_prot));
+}
+
+static void page_of_image(void) {
+  static struct policy data;
+  static const struct policy_set of_data = {"data", .fetch = {.policy = &policy_demand},
+                                            .replace = {.policy = &data}};
+  data = policy_fifo;
+  data.mapped = data_comes;
+  data.unmapped = data_goes;
+  forget_model(0, PAGES);
+  begin();
+  CHECK(!pool_change(programs[0], &of_data, BUDGET));
+  for (unsigned far = 0; far < BUDGET; far++) {
+    touch_data();
+    for (unsigned i = 0; i < BUDGET + far; i++)
+      touch(0, far * 2 * BUDGET + i, false);
+    CHECK(!entry_of(programs[0], DATA)->frame);
+  }
+  CHECK(data_came == BUDGET && data_went);
+  end(0);
+  report("a page of the image comes back from where it went");
+}
+
+static unsigned count_there(unsigned program) {
+  unsigned n = 0;
+  for (unsigned i = 0; i < PAGES; i++)
+    n += is_there(program, i, false);
+  return n;
+}
+
+/* A page that another thread of the pager has answered with, before there was a budget, is mapped when there is one. What has come
+ * back meanwhile, and was written, stays known as that. */
+static void comes_late(void) {
+  static const struct policy_set plain = {"demand", .fetch = {.policy = &policy_demand}};
+  const unsigned late = 100, back = 0;
+  struct answer answer;
+  frames_share(2);
+  forget_model(0, PAGES);
+  programs[0] = space_new(images, &plain);
+  CHECK(space_sbrk(programs[0], PAGES * PAGE, 0) > 0);
+  for (unsigned i = 0; i < 2 * BUDGET; i++)
+    touch(0, i, true);
+  space_fault(programs[0], HEAP + late * PAGE, Q_FAULT_WRITE, 0, 0, &answer);
+  CHECK(!answer.reason && !pool_change(programs[0], &alone, BUDGET) && programs[0]->pool->late);
+  CHECK(!backend_map(programs[0], answer.page, answer.frame_prot) && count_there(0) == BUDGET + 1);
+  CHECK(!is_there(0, back, false));
+  pool_need(programs[0], (struct extent){HEAP + back * PAGE, HEAP + (back + 1) * PAGE});
+  CHECK(is_there(0, back, true));
+  *(unsigned *)frame_data(there(0, back)->frame) = 77;
+  there(0, back)->dirty = true;
+  for (unsigned i = 2 * BUDGET; i < 5 * BUDGET; i++) {
+    touch(0, i, true);
+    CHECK(count_there(0) <= BUDGET);
+  }
+  CHECK(!is_there(0, late, false) && !is_there(0, back, false) && !programs[0]->pool->late);
+  while (!is_there(0, back, false))
+    fault(0, back, false);
+  CHECK(*(unsigned *)frame_data(there(0, back)->frame) == 77);
+  end(0);
+  frames_share(1);
+  report("a page that comes late is in the pool, too");
+}
+
 /* A copy is decided on for the only program that shows an object's page, which another gets before the answer is carried out. */
 static void overtaken(void) {
   begin();
@@ -558,7 +644,7 @@ static void all_back(void) {
 
 int main(void) {
   ram = aligned_alloc(1 << 21, FRAMES * PAGE);
-  printf("1..11\n");
+  printf("1..13\n");
   set_up();
   begin();
   distances();
@@ -571,6 +657,8 @@ int main(void) {
   use_is_carried();
   left();
   left_while_changed();
+  page_of_image();
+  comes_late();
   overtaken();
   all_back();
   free(ram);
