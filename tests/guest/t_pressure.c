@@ -891,6 +891,46 @@ static void given_later(void) {
   exits(begin_on(later_body, 32), 0);
 }
 
+/* It gets one at any moment of its first touches, by one thread or by several, which write all that they touch. */
+#define AMID 300
+static char *amid;
+
+static void *touch_first(void *argument) {
+  char *at = amid + (uintptr_t)argument * AMID * PAGE;
+  for (long i = 0; i < AMID; i++)
+    at[i * PAGE] = (char)(i + 1);
+  return argument;
+}
+
+static void amid_body(void) {
+  pthread_t thread[4];
+  uint64_t resident = own_stats().resident;
+  amid = fresh((long)given * AMID);
+  gate_open(&busy);
+  for (uintptr_t i = 1; i < given; i++)
+    MUST_EQ(pthread_create(&thread[i], NULL, touch_first, (void *)i), 0);
+  touch_first(NULL);
+  for (uintptr_t i = 1; i < given; i++)
+    MUST_EQ(pthread_join(thread[i], NULL), 0);
+  while (own_stats().budget != 8)
+    sched_yield();
+  for (long i = 0; i < (long)given * AMID; i++)
+    MUST_EQ(amid[i * PAGE], (char)(i % AMID + 1));
+  MUST(own_stats().resident <= resident + 8);
+}
+
+static void given_amid(void) {
+  gate_make(&busy);
+  for (unsigned i = 0; i < 24; i++) {
+    pid_t pid = begin_on(amid_body, i % 2 ? 4 : 1);
+    gate_pass(&busy);
+    usleep(i * 97 % 1500);
+    CHECK_EQ(p_policy((uint64_t)pid, i % 3 ? "clock" : "window,4+fifo", 8), 0);
+    exits(pid, 0);
+  }
+  gate_close(&busy);
+}
+
 /* Pages that a region shows of an object of its own, which PROT_NONE has made, are read-only until they are copied: to whom the
  * object is shown later sees what it held. */
 static void parked_body(void) {
@@ -997,6 +1037,7 @@ static const struct test full[] = {
 };
 static const struct test later[] = {
     {"a budget for a program that runs", given_later},
+    {"a budget for a program amid its faults", given_amid},
     {"a budget for a program with pages that PROT_NONE had taken", parked},
     {"a budget for one of two that share", shared_when_given},
 };
