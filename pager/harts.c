@@ -9,9 +9,10 @@
  *   - the program has ended, or runs another. Its threads were ended first, so the answer fails, and the frame comes back
  *     (mend()); what ends it finds a page less than was counted (space_clear());
  *   - another program has got a copy of its own of a page that both had. The answer says that it counts on the other to keep
- *     the page (Q_EXPECT_SHARED), so the last of them does not leave it to nobody.
+ *     the page (Q_EXPECT_SHARED), so the last of them does not leave it to nobody;
+ *   - another program has given it a budget: the page is in no pool, and is looked for at the next fault (adopt_late()).
  * A program of several threads may do anything meanwhile, so the stock remembers its last answer to one (struct sent):
- *   - what must not be overtaken by a page that was decided on before, a break that goes down or a fork, takes it back first
+ *   - what must not be overtaken by a page that was decided on before, a break that goes down, a fork or a budget, takes it back first
  *     (settle()): it says RETRY to the same token, of which the kernel takes one answer only;
  *   - another of its threads got that page first: the answer fails, and says RETRY instead (mend());
  *   - that thread was ended: the answer fails, and is undone then, unless its program went with it (sent_forget()). A fork just

@@ -891,51 +891,39 @@ void pool_leave(struct space *space) {
 }
 
 /* ---- Another policy while a program runs ------------------------------------------------------------------------------- */
-/* A page that is there goes into the pool, if it is in none. What it holds its new entry does not tell. Whether it is the program's
- * own. */
-static bool adopt_page(struct space *space, uint64_t va) {
+/* A page that is there goes into the pool, if it is in none. What it holds its new entry does not tell. */
+static void adopt_page(struct space *space, uint64_t va) {
   uint64_t entry = backend_unmap_page(space, va), frame = PAGE_OF(entry);
   if (!entry)
-    return false;
+    return;
   put_back(space, va, entry);
   pool_modified(space, frame);
-  if (frame_state(frame) != STATE_USED)
-    return false;
-  if (entry & 1 && !member(space, frame) && make_room(space->pool, space))
+  if (frame_state(frame) == STATE_USED && entry & 1 && !member(space, frame) && make_room(space->pool, space))
     enter(space->pool, where_of(space, va) | MODIFIED, frame, 0, POLICY_CARRIED);
-  return true;
 }
 
-static uint64_t adopt_range(struct space *space, uint64_t start, uint64_t end) {
-  uint64_t own = 0;
+static void adopt_range(struct space *space, uint64_t start, uint64_t end) {
   for (uint64_t at = start; at < end; at += 64 * Q_PAGE_SIZE) {
     uint64_t n = (end - at) >> Q_PAGE_SHIFT,
              present = backend_look(space, at, n < 64 ? (unsigned)n : 64, false).present;
     for (; present; present &= present - 1)
-      own += adopt_page(space, at + (uint64_t)__builtin_ctzl(present) * Q_PAGE_SIZE);
+      adopt_page(space, at + (uint64_t)__builtin_ctzl(present) * Q_PAGE_SIZE);
   }
-  return own;
 }
 
-static uint64_t adopt_all(struct space *space) {
-  uint64_t own = 0;
+static void adopt_all(struct space *space) {
   for (unsigned i = 0; i < space->image->segments; i++)
     if (space->image->segment[i].prot & Q_PROT_WRITE)
-      own += adopt_range(space, space->image->segment[i].start, space->image->segment[i].end);
-  own += adopt_range(space, PAGE_UP(space->heap), PAGE_UP(space->brk));
+      adopt_range(space, space->image->segment[i].start, space->image->segment[i].end);
+  adopt_range(space, PAGE_UP(space->heap), PAGE_UP(space->brk));
   for (const struct region *r = space->regions; r; r = r->next)
     if (r->prot && !r->shared)
-      own += adopt_range(space, r->start, r->end);
-  return own + adopt_range(space, space->stack, P_STACK_TOP);
+      adopt_range(space, r->start, r->end);
+  adopt_range(space, space->stack, P_STACK_TOP);
 }
 
-/* With other threads of the pager a plain answer of before may be on its way: its page is counted, and not there. The program's
- * thread, the only one (else see settle()), waits for it, so at the next fault it is there. */
-static void adopt(struct space *space) {
-  uint64_t charged = space->stats.resident;
-  space->pool->late = adopt_all(space) != charged && frames.stock_count > 1;
-}
-
+/* With other threads of the pager a plain answer of before may be on its way. The program's thread, the only one (else see settle()),
+ * waits for it, so at the next fault its page is there. */
 static void adopt_late(struct space *space) {
   space->pool->late = false;
   adopt_all(space);
@@ -988,7 +976,8 @@ int pool_change(struct space *space, const struct policy_set *set, uint64_t budg
     pool_ends(old, space);
     pool_drop(old);
   } else if (new) {
-    adopt(space);
+    adopt_all(space);
+    new->late = frames.stock_count > 1;
   }
   space_note(space);
   return 0;

@@ -193,7 +193,7 @@ MUTATIONS = {
         ("a page of the image went a fault later", "  if (!covered)\n    count_fault(space);", "  if (!covered)\n    dropped += dropped != 0, count_fault(space);"),
         ("a page that is needed goes", " || stuck_keeps(&pool->stuck, where)", ""),
         ("what was written is lost", "bool dirty = entry & 2 ||", "bool dirty ="),
-        ("a page that comes late is in no pool", "space->pool->late = adopt_all(space) != charged &&", "space->pool->late = adopt_all(space) == 0 &&"),
+        ("a page that comes late is in no pool", "    new->late = frames.stock_count > 1;\n", ""),
         ("what was written is forgotten when a late page is looked for", "  pool_modified(space, frame);\n  if (frame_state", "  if (frame_state"),
         ("a slot is not given back", "  slot_give(page->slot);\n  stop_ahead(", "  stop_ahead("),
     ],
