@@ -74,7 +74,7 @@ static bool read_option(const char *from, size_t length, struct policy_choice *c
 static bool choose_one(const char *word, size_t length, struct policy_choice *choice) {
   size_t name = strcspn(word, ",+"), comma = name < length;
   const struct policy *const *found = policies;
-  while (*found && (strncmp((*found)->name, word, name) || (*found)->name[name]))
+  while (*found && (!(*found)->name || strncmp((*found)->name, word, name) || (*found)->name[name]))
     found++;
   const struct policy *policy = *found;
   *choice = (struct policy_choice){.policy = policy};
@@ -85,7 +85,8 @@ static bool choose_one(const char *word, size_t length, struct policy_choice *ch
     return false;
   if (policy->option ? read_option(word + name + comma, length - name - comma, choice) : !comma)
     return true;
-  return refuse("the option of '%.*s' is not understood: write %s", (int)length, word, policy->usage);
+  return refuse("the option of '%.*s' is not understood: write %s", (int)length, word,
+                policy->usage ? policy->usage : "it as its file says");
 }
 
 /* One that has no hook at all is the null policy of fetching, demand. */

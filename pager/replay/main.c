@@ -225,10 +225,13 @@ static bool is_taken(const struct policy *const *one) {
   return false;
 }
 
-/* The one from outside the tree would never be meant. */
-static void refuse_namesakes(void) {
+/* Of one from outside the tree: what would crash, and what would never be meant. */
+static void refuse_misnamed(void) {
   for (const struct policy *const *one = policies; *one; one++)
-    if (is_taken(one))
+    if (!(*one)->name || !(*one)->usage)
+      fail("policy '%s' has no %s: every policy has both", (*one)->name ? (*one)->name : "",
+           (*one)->name ? ".usage" : ".name");
+    else if (is_taken(one))
       fail("there are two policies whose .name is \"%s\": give yours another", (*one)->name);
 }
 
@@ -297,7 +300,7 @@ int main(int argc, char **argv) {
   struct options options = {.seed = 1};
   struct trace trace = {0};
   unsigned differ = 0;
-  refuse_namesakes();
+  refuse_misnamed();
   run_watch();
   const char *file = read_options(&options, argc, argv);
   struct run *runs = runs_of(&options, &trace); /* so that a wrong name is refused before a long trace is read */

@@ -15,7 +15,7 @@ import pages  # noqa: E402
 import told  # noqa: E402
 
 PROGRAMS = {b"workload", b"sh"}  # what is measured
-COUNTS = {"read_backs": "refaults", "write_backs": "written", "evicted": "evicted", "fetched": "ahead"}  # ours, and told.End's
+COUNTS = {"read_backs": "refaults", "write_backs": "written", "evicted": "evicted", "fetched": "ahead", "wrong": "wrong"}  # ours, and told.End's
 
 
 def boot_words(options):

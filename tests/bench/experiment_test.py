@@ -14,6 +14,7 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import checks
+import pages
 
 TOOL = Path(__file__).resolve().parent / "experiment.py"
 SMALL = """
@@ -239,6 +240,17 @@ def stale(build, place):
     yield "and why is said", "came to no end in 1 seconds (--timeout)" in said, said
 
 
+def left(*_):
+    """A guest whose policy was left has no figures, by the words that the pager has."""
+    words = (TOOL.parents[2] / "pager/watch.c").read_text()
+    try:
+        pages.checked(f"pager: policy mine: victims() {pages.LEFT}: it is\nquire: off, status 0\n", None)
+        said = ""
+    except pages.Bad as why:
+        said = str(why)
+    yield "a policy that did not return has no figures", pages.LEFT in words and "policy mine: victims()" in said, said
+
+
 def refused(build, place):
     """Each is said, and nothing made."""
     for (old, new), wanted in WRONG.items():
@@ -262,7 +274,7 @@ def main():
     """Exit status 1 if anything is not so."""
     found, failed = {}, []
     with tempfile.TemporaryDirectory() as folder:
-        for part in (refused, named, twice, loaded, times, commands, failing, stale):
+        for part in (refused, named, twice, loaded, times, commands, failing, left, stale):
             for name, good, said in part(sys.argv[1], Path(folder)):
                 found[name] = good
                 failed += [] if good else [f"{name}: {said}"]

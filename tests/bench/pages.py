@@ -15,6 +15,7 @@ HERE = Path(__file__).resolve().parent
 PLUGINS = HERE / "plugin"
 MAGIC, RECORD = b"QTRACE1\n", struct.Struct("<QII")
 PAGE, KINDS = 4096, "rwx"
+LEFT = "has not returned for two seconds"  # what the pager says of a policy that it asks no more
 SERVERS = "serve=uart serve=posix:"
 IMAGE = "apps/quire.cpio"  # of a build
 LINES = "etc/lines"  # of the boot image
@@ -72,6 +73,9 @@ def checked(console, log, name="pages"):
     """Refuses a run that has no whole trace, by what the plug-in says."""
     if "quire: off, status 0\n" not in console:
         raise Bad("the machine or its program failed:\n" + console[max(console.find("quire: "), 0):])
+    left = re.search(f"pager: (policy .*{LEFT})", console)
+    if left:
+        raise Bad(f"{left[1]}, so another was asked in its place: these would be its figures")
     if not log.exists() or not re.search(rf"^{name}: \d+ records$", log.read_text(), re.M):
         raise Bad(f"the trace is not whole:\n{console}")
 

@@ -28,7 +28,8 @@ const struct policy policy_mine = {.name = "mine", .usage = "mine", .state_bytes
 MISNAMED = [("my-policy.c", "clock", "its name is no NAME.c of letters, digits and _"), ("mine.h", "clock", "its name is no NAME.c"),
             ("none.c", "clock", "there is no such file"), ("clock.c", "clock", "there is a policy_clock already"),
             ("other.c", "clock", "it does not define policy_other"), ("mine.c", "clock", 'there are two policies whose .name is "clock"'),
-            ("mine.c", "lru", 'there are two policies whose .name is "lru"')]
+            ("mine.c", "lru", 'there are two policies whose .name is "lru"'), ("mine.c", None, "policy '' has no .name"),
+            ("mine.c", "", "policy 'mine' has no .usage")]
 LOOP = [0, 1, 2, 3, 4] * 20
 
 
@@ -49,7 +50,8 @@ def misnamed(folder, call):
     for name, policy, says in MISNAMED:
         file = Path(folder) / name
         if name != "none.c":
-            file.write_text(POLICY.replace('"mine"', f'"{policy}"'))
+            file.write_text(POLICY.replace('.name = "mine",', "") if policy is None else
+                            POLICY.replace('.usage = "mine",', "") if not policy else POLICY.replace('"mine"', f'"{policy}"'))
         done = call(tree / "scripts/replay", "--with", file, "--policy", "mine", "--frames", "3", "--make", "100,10")
         if done.returncode != 2 or done.stdout.count("\n") != 1 or says not in done.stdout:
             yield f"{name} {policy}: {done.stdout[-2000:]}"
@@ -65,7 +67,7 @@ def main():
                                                      cwd=ROOT, env=environment, **more)
         done = call("meson", "setup", build, "--cross-file", "cross/riscv64.ini", f"-Dpolicies={file}")
         if not done.returncode:
-            done = call("ninja", "-C", build, "pager/replay/replay", "pager/pager")
+            done = call("ninja", "-C", build, "pager/replay/replay", "pager/pager", "tests/guest/pager", "tests/host/pool_test")
         built = done.returncode == 0
         ran = built and call(build / "pager/replay/replay", "--policy", "mine", "--policy", "lru", "--frames", "3", "--expect",
                              f"mine={last_out(LOOP, 3)}", "--expect", f"lru={len(LOOP)}", "-", input=" ".join(map(str, LOOP)))
