@@ -161,7 +161,7 @@ struct policy_asked {
  * policy is asked any more then, and another is in its place: demand for fetching, null for replacement, and none for
  * the rest. */
 struct policy {
-  const char *name, *usage; /* usage: its words, with all that may be said */
+  const char *name, *usage; /* both are needed; usage: its words, with all that may be said */
   /* Takes what stands after the name and a comma into `options`, POLICY_OPTIONS bytes of zeros; it is called with ""
    * if nothing stands there. false: it is not understood. NULL: nothing may stand there. */
   bool (*option)(const char *text, void *options);

@@ -28,7 +28,7 @@ TESTS = {
     "image fuzz": ("image_fuzz.c", ["pager/image.c"], ["-fsanitize=fuzzer"], ["fuzz.py"], ["10000"]),
     "pools": ("pool_test.c", ["pager/frames.c", "pager/slab.c", "pager/image.c", "pager/object.c", "pager/space.c", "pager/ahead.c", "pager/region.c", "pager/tree.c",
                               "pager/life.c", "pager/arguments.c", "pager/promise.c", "pager/policies.c", "pager/hooks.c", "pager/lost.c", "pager/relief.c", "pager/advice.c", "pager/pool.c", "pager/stuck.c", "pager/absent.c", "pager/ram.c", *POLICIES],
-              ["-DPOLICIES_MORE=X(fading)"], [], []),
+              ["-DPOLICIES_MORE=X(fading) X(nameless)"], [], []),
     "pager fuzz": ("pager_fuzz.c", ["pager/frames.c", "pager/slab.c", "pager/image.c", "pager/object.c", "pager/space.c", "pager/ahead.c", "pager/region.c", "pager/tree.c",
                                     "pager/life.c", "pager/arguments.c", "pager/promise.c", "pager/policies.c", "pager/hooks.c", "pager/lost.c", "pager/relief.c", "pager/advice.c", "pager/pool.c", "pager/stuck.c", "pager/absent.c", "pager/ram.c", *POLICIES],
                    ["-fsanitize=fuzzer", "-DPOLICIES_MORE=X(any)"], ["fuzz.py"], ["2500"]),
@@ -41,6 +41,7 @@ TESTS = {
 
 # file: [(name, old text, new text)]
 MUTATIONS = {
+    "pager/choose.c": [("a policy without a name is looked at", "!(*found)->name || strncmp", "strncmp")],
     "pager/policy/fifo.c": [("the newest goes first", "at = list->oldest;", "at = list->newest;")],
     "pager/policy/clock.c": [("the wrong bit is a second chance", "most, policy_accessed)", "most, policy_dirty)")],
     "pager/policy/sieve.c": [

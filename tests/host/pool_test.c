@@ -306,6 +306,15 @@ const struct policy policy_fading = {.name = "fading",
                                      .tick = fading_tick,
                                      .budget = fading_budget};
 
+/* One whose author forgot to say what it is called. */
+const struct policy policy_nameless = {.victims = many};
+
+static void nameless(void) {
+  struct policy_set set;
+  CHECK(!policy_choose("nameless", &set) && !policy_choose("", &set) && policy_choose("clock", &set));
+  report("a policy without a name is no policy");
+}
+
 /* ---- Programs ---------------------------------------------------------------------------------------------------------------- */
 static struct entry *there(unsigned program, unsigned page) {
   return entry_of(programs[program], HEAP + page * PAGE);
@@ -644,7 +653,7 @@ static void all_back(void) {
 
 int main(void) {
   ram = aligned_alloc(1 << 21, FRAMES * PAGE);
-  printf("1..13\n");
+  printf("1..14\n");
   set_up();
   begin();
   distances();
@@ -657,6 +666,7 @@ int main(void) {
   use_is_carried();
   left();
   left_while_changed();
+  nameless();
   page_of_image();
   comes_late();
   overtaken();
